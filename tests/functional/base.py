@@ -1,0 +1,214 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Vitrage's own machinery around our datasource, and a simulated API server.
+
+Everything between the option registration and the graph is Vitrage's; the
+driver reads from the simulator over HTTP.
+"""
+
+from collections.abc import Callable, Mapping
+import pathlib
+import shutil
+import tempfile
+import time
+from typing import Any
+
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+from oslo_utils import fixture as time_fixture
+from oslo_utils import timeutils
+import testtools
+from vitrage.common.constants import DatasourceAction
+from vitrage.datasources import kubernetes as in_tree
+from vitrage.datasources.transformer_base import TransformerBase
+from vitrage.datasources import utils as datasource_utils
+from vitrage.entity_graph.consistency.consistency_enforcer import \
+    ConsistencyEnforcer
+from vitrage.entity_graph.driver_exec import DriverExec
+from vitrage.entity_graph import graph_init
+from vitrage.entity_graph.graph_persistency import GraphPersistency
+from vitrage.entity_graph.processor.processor import Processor
+from vitrage.graph.driver.networkx_graph import NXGraph
+from vitrage import opts as vitrage_opts
+
+import vitrage_k8s
+from vitrage_k8s.simulator import Simulator
+
+VALUES = pathlib.Path(__file__).parents[2] / 'etc/vitrage/datasources_values'
+
+# What a poll changes in a vertex in any case.
+TIMESTAMPS = ('vitrage_sample_timestamp', 'update_timestamp')
+
+DEFAULT_VALUES = """
+category: RESOURCE
+values:
+  - aggregated values:
+      priority: 10
+      original values:
+        - name: AVAILABLE
+          operational_value: OK
+"""
+
+
+class Host:
+    """Vitrage between its scheduler and its graph, with a clock to turn.
+
+    Made as ``vitrage.entity_graph.graph_init.VitrageGraphInit`` makes it,
+    less the worker processes and the database: what would be written there
+    stays in ``rows``.
+    """
+
+    def __init__(self, clock: time_fixture.TimeFixture) -> None:
+        self.graph = NXGraph()
+        persistency = GraphPersistency(None, self.graph)
+        self.rows = persistency.events_buffer
+        self.graph.subscribe(persistency.persist_event, finalization=True)
+        self._processor = Processor(self.graph)
+        coordination = graph_init.EventsCoordination(self._process)
+        self._driver_exec = DriverExec(
+            coordination.handle_multiple_low_priority, persistency, self.graph)
+        self._consistency = ConsistencyEnforcer(
+            self.graph, coordination.handle_multiple_high_priority)
+        self._clock = clock
+        self.batches: list[int] = []
+
+    def _process(self, event: Any) -> None:
+        batch = event if isinstance(event, list) else [event]
+        self.batches.append(len(batch))
+        for each in batch:
+            self._processor.process_event(each)
+
+    def start(self) -> int:
+        """Make the first poll, into an empty graph."""
+        return self._get_all(DatasourceAction.INIT_SNAPSHOT)
+
+    def poll(self) -> int:
+        """Make one of the periodic polls, a snapshots interval later."""
+        self.advance(cfg.CONF.datasources.snapshots_interval)
+        return self._get_all(DatasourceAction.SNAPSHOT)
+
+    def get_changes(self) -> int:
+        """Ask for changes, a second later."""
+        self.advance(1)
+        return self._driver_exec.get_changes('kubernetes')
+
+    def check_consistency(self) -> None:
+        """Run the periodic consistency check."""
+        self._consistency.periodic_process()
+
+    def advance(self, seconds: int) -> None:
+        self._clock.advance_time_seconds(seconds)
+
+    def _get_all(self, action: str) -> int:
+        return self._driver_exec.get_all('kubernetes', action)
+
+    def vertices(self, vitrage_type: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of what is in the graph, by name."""
+        return {vertex.get('name', vertex['id']): vertex.properties
+                for vertex in self.graph.get_vertices(
+                    {'vitrage_type': vitrage_type,
+                     'vitrage_is_deleted': False})}
+
+    def node_names(self) -> list[str]:
+        return sorted(self.vertices('kubernetes.node'))
+
+    def everything(self) -> tuple[dict[str, Any], set[Any]]:
+        """Return all vertices less their timestamps, and all edges."""
+        vertices = {
+            vertex.vertex_id: {name: value for name, value
+                               in vertex.properties.items()
+                               if name not in TIMESTAMPS}
+            for vertex in self.graph.get_vertices()}
+        edges = {(edge.source_id, edge.label, edge.target_id)
+                 for vertex_id in vertices
+                 for edge in self.graph.get_edges(
+                     vertex_id, attr_filter={'vitrage_is_deleted': False})}
+        return vertices, edges
+
+
+class FunctionalTest(testtools.TestCase):
+    """Runs our datasource in a Host against simulated API servers."""
+
+    host: Host
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = self.useFixture(
+            time_fixture.TimeFixture(timeutils.utcnow()))
+        self.directory = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
+        for group, options in vitrage_opts.list_opts():
+            self.conf.register_opts(
+                list(options), group=None if group == 'DEFAULT' else group)
+        self.set_options('datasources', types=['kubernetes'],
+                         path=['vitrage_k8s', 'vitrage.datasources'])
+        shutil.copytree(VALUES, self.directory / 'values')
+        (self.directory / 'values/default.yaml').write_text(DEFAULT_VALUES)
+        self.set_options('entity_graph', datasources_values_dir=str(
+            self.directory / 'values'))
+        self._forget()
+        self.addCleanup(self._forget)
+        self.load_datasource()
+
+    @staticmethod
+    def _forget() -> None:
+        # Vitrage keeps these for the life of its process.
+        datasource_utils.drivers.clear()
+        TransformerBase.key_to_uuid_cache.clear()
+
+    def load_datasource(self) -> None:
+        """Register the datasource's options, as Vitrage does at its start."""
+        vitrage_opts.register_opts('kubernetes', cfg.CONF.datasources.path)
+        self.addCleanup(
+            cfg.CONF.unregister_opts, [*vitrage_k8s.OPTS, *in_tree.OPTS],
+            group='kubernetes')
+
+    def set_options(self, group: str = 'kubernetes', **options: Any) -> None:
+        self.conf.config(group=group, **options)
+
+    def start_simulator(self, *nodes: Mapping[str, Any],
+                        cluster: str = 'simulator') -> Simulator:
+        """Start an API server, and point config_file at it."""
+        simulator = Simulator(nodes, cluster=cluster).start()
+        self.addCleanup(simulator.stop)
+        kubeconfig = self.directory / f'{cluster}.kubeconfig'
+        kubeconfig.write_text(simulator.kubeconfig())
+        self.set_options(config_file=str(kubeconfig))
+        return simulator
+
+    def make_host(self) -> Host:
+        return Host(self.clock)
+
+    def restart_vitrage(self) -> None:
+        """Go on with a new process that has loaded the stored graph."""
+        stored = self.host.graph.write_gpickle()
+        self._forget()
+        self.host = self.make_host()
+        NXGraph.read_gpickle(stored, self.host.graph)
+        graph_init.VitrageGraphInit._recreate_transformers_id_cache(self.host)
+
+    def vertex(self, name: str) -> dict[str, Any]:
+        """Return the properties of a node's vertex."""
+        return self.host.vertices('kubernetes.node')[name]
+
+    def clock_time(self) -> str:
+        return timeutils.utcnow().strftime('%Y-%m-%dT%H:%M:%SZ')
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait for up to ten seconds until something is so."""
+        deadline = time.monotonic() + 10
+        while not condition():
+            if time.monotonic() > deadline:
+                self.fail('it did not come to pass')
+            time.sleep(0.05)

@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The Kubernetes datasource of Vitrage: its name and its options.
+
+Vitrage imports this package through ``vitrage_k8s.kubernetes`` while it
+registers options, and swallows an ImportError there; so nothing heavier than
+oslo.config and Vitrage's constants may be imported here.
+"""
+
+from oslo_config import cfg
+from vitrage.common.constants import DatasourceOpts as DSOpts
+from vitrage.common.constants import UpdateMethod
+
+KUBERNETES_DATASOURCE = 'kubernetes'
+KUBERNETES_CLUSTER = 'kubernetes.cluster'
+KUBERNETES_NODE = 'kubernetes.node'
+
+OPTS = [
+    cfg.StrOpt(DSOpts.TRANSFORMER,
+               default='vitrage_k8s.transformer.KubernetesTransformer',
+               help='Class path of the Kubernetes transformer.',
+               required=True),
+    cfg.StrOpt(DSOpts.DRIVER,
+               default='vitrage_k8s.driver.KubernetesDriver',
+               help='Class path of the Kubernetes driver.',
+               required=True),
+    cfg.StrOpt(DSOpts.UPDATE_METHOD,
+               default=UpdateMethod.PULL,
+               help='pull: Vitrage asks for changes every changes_interval '
+                    'seconds, and poll_interval is kept. none: nodes are '
+                    'listed only in the periodic snapshots of Vitrage, every '
+                    '[datasources] snapshots_interval seconds. push is not '
+                    'supported: a Kubernetes API server sends no '
+                    'notifications.',
+               required=True),
+    cfg.IntOpt(DSOpts.CHANGES_INTERVAL,
+               default=10,
+               min=1,
+               help='Seconds between two questions of Vitrage for changes, '
+                    'with update_method = pull. It bounds how soon a poll '
+                    'that has come due is made.'),
+    cfg.ListOpt('entities',
+                default=[KUBERNETES_CLUSTER, KUBERNETES_NODE],
+                help='Entity types that the transformer serves beside '
+                     'the datasource itself. Leave both in place: the events '
+                     'of a type that is not listed are rejected by Vitrage.'),
+    cfg.IntOpt('poll_interval',
+               default=600,
+               min=1,
+               help='Seconds after which every node of every cluster is '
+                    'listed again. The periodic snapshots of Vitrage list '
+                    'them too, so a value above [datasources] '
+                    'snapshots_interval has no effect, and neither has any '
+                    'value with update_method = none.'),
+    cfg.StrOpt(DSOpts.CONFIG_FILE,
+               help='Path of the kubeconfig file that tells where the API '
+                    'servers are and how to log in. Unset: the in-cluster '
+                    'configuration where there is one (the poller runs in a '
+                    'pod), else the default kubeconfig ($KUBECONFIG, or '
+                    '~/.kube/config).'),
+    cfg.ListOpt('contexts',
+                default=[],
+                help='Contexts of the kubeconfig whose clusters are polled. '
+                     'Empty: the current context only. Each must name '
+                     'another cluster.'),
+    cfg.StrOpt('cluster_name',
+               default='kubernetes',
+               help='Name of the cluster in the graph with an in-cluster '
+                    'configuration, which has no name. Clusters of a '
+                    'kubeconfig bear the name that it gives them.'),
+    cfg.IntOpt('page_size',
+               default=500,
+               min=1,
+               help='Nodes to ask for in one request. Larger pages need '
+                    'fewer requests and more memory, here and in the API '
+                    'server. 500 is what kubectl and client-go use.'),
+    cfg.FloatOpt('request_timeout',
+                 default=60,
+                 min=0.1,
+                 help='Seconds that one request (a page of nodes) may take '
+                      'in all, from connecting to the last byte. The poll '
+                      'of a cluster that takes longer fails, and its nodes '
+                      'stay in the graph as last known.'),
+]

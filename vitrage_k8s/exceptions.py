@@ -1,0 +1,61 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Our errors. Each message names the cluster or the option it is about.
+
+They are raised from their cause, and never quote what a server sent beyond
+the message of its Status object, nor anything of the credentials.
+"""
+
+
+class KubernetesDatasourceError(Exception):
+    """Whatever keeps nodes from being read."""
+
+
+class ConfigurationError(KubernetesDatasourceError):
+    """The options or the kubeconfig cannot work as they are."""
+
+
+class ClusterError(KubernetesDatasourceError):
+    """One cluster could not be read; the others are not concerned.
+
+    :ivar state: the state of the cluster that the graph shows
+    """
+
+    state = 'Unreachable'
+
+    def __init__(self, cluster: str, problem: str) -> None:
+        super().__init__(f'Cluster {cluster}: {problem}')
+        self.cluster = cluster
+
+
+class ApiError(ClusterError):
+    """The API server refused or failed the request.
+
+    :ivar status: the HTTP status code
+    """
+
+    def __init__(self, cluster: str, problem: str, status: int) -> None:
+        super().__init__(cluster, problem)
+        self.status = status
+
+
+class MalformedAnswer(ClusterError):
+    """What came is not the list of nodes that was asked for."""
+
+
+class ClustersFailed(KubernetesDatasourceError):
+    """Some clusters could not be read in this poll.
+
+    Raised at the end of a poll, so that Vitrage takes the poll for failed
+    and deletes nothing (``vitrage.entity_graph.driver_exec``).
+    """

@@ -1,0 +1,320 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nodes: what we read of the API server's, and what we tell of them.
+
+Pure functions from bytes to typed nodes; knows nothing of HTTP and nothing of
+Vitrage's graph. The structs name only the wanted fields: the rest of a
+node's JSON is skipped without building objects of it, which makes the cost of
+a list that of reading its bytes. The names are those of the API reference
+(https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
+"""
+
+from collections.abc import Iterable
+import sys
+from typing import Any
+
+import msgspec
+
+from vitrage_k8s import providers
+from vitrage_k8s import salvage
+
+
+class _Taint(msgspec.Struct):
+    key: str | None = None
+    value: str | None = None
+    effect: str | None = None
+
+
+class _Spec(msgspec.Struct, rename='camel'):
+    provider_id: str | None = msgspec.field(name='providerID', default=None)
+    unschedulable: bool | None = None
+    taints: list[_Taint] | None = None
+
+
+class _Address(msgspec.Struct):
+    type: str | None = None
+    address: str | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str | None = None
+    status: str | None = None
+
+
+class _NodeInfo(msgspec.Struct, rename='camel'):
+    kubelet_version: str | None = None
+    os_image: str | None = None
+    kernel_version: str | None = None
+    container_runtime_version: str | None = None
+    architecture: str | None = None
+
+
+class _Capacity(msgspec.Struct):
+    # Quantities; the API server writes strings and also takes numbers.
+    cpu: str | int | float | None = None
+    memory: str | int | float | None = None
+    pods: str | int | float | None = None
+
+
+class _Status(msgspec.Struct, rename='camel'):
+    addresses: list[_Address] | None = None
+    conditions: list[_Condition] | None = None
+    capacity: _Capacity | None = None
+    node_info: _NodeInfo | None = None
+
+
+class _Metadata(msgspec.Struct, rename='camel'):
+    name: str | None = None
+    uid: str | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class _ApiNode(msgspec.Struct):
+    metadata: _Metadata | None = None
+    spec: _Spec | None = None
+    status: _Status | None = None
+
+
+class _ListMetadata(msgspec.Struct, rename='camel'):
+    continue_token: str | None = msgspec.field(name='continue', default=None)
+    remaining_item_count: int | None = None
+
+
+class _NodeList(msgspec.Struct):
+    items: list[_ApiNode]
+    kind: str = 'NodeList'
+    metadata: _ListMetadata | None = None
+
+
+class _OddNodeList(msgspec.Struct):
+    items: list[Any]
+    kind: str = 'NodeList'
+    metadata: _ListMetadata | None = None
+
+
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """A node as the graph shows it: each field is a property of its vertex.
+
+    All values are strings, for they are to be matched by templates and shown
+    by the dashboard, and a list would count as changed in every poll. None
+    is what the node does not have. README.rst says what each one means.
+    """
+
+    id: str
+    name: str | None
+    state: str
+    vitrage_state: str | None
+    creation_timestamp: str | None
+    deletion_timestamp: str | None
+    provider: str | None
+    provider_id: str | None
+    instance_id: str | None
+    addresses: str | None
+    internal_ip: str | None
+    external_ip: str | None
+    hostname: str | None
+    roles: str | None
+    unschedulable: str
+    ready: str | None
+    memory_pressure: str | None
+    disk_pressure: str | None
+    pid_pressure: str | None
+    network_unavailable: str | None
+    taints: str | None
+    kubelet_version: str | None
+    os_image: str | None
+    kernel_version: str | None
+    container_runtime: str | None
+    architecture: str | None
+    zone: str | None
+    region: str | None
+    instance_type: str | None
+    capacity_cpu: str | None
+    capacity_memory: str | None
+    capacity_pods: str | None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of a list of nodes.
+
+    :ivar nodes: the nodes of the page
+    :ivar continue_token: asks for the next page; None after the last
+    :ivar problems: pairs of a node's name and the field of it that could not
+        be read, and is missing from ``nodes``
+    :ivar has_unidentified: whether the page holds something that is no known
+        node for lack of a uid, so that nothing can be told of absence
+    """
+
+    nodes: list[Node]
+    continue_token: str | None
+    problems: list[tuple[str, str]]
+    has_unidentified: bool
+
+
+def decode_page(body: bytes) -> Page:
+    """Decode the answer to a list request.
+
+    A node with fields of unexpected types loses those fields, and nothing
+    else; see ``Page.problems``.
+
+    :raises ValueError: what came is not a list of nodes, or an incomplete one
+    """
+    odd: list[tuple[str, str]] = []
+    node_list: _NodeList | _OddNodeList
+    try:
+        node_list = _DECODER.decode(body)
+        api_nodes = node_list.items
+    except msgspec.ValidationError:
+        api_nodes = None
+    if api_nodes is None:
+        node_list = _ODD_DECODER.decode(body)
+        api_nodes = [_salvage_node(item, odd) for item in node_list.items]
+    if node_list.kind != 'NodeList':
+        raise ValueError(f'a {node_list.kind[:80]!r} came, not a NodeList')
+    metadata = node_list.metadata or _ListMetadata()
+    if not metadata.continue_token and metadata.remaining_item_count:
+        raise ValueError(f'{metadata.remaining_item_count} nodes remain, but '
+                         'no token to continue with')
+    nodes, has_unidentified = [], False
+    for api_node in api_nodes:
+        identity = api_node.metadata or _Metadata()
+        if not identity.uid:
+            has_unidentified = True
+            odd.append((identity.name or '(no name)', 'metadata.uid'))
+        if identity.uid or identity.name:
+            nodes.append(_to_node(api_node))
+    return Page(nodes, metadata.continue_token or None, odd, has_unidentified)
+
+
+_DECODER = msgspec.json.Decoder(_NodeList)
+_ODD_DECODER = msgspec.json.Decoder(_OddNodeList)
+
+
+def _to_node(api_node: _ApiNode) -> Node:
+    metadata = api_node.metadata or _Metadata()
+    spec = api_node.spec or _Spec()
+    status = api_node.status or _Status()
+    info = status.node_info or _NodeInfo()
+    capacity = status.capacity or _Capacity()
+    labels = metadata.labels or {}
+    addresses = [(a.type, a.address) for a in status.addresses or ()
+                 if a.address]
+    conditions = {c.type: c.status for c in status.conditions or ()}
+    provider, instance_id = providers.parse_provider_id(spec.provider_id or '')
+    return Node(
+        id=metadata.uid or metadata.name or '',
+        name=metadata.name,
+        state=_state(conditions.get('Ready'), bool(spec.unschedulable)),
+        vitrage_state=_vitrage_state(metadata.deletion_timestamp, conditions),
+        creation_timestamp=metadata.creation_timestamp,
+        deletion_timestamp=metadata.deletion_timestamp,
+        provider=_shared(provider),
+        provider_id=spec.provider_id or None,
+        instance_id=instance_id,
+        addresses=_join(address for _, address in addresses),
+        internal_ip=_join(a for t, a in addresses if t == 'InternalIP'),
+        external_ip=_join(a for t, a in addresses if t == 'ExternalIP'),
+        hostname=_join(a for t, a in addresses if t == 'Hostname'),
+        roles=_shared(_join(_roles(labels))),
+        unschedulable=str(bool(spec.unschedulable)),
+        ready=_shared(conditions.get('Ready')),
+        memory_pressure=_shared(conditions.get('MemoryPressure')),
+        disk_pressure=_shared(conditions.get('DiskPressure')),
+        pid_pressure=_shared(conditions.get('PIDPressure')),
+        network_unavailable=_shared(conditions.get('NetworkUnavailable')),
+        # Controllers add and remove taints; their order tells nothing.
+        taints=_shared(_join(sorted(map(_taint, spec.taints or ())))),
+        kubelet_version=_shared(info.kubelet_version),
+        os_image=_shared(info.os_image),
+        kernel_version=_shared(info.kernel_version),
+        container_runtime=_shared(info.container_runtime_version),
+        architecture=_shared(info.architecture),
+        zone=_label(labels, 'topology.kubernetes.io/zone',
+                    'failure-domain.beta.kubernetes.io/zone'),
+        region=_label(labels, 'topology.kubernetes.io/region',
+                      'failure-domain.beta.kubernetes.io/region'),
+        instance_type=_label(labels, 'node.kubernetes.io/instance-type',
+                             'beta.kubernetes.io/instance-type'),
+        capacity_cpu=_quantity(capacity.cpu),
+        capacity_memory=_quantity(capacity.memory),
+        capacity_pods=_quantity(capacity.pods))
+
+
+def _state(ready: str | None, unschedulable: bool) -> str:
+    """Tell the STATUS that ``kubectl get nodes`` shows (its printNode)."""
+    if ready is None:
+        state = 'Unknown'
+    else:
+        state = 'Ready' if ready == 'True' else 'NotReady'
+    return f'{state},SchedulingDisabled' if unschedulable else state
+
+
+def _vitrage_state(deletion_timestamp: str | None,
+                   conditions: dict[str | None, str | None]) -> str | None:
+    """Tell what STATUS does not show and the operational state must reflect.
+
+    Vitrage takes the worse of a vertex's ``state`` and ``vitrage_state``
+    (``vitrage.entity_graph.mappings``), by the priorities in the values file.
+    """
+    if deletion_timestamp:
+        return 'Terminating'
+    if 'True' in (conditions.get(pressure) for pressure in _PRESSURES):
+        return 'UnderPressure'
+    return None
+
+
+_PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
+              'NetworkUnavailable')
+
+_ROLE_PREFIX = 'node-role.kubernetes.io/'
+
+
+def _roles(labels: dict[str, str]) -> list[str]:
+    """Tell the ROLES that ``kubectl get nodes`` shows (its findNodeRoles)."""
+    roles = {label.removeprefix(_ROLE_PREFIX) for label in labels
+             if label.startswith(_ROLE_PREFIX)}
+    roles.add(labels.get('kubernetes.io/role', ''))
+    return sorted(roles - {''})
+
+
+def _taint(taint: _Taint) -> str:
+    value = f'={taint.value}' if taint.value else ''
+    return f'{taint.key}{value}:{taint.effect or ""}' if taint.key else ''
+
+
+def _label(labels: dict[str, str], *names: str) -> str | None:
+    return _shared(next(filter(None, map(labels.get, names)), None))
+
+
+def _quantity(value: str | int | float | None) -> str | None:
+    return None if value is None else _shared(str(value))
+
+
+def _join(values: Iterable[str | None]) -> str | None:
+    return ','.join(filter(None, values)) or None
+
+
+def _shared(value: str | None) -> str | None:
+    # The nodes of a cluster have most of these values in common: one string
+    # instead of one a node, here and in Vitrage's graph.
+    return sys.intern(value) if value else None
+
+
+def _salvage_node(item: Any, problems: list[tuple[str, str]]) -> _ApiNode:
+    node, unfit = salvage.salvage(item, _ApiNode)
+    node = node or _ApiNode()
+    name = (node.metadata and node.metadata.name) or '(no name)'
+    problems.extend((name, field or '(the whole node)') for field in unfit)
+    return node

@@ -1,0 +1,25 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The options, for oslo-config-generator and oslo-config-validator."""
+
+import copy
+
+from oslo_config import cfg
+
+import vitrage_k8s
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """Return the options of the datasource by their group."""
+    return [(vitrage_k8s.KUBERNETES_DATASOURCE,
+             copy.deepcopy(vitrage_k8s.OPTS))]

@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a node's ``spec.providerID`` says: whose machine it is, and which.
+
+Pure functions. The forms are those that cloud providers and distributions
+write; each rule below names who writes it.
+"""
+
+from collections.abc import Callable
+import re
+
+OPENSTACK = 'openstack'
+
+_UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
+
+# cloud-provider-openstack writes ///UUID and //REGION/UUID, OpenShift and
+# older Cluster API write //UUID and ////UUID.
+_NOVA_SERVER = re.compile(rf'(?:[^/]*/|//)?({_UUID})', re.IGNORECASE)
+
+# cloud-provider-openstack also accepts /UUID and REGION/UUID.
+_NOVA_SERVER_NO_SCHEME = re.compile(rf'[^/]*/({_UUID})', re.IGNORECASE)
+
+# The Alibaba cloud provider writes REGION.i-..., at first without a scheme.
+_ALICLOUD_NO_SCHEME = re.compile(r'[a-z0-9-]+\.(i-[^/]+)')
+
+
+def _last_part(rest: str) -> str:
+    return rest.rstrip('/').rpartition('/')[2]
+
+
+def _nova_server(rest: str) -> str:
+    server = _NOVA_SERVER.fullmatch(rest)
+    return server[1].lower() if server else ''
+
+
+def _ec2_instance(rest: str) -> str:
+    # A Fargate node is not an instance: aws:///AZ/hash/fargate-ip-...
+    part = _last_part(rest)
+    return part if part.startswith('i-') else ''
+
+
+def _azure_resource(rest: str) -> str:
+    # Azure compares resource ids without regard to case, and its tools
+    # write them in different ones.
+    return rest.lower()
+
+
+def _after_dot(rest: str) -> str:
+    return rest.partition('.')[2]
+
+
+_INSTANCE_ID: dict[str, Callable[[str], str]] = {
+    OPENSTACK: _nova_server,
+    'aws': _ec2_instance,
+    'azure': _azure_resource,
+    'alicloud': _after_dot,
+}
+
+
+def parse_provider_id(provider_id: str) -> tuple[str | None, str | None]:
+    """Tell the provider and its id of the machine.
+
+    :param provider_id: a node's ``spec.providerID``, as it stands there
+    :returns: the provider, which is the scheme in lower case; and the id of
+        the machine with that provider: for ``openstack`` the UUID of the Nova
+        server in lower case. Either is None where the providerID does not
+        tell it.
+    """
+    scheme, separator, rest = provider_id.partition('://')
+    if separator:
+        provider = scheme.lower()
+        instance_id = _INSTANCE_ID.get(provider, _last_part)(rest)
+        return provider or None, instance_id or None
+    if server := _NOVA_SERVER_NO_SCHEME.fullmatch(provider_id):
+        return OPENSTACK, server[1].lower()
+    if instance := _ALICLOUD_NO_SCHEME.fullmatch(provider_id):
+        return 'alicloud', instance[1]
+    return None, None

@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""From events to vertices and their neighbours. No I/O.
+
+::
+
+    openstack.cluster --contains--> kubernetes.cluster
+                      kubernetes.cluster --comprised--> kubernetes.node
+"""
+
+from typing import Any
+
+from vitrage.common.constants import DatasourceProperties as DSProps
+from vitrage.common.constants import EdgeLabel
+from vitrage.common.constants import EntityCategory
+from vitrage.common.constants import VertexProperties as VProps
+from vitrage.datasources import OPENSTACK_CLUSTER
+from vitrage.datasources.resource_transformer_base import \
+    ResourceTransformerBase
+from vitrage.datasources import transformer_base as tbase
+from vitrage.graph import utils as graph_utils
+
+from vitrage_k8s import events
+from vitrage_k8s import KUBERNETES_CLUSTER
+from vitrage_k8s import KUBERNETES_DATASOURCE
+
+Event = events.Event
+
+
+class KubernetesTransformer(ResourceTransformerBase):
+    """Makes vertices of the driver's events, for all our entity types."""
+
+    def get_vitrage_type(self) -> str:
+        """Return the name of the datasource."""
+        return KUBERNETES_DATASOURCE
+
+    def _create_snapshot_entity_vertex(self, entity_event: Event) -> Any:
+        properties = entity_event[events.PROPERTIES]
+        sample_timestamp = entity_event[DSProps.SAMPLE_DATE]
+        vertex = graph_utils.create_vertex(
+            self._create_entity_key(entity_event),
+            vitrage_category=EntityCategory.RESOURCE,
+            vitrage_type=entity_event[DSProps.ENTITY_TYPE],
+            vitrage_sample_timestamp=sample_timestamp,
+            update_timestamp=sample_timestamp,
+            metadata=properties)
+        # create_vertex leaves out what is None, which tells Vitrage to
+        # remove a property that the vertex had.
+        vertex.properties.update(
+            (name, None) for name, value in properties.items()
+            if value is None)
+        return vertex
+
+    _create_update_entity_vertex = _create_snapshot_entity_vertex
+
+    def _create_snapshot_neighbors(self, entity_event: Event) -> list[Any]:
+        if entity_event[DSProps.ENTITY_TYPE] == KUBERNETES_CLUSTER:
+            return [self._create_root_neighbor(entity_event)]
+        return [self._create_neighbor(
+            entity_event, entity_event[events.CLUSTER], KUBERNETES_CLUSTER,
+            EdgeLabel.COMPRISED, is_entity_source=False)]
+
+    _create_update_neighbors = _create_snapshot_neighbors
+
+    def _create_root_neighbor(self, entity_event: Event) -> Any:
+        # As vitrage.datasources.nova.zone makes it: not a placeholder, so
+        # that `topology show` has a root where no Nova datasource runs.
+        return self._create_neighbor(
+            entity_event, tbase.CLUSTER_ID, OPENSTACK_CLUSTER,
+            EdgeLabel.CONTAINS, is_entity_source=False,
+            metadata={VProps.VITRAGE_IS_PLACEHOLDER: False,
+                      VProps.STATE: tbase.AVAILABLE,
+                      VProps.NAME: OPENSTACK_CLUSTER})
+
+    def _create_entity_key(self, entity_event: Event) -> str:
+        return tbase.build_key(self._key_values(
+            entity_event[DSProps.ENTITY_TYPE],
+            entity_event[events.PROPERTIES][VProps.ID]))
