@@ -140,6 +140,7 @@ class FunctionalTest(testtools.TestCase):
     """Runs our datasource in a Host against simulated API servers."""
 
     host: Host
+    paths: tuple[str, ...] = ('vitrage_k8s', 'vitrage.datasources')
 
     def setUp(self) -> None:
         super().setUp()
@@ -152,7 +153,7 @@ class FunctionalTest(testtools.TestCase):
             self.conf.register_opts(
                 list(options), group=None if group == 'DEFAULT' else group)
         self.set_options('datasources', types=['kubernetes'],
-                         path=['vitrage_k8s', 'vitrage.datasources'])
+                         path=list(self.paths))
         shutil.copytree(VALUES, self.directory / 'values')
         (self.directory / 'values/default.yaml').write_text(DEFAULT_VALUES)
         self.set_options('entity_graph', datasources_values_dir=str(

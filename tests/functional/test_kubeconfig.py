@@ -1,0 +1,231 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Where the clusters are, and what is said when that cannot work."""
+
+import json
+import pathlib
+import shutil
+from typing import Any
+
+import certifi
+import fixtures
+from kubernetes.config import incluster_config
+
+from tests.functional import base
+from tests import samples
+
+
+class KubeconfigTest(base.FunctionalTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger())
+        self.host = self.make_host()
+
+    def start_clusters(self, *names: str) -> None:
+        """Start clusters of a node each, and write one kubeconfig of all."""
+        merged: dict[str, Any] = {
+            'apiVersion': 'v1', 'kind': 'Config', 'current-context': names[0],
+            'clusters': [], 'contexts': [], 'users': []}
+        self.simulators = {}
+        for name in names:
+            simulator = self.start_simulator(
+                samples.node(f'node-of-{name}'), cluster=name)
+            self.simulators[name] = simulator
+            kubeconfig = json.loads(simulator.kubeconfig())
+            for part in ('clusters', 'contexts', 'users'):
+                merged[part] += kubeconfig[part]
+        self.write_kubeconfig(merged)
+
+    def write_kubeconfig(self, contents: Any) -> pathlib.Path:
+        path = self.directory / 'kubeconfig'
+        path.write_text(contents if isinstance(contents, str)
+                        else json.dumps(contents))
+        self.set_options(config_file=str(path))
+        return path
+
+    def assert_refused(self, *messages: str) -> None:
+        """Poll and see that nothing comes but one message."""
+        self.host.start()
+
+        self.assertEqual([], self.host.node_names())
+        for message in messages:
+            self.assertIn(message, self.log.output)
+        self.assertIn('ConfigurationError: [kubernetes]', self.log.output)
+
+    def test_polls_the_current_context_when_none_is_named(self) -> None:
+        self.start_clusters('one', 'two')
+
+        self.host.start()
+
+        self.assertEqual(['node-of-one'], self.host.node_names())
+
+    def test_polls_every_context_that_is_named(self) -> None:
+        self.start_clusters('one', 'two', 'three')
+        self.set_options(contexts=['three', 'two'])
+
+        self.host.start()
+
+        self.assertEqual(
+            {'node-of-three': 'three', 'node-of-two': 'two'},
+            {name: vertex['cluster'] for name, vertex
+             in self.host.vertices('kubernetes.node').items()})
+        self.assertEqual({'three', 'two'},
+                         set(self.host.vertices('kubernetes.cluster')))
+
+    def test_cluster_that_fails_hides_no_other(self) -> None:
+        self.start_clusters('one', 'two', 'three')
+        self.set_options(contexts=['one', 'two', 'three'])
+        self.simulators['two'].stop()
+
+        self.host.start()
+
+        self.assertEqual(['node-of-one', 'node-of-three'],
+                         self.host.node_names())
+        self.assertEqual(
+            {'one': 'OK', 'two': 'ERROR', 'three': 'OK'},
+            {name: vertex['vitrage_operational_state'] for name, vertex
+             in self.host.vertices('kubernetes.cluster').items()})
+
+    def test_cluster_that_fails_deletes_nothing(self) -> None:
+        self.start_clusters('one', 'two')
+        self.set_options(contexts=['one', 'two'])
+        self.host.start()
+        self.simulators['one'].stop()
+        self.simulators['two'].delete('node-of-two')
+
+        self.host.poll()
+
+        # What is gone from the other one is gone.
+        self.assertEqual(['node-of-one'], self.host.node_names())
+
+    def test_cluster_that_is_no_longer_named_disappears(self) -> None:
+        self.start_clusters('one', 'two')
+        self.set_options(contexts=['one', 'two'])
+        self.host.start()
+        self.set_options(contexts=['two'])
+
+        self.host.poll()
+
+        self.assertEqual(['node-of-two'], self.host.node_names())
+        self.assertEqual(['two'],
+                         list(self.host.vertices('kubernetes.cluster')))
+
+    def test_reads_the_default_kubeconfig_when_none_is_named(self) -> None:
+        self.start_clusters('one')
+        path = self.directory / 'kubeconfig'
+        self.set_options(config_file=None)
+        # The client reads $KUBECONFIG when it is imported.
+        self.useFixture(fixtures.MonkeyPatch(
+            'kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION',
+            f'/nowhere:{path}'))
+
+        self.host.start()
+
+        self.assertEqual(['node-of-one'], self.host.node_names())
+
+    def test_prefers_an_in_cluster_configuration(self) -> None:
+        # It is always of HTTPS, which the simulator does not speak.
+        simulator = self.start_simulator(samples.node('node-0'))
+        host, port = simulator.url.removeprefix('http://').split(':')
+        for name, value in ((incluster_config.SERVICE_HOST_ENV_NAME, host),
+                            (incluster_config.SERVICE_PORT_ENV_NAME, port)):
+            self.useFixture(fixtures.EnvironmentVariable(name, value))
+        for name in ('SERVICE_TOKEN_FILENAME', 'SERVICE_CERT_FILENAME'):
+            path = self.directory / name
+            shutil.copy(certifi.where(), path)
+            self.useFixture(fixtures.MonkeyPatch(
+                f'kubernetes.config.incluster_config.{name}', str(path)))
+        self.set_options(config_file=None, cluster_name='inner')
+
+        self.host.start()
+
+        self.assertEqual(['inner'],
+                         list(self.host.vertices('kubernetes.cluster')))
+        self.assertIn(f'API server at https://{host}:{port}', self.log.output)
+
+    def test_missing_file(self) -> None:
+        self.set_options(config_file='/no/such/file')
+
+        self.assert_refused('config_file: /no/such/file: there is no such '
+                            'file; set config_file to')
+
+    def test_no_file_and_no_default_one(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION',
+            '/no/.kube/config'))
+
+        self.assert_refused('config_file is not set, and the default '
+                            'kubeconfig /no/.kube/config: there is no such')
+
+    def test_file_that_is_not_yaml(self) -> None:
+        path = self.write_kubeconfig('{"a: [')
+
+        self.assert_refused(f'config_file: {path}: is no kubeconfig')
+
+    def test_file_that_is_no_kubeconfig(self) -> None:
+        for contents in ('', '[]', '"text"', '{}', 'current-context: x'):
+            path = self.write_kubeconfig(contents)
+
+            self.assert_refused(f'config_file: {path}: ')
+
+    def test_unknown_context(self) -> None:
+        self.start_clusters('one')
+        self.set_options(contexts=['one', 'other'])
+
+        self.assert_refused('context other: ', str(self.directory))
+
+    def test_no_current_context(self) -> None:
+        self.start_clusters('one')
+        contents = json.loads((self.directory / 'kubeconfig').read_text())
+        del contents['current-context']
+        self.write_kubeconfig(contents)
+
+        self.assert_refused('[kubernetes] contexts names none')
+
+    def test_named_context_needs_no_current_one(self) -> None:
+        self.start_clusters('one')
+        contents = json.loads((self.directory / 'kubeconfig').read_text())
+        del contents['current-context']
+        self.write_kubeconfig(contents)
+        self.set_options(contexts=['one'])
+
+        self.host.start()
+
+        self.assertEqual(['node-of-one'], self.host.node_names())
+
+    def test_two_contexts_of_one_cluster(self) -> None:
+        self.start_clusters('one')
+        contents = json.loads((self.directory / 'kubeconfig').read_text())
+        contents['contexts'].append(
+            {'name': 'again', 'context': contents['contexts'][0]['context']})
+        self.write_kubeconfig(contents)
+        self.set_options(contexts=['one', 'again'])
+
+        self.assert_refused('contexts: the context again is of the cluster '
+                            'one, as another one before it')
+
+    def test_credentials_never_reach_the_log(self) -> None:
+        self.log = self.useFixture(fixtures.FakeLogger(level='DEBUG'))
+        for token in ('SECRET\nSECRET', 'SECRET\u20ac', 'SECRET'):
+            self.start_clusters('one')
+            contents = json.loads((self.directory / 'kubeconfig').read_text())
+            contents['users'] = [{'name': 'one', 'user': {'token': token}}]
+            self.write_kubeconfig(contents)
+            self.host.start()
+            self.simulators['one'].stop()
+            self.host.poll()
+
+        self.assertIn('credentials in the kubeconfig', self.log.output)
+        self.assertNotIn('SECRET', self.log.output)
+        self.assertNotIn('SECRET', str(self.host.everything()))

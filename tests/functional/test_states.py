@@ -1,0 +1,75 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Every state of a node, as Vitrage's mapping takes it."""
+
+import itertools
+
+from tests.functional import base
+from tests import samples
+
+CORDONED = [{}, {'unschedulable': True}]
+READY = ['True', 'False', 'Unknown', None]
+PRESSURE = ['False', 'True']
+DELETION = [{}, {'deletionTimestamp': '2026-01-02T03:04:06Z'}]
+
+
+class StateTest(base.FunctionalTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.simulator = self.start_simulator()
+        self.host = self.make_host()
+
+    def test_operational_state_of_every_combination(self) -> None:
+        expected = {}
+        for number, (spec, ready, pressure, deletion) in enumerate(
+                itertools.product(CORDONED, READY, PRESSURE, DELETION)):
+            node = samples.node(f'node-{number}', **spec)
+            node['metadata'].update(deletion)
+            conditions = [{'type': 'DiskPressure', 'status': pressure}]
+            if ready:
+                conditions.append({'type': 'Ready', 'status': ready})
+            node['status']['conditions'] = conditions
+            self.simulator.put(node)
+            if deletion:
+                expected[f'node-{number}'] = 'TRANSIENT'
+            elif ready != 'True':
+                expected[f'node-{number}'] = 'ERROR'
+            elif spec or pressure == 'True':
+                expected[f'node-{number}'] = 'SUBOPTIMAL'
+            else:
+                expected[f'node-{number}'] = 'OK'
+
+        self.host.start()
+
+        self.assertEqual(
+            expected, {name: vertex['vitrage_operational_state']
+                       for name, vertex
+                       in self.host.vertices('kubernetes.node').items()})
+
+    def test_state_recovers_when_its_cause_has_gone(self) -> None:
+        self.simulator.put(samples.node('n'))
+        self.host.start()
+        under_pressure = samples.node('n')
+        under_pressure['status']['conditions'].append(
+            {'type': 'MemoryPressure', 'status': 'True'})
+
+        self.simulator.put(under_pressure)
+        self.host.poll()
+        self.assertEqual('SUBOPTIMAL',
+                         self.vertex('n')['vitrage_operational_state'])
+        self.simulator.put(samples.node('n'))
+        self.host.poll()
+
+        self.assertEqual('OK', self.vertex('n')['vitrage_operational_state'])
+        self.assertNotIn('vitrage_state', self.vertex('n'))

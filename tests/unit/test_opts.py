@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The options, as operators meet them."""
+
+import subprocess
+import sys
+
+from oslo_config import cfg
+import testtools
+
+from vitrage_k8s import opts
+
+
+class OptsTest(testtools.TestCase):
+
+    def test_names_and_defaults_are_those_that_are_documented(self) -> None:
+        [(group, options)] = opts.list_opts()
+
+        self.assertEqual('kubernetes', group)
+        self.assertEqual({
+            'transformer': 'vitrage_k8s.transformer.KubernetesTransformer',
+            'driver': 'vitrage_k8s.driver.KubernetesDriver',
+            'update_method': 'pull',
+            'changes_interval': 10,
+            'entities': ['kubernetes.cluster', 'kubernetes.node'],
+            'poll_interval': 600,
+            'config_file': None,
+            'contexts': [],
+            'cluster_name': 'kubernetes',
+            'page_size': 500,
+            'request_timeout': 60,
+        }, {option.dest: option.default for option in options})
+
+    def test_every_option_explains_itself(self) -> None:
+        [(_, options)] = opts.list_opts()
+
+        for option in options:
+            self.assertTrue(option.help)
+
+    def test_values_out_of_bounds_are_refused(self) -> None:
+        conf = cfg.ConfigOpts()
+        for group, options in opts.list_opts():
+            conf.register_opts(options, group=group)
+        for name in ('changes_interval', 'poll_interval', 'page_size',
+                     'request_timeout'):
+            self.assertRaises(ValueError, conf.set_override, name, 0,
+                              group='kubernetes')
+
+    def test_sample_configuration_is_generated(self) -> None:
+        generated = subprocess.run(
+            [sys.executable, '-m', 'oslo_config.generator',
+             '--namespace', 'vitrage_k8s'],
+            capture_output=True, text=True, check=True).stdout
+
+        self.assertIn('[kubernetes]', generated)
+        for line in ('#poll_interval = 600', '#config_file = <None>',
+                     '#page_size = 500', '#update_method = pull'):
+            self.assertIn(line, generated)
+        for option in opts.list_opts()[0][1]:
+            self.assertIn(f'#{option.dest} =', generated)
+
+    def test_datasource_is_found_without_the_client_library(self) -> None:
+        # Vitrage swallows an ImportError where it reads OPTS, and takes the
+        # in-tree datasource instead.
+        imported = subprocess.run(
+            [sys.executable, '-c',
+             'import sys, vitrage_k8s.kubernetes;'
+             'print([name for name in ("kubernetes", "msgspec", "urllib3")'
+             ' if name in sys.modules])'],
+            capture_output=True, text=True, check=True).stdout
+
+        self.assertEqual('[]', imported.strip())
