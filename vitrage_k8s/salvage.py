@@ -16,7 +16,9 @@ msgspec takes a value whole or not at all. This is for the rare value with
 something odd in it, and so may be slow.
 """
 
-from typing import Any, get_args, get_origin
+from typing import Any
+from typing import get_args
+from typing import get_origin
 
 import msgspec
 

@@ -19,7 +19,8 @@ template evaluator, RPC handlers, alarm history and REST API. Only what ties
 the processes together is replaced, and nothing of what Vitrage decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
 import json
 import pathlib
@@ -154,9 +155,8 @@ class Standalone:
                      'VITRAGE_ENDPOINT': self.url,
                      'VITRAGE_USER_ID': 'admin',
                      'VITRAGE_PROJECT_ID': 'admin'}
-        proxies = urllib.request.getproxies_environment()
-        if proxies and not urllib.request.proxy_bypass_environment(
-                '127.0.0.1', proxies):
+        proxies = urllib.request.getproxies()
+        if proxies and not urllib.request.proxy_bypass('127.0.0.1'):
             variables['no_proxy'] = ','.join(
                 filter(None, (proxies.get('no'), '127.0.0.1')))
         return variables
@@ -245,7 +245,7 @@ def _mapping(category: str, ranks: Sequence[Mapping[str, str]]) -> str:
         {'aggregated values': {'priority': 10 * rank, 'original values': [
             {'name': name, 'operational_value': value}
             for name, value in names.items()]}}
-        for rank, names in zip(range(len(ranks), 0, -1), ranks)]}, indent=2)
+        for rank, names in enumerate(reversed(ranks), start=1)]}, indent=2)
 
 
 def _our_values() -> pathlib.Path:

@@ -16,7 +16,10 @@ Whatever imports Vitrage's services is here, apart from ``standalone``: the
 import takes seconds and has side effects, and is due at the start only.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import concurrent.futures.thread
 import contextlib
 import gc
@@ -24,7 +27,8 @@ import logging
 import sys
 import threading
 import time
-from typing import Any, TYPE_CHECKING
+from typing import Any
+from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 from oslo_db.sqlalchemy import enginefacade
@@ -40,7 +44,9 @@ from vitrage.storage.sqlalchemy import models
 from werkzeug import serving
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse
+    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment
 
 CONF = cfg.CONF
 LOG = log.getLogger(__name__)
@@ -184,9 +190,13 @@ def _end(schedulers: Iterable[Any], servers: Sequence[Any]) -> None:
         waiter.join(max(0, deadline - time.monotonic()))
     # A datasource may wait a minute for its server yet. Python's end would
     # wait with it for the threads of a pool, daemons though they are.
-    for thread in list(concurrent.futures.thread._threads_queues):
+    waited_for: Any = concurrent.futures.thread._threads_queues
+    for thread in list(waited_for):
         if thread.daemon:
-            concurrent.futures.thread._threads_queues.pop(thread)
+            waited_for.pop(thread, None)
+    # Nor is all that Vitrage imports to be searched for garbage at Python's
+    # end, for most of a second.
+    gc.freeze()
 
 
 class ApiServer:

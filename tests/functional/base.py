@@ -16,7 +16,8 @@ Everything between the option registration and the graph is Vitrage's; the
 driver reads from the simulator over HTTP.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping
 import pathlib
 import shutil
 import tempfile

@@ -239,8 +239,7 @@ class SlowServer(fixtures.Fixture):
         self._listener = socket.create_server(('127.0.0.1', 0))
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
-        self.url = 'http://127.0.0.1:{}'.format(
-            self._listener.getsockname()[1])
+        self.url = f'http://127.0.0.1:{self._listener.getsockname()[1]}'
         self.addCleanup(self._stop)
 
     def _serve(self) -> None:

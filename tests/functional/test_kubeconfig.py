@@ -13,6 +13,7 @@
 """Where the clusters are, and what is said when that cannot work."""
 
 import json
+import logging
 import pathlib
 import shutil
 from typing import Any
@@ -216,7 +217,7 @@ class KubeconfigTest(base.FunctionalTest):
                             'one, as another one before it')
 
     def test_credentials_never_reach_the_log(self) -> None:
-        self.log = self.useFixture(fixtures.FakeLogger(level='DEBUG'))
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
         for token in ('SECRET\nSECRET', 'SECRET\u20ac', 'SECRET'):
             self.start_clusters('one')
             contents = json.loads((self.directory / 'kubeconfig').read_text())

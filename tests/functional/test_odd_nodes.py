@@ -21,7 +21,7 @@ from tests.functional import base
 from tests import samples
 from vitrage_k8s.simulator import Answer
 
-ODD = {
+ODD: dict[str, dict[str, Any]] = {
     'no-provider-id': {'spec': {}},
     'empty-provider-id': {'spec': {'providerID': ''}},
     'no-spec': {'spec': None},

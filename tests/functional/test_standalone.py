@@ -15,7 +15,8 @@
 The standalone Vitrage runs in a process of its own: there is one for each.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping
 import json
 import os
 import pathlib
@@ -240,7 +241,8 @@ class TestClient(testtools.TestCase):
         self.assertEqual([], self.table('webhook', 'list'))
         self.client('event', 'post', '--type', 'any', '--details', '{}')
         refused = run_client(self.variables, 'service', 'list')
-        self.assertIn('Service API not supported', refused.stdout)
+        self.assertIn('Service API not supported',
+                      refused.stdout + refused.stderr)
 
     def test_goes_on_reading_the_datasource(self) -> None:
         def names() -> set[str]:
@@ -290,10 +292,9 @@ class TestProcess(testtools.TestCase):
         return asked
 
     def assert_ends_on_interrupt(self, process: subprocess.Popen[str]) -> None:
-        interrupted = time.monotonic()
         process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate(timeout=PATIENCE)
-        self.assertLess(time.monotonic() - interrupted, 2)
+        # Well before the datasource gives up what hangs (request_timeout).
+        printed, errors = process.communicate(timeout=PATIENCE / 2)
         self.assertEqual((130, '', ''),
                          (process.returncode, printed, errors))
 

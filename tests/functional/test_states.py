@@ -13,11 +13,12 @@
 """Every state of a node, as Vitrage's mapping takes it."""
 
 import itertools
+from typing import Any
 
 from tests.functional import base
 from tests import samples
 
-CORDONED = [{}, {'unschedulable': True}]
+CORDONED: list[dict[str, Any]] = [{}, {'unschedulable': True}]
 READY = ['True', 'False', 'Unknown', None]
 PRESSURE = ['False', 'True']
 DELETION = [{}, {'deletionTimestamp': '2026-01-02T03:04:06Z'}]

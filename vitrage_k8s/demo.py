@@ -1,0 +1,139 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The demo: nodes of a cluster in a Vitrage of its own, all in one process.
+
+What it prints on stdout is for programs: the client's JSON, or the variables
+of the client's environment. Progress and errors go to stderr.
+"""
+
+import contextlib
+import importlib.resources
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import yaml
+
+from vitrage_k8s import client as k8s_client
+from vitrage_k8s import exceptions
+from vitrage_k8s import inventory
+from vitrage_k8s import simulator
+from vitrage_k8s import standalone
+
+PAGE_SIZE = 500
+REQUEST_TIMEOUT = 60.0
+
+
+def nodes() -> list[dict[str, Any]]:
+    """Return the nodes of the simulated cluster."""
+    path = importlib.resources.files('vitrage_k8s') / 'demo_nodes.yaml'
+    return yaml.safe_load(path.read_text(encoding='utf-8'))
+
+
+def run(kubeconfig: str | None, contexts: list[str], serve: bool,
+        interval: int, port: int) -> int:
+    """Run the demo.
+
+    :param kubeconfig: path of the kubeconfig whose clusters to show; None for
+        a simulated cluster
+    :param contexts: contexts of the kubeconfig; empty for the current one
+    :param serve: whether to stay up until interrupted, instead of showing the
+        topology once
+    :param interval: seconds between two polls
+    :param port: where the REST API listens; 0 for a free port
+    :returns: the exit status
+    """
+    # To be stopped by SIGTERM is to be interrupted.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f'[{time.monotonic() - started:5.1f} s] {text}',
+              file=sys.stderr, flush=True)
+
+    with contextlib.ExitStack() as stack:
+        directory = pathlib.Path(stack.enter_context(
+            tempfile.TemporaryDirectory(prefix='vitrage-k8s-')))
+        if kubeconfig is None:
+            kubeconfig = str(directory / 'kubeconfig')
+            api_server = stack.enter_context(simulator.Simulator(nodes()))
+            pathlib.Path(kubeconfig).write_text(api_server.kubeconfig(),
+                                                encoding='utf-8')
+            say(f'A simulated Kubernetes API server is at {api_server.url} '
+                f'(kubeconfig: {kubeconfig})')
+        try:
+            for name, count in _count_nodes(kubeconfig, contexts):
+                say(f'Cluster {name}: {count} nodes')
+        except exceptions.KubernetesDatasourceError as error:
+            say(f'ERROR: {error}')
+            return 1
+        say('Starting Vitrage; its first poll of the nodes is a part of it')
+        vitrage = standalone.Standalone(
+            directory / 'vitrage', port=port, kubernetes={
+                'config_file': kubeconfig, 'contexts': contexts,
+                'poll_interval': interval,
+                'changes_interval': min(interval, 10)})
+        stack.enter_context(vitrage)
+        say(f'Vitrage is at {vitrage.url} '
+            f'(log: {directory / "vitrage/vitrage.log"})')
+        if serve:
+            return _serve(vitrage, interval, say)
+        say('Running: vitrage topology show')
+        return subprocess.run(  # noqa: S603
+            [_client(), 'topology', 'show'],
+            env=os.environ | vitrage.environment, check=False).returncode
+
+
+def _count_nodes(kubeconfig: str,
+                 contexts: list[str]) -> list[tuple[str, int]]:
+    """Read all nodes once, for Vitrage would only log that it cannot."""
+    counts = []
+    for client in k8s_client.connect(kubeconfig, contexts, '',
+                                     REQUEST_TIMEOUT):
+        with contextlib.closing(client):
+            cluster = inventory.Inventory(client.cluster)
+            for _ in cluster.relist(client, PAGE_SIZE):
+                pass
+            counts.append((cluster.cluster, len(cluster.nodes)))
+    return counts
+
+
+def _client() -> str:
+    """Find the `vitrage` command: the one beside this Python first."""
+    return shutil.which('vitrage', path=os.pathsep.join(
+        (str(pathlib.Path(sys.executable).parent), *os.get_exec_path()))
+    ) or 'vitrage'
+
+
+def _serve(vitrage: standalone.Standalone, interval: int, say: Any) -> int:
+    for name, value in vitrage.environment.items():
+        print(f'export {name}={shlex.quote(value)}')
+    sys.stdout.flush()
+    say(f'Polling every {interval} s. Paste the lines above into another '
+        'terminal, and try there:')
+    for arguments in ('topology show -f dot', 'resource list --all',
+                      'resource count'):
+        say(f'    {_client()} {arguments}')
+    say('Ctrl-C ends it')
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        say('Stopping')
+    return 0
