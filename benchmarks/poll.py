@@ -132,8 +132,11 @@ def poll_in_tree(kubeconfig: str) -> int:
 
 
 def measure(peer: str, kubeconfig: str) -> None:
-    """Poll twice; print the second's CPU and wall seconds, and what both
-    added to the process's memory at its peak."""
+    """Poll twice, and print what the second poll costs.
+
+    That is seconds of CPU and of time; the memory is what both polls added to
+    the process at its peak.
+    """
     poll = {'floor': poll_floor, 'ours': poll_ours,
             'in-tree': poll_in_tree}[peer]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -25,8 +25,8 @@ from typing import Any
 import testtools
 
 from tests import samples
-from vitrage_k8s.simulator import Answer
 from vitrage_k8s.simulator import Simulator
+from vitrage_k8s.simulator_http import Answer
 
 DEMO = (sys.executable, '-m', 'vitrage_k8s.cli', 'demo')
 

@@ -23,8 +23,8 @@ import testtools
 
 from tests.functional import base
 from tests import samples
-from vitrage_k8s.simulator import Answer
-from vitrage_k8s.simulator import Request
+from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import Request
 
 NODES = [samples.node(f'node-{i}') for i in range(5)]
 NAMES = [f'node-{i}' for i in range(5)]

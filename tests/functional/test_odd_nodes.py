@@ -19,7 +19,7 @@ import fixtures
 
 from tests.functional import base
 from tests import samples
-from vitrage_k8s.simulator import Answer
+from vitrage_k8s.simulator_http import Answer
 
 ODD: dict[str, dict[str, Any]] = {
     'no-provider-id': {'spec': {}},

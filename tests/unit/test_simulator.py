@@ -11,7 +11,8 @@
 # under the License.
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
 from email.message import Message
 import gzip
@@ -37,6 +38,8 @@ import testtools
 from testtools import matchers
 
 from vitrage_k8s import simulator
+from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import Request
 
 NODES = '/api/v1/nodes'
 
@@ -275,7 +278,7 @@ class SimulatorTest(testtools.TestCase):
 
     def test_intercepts_with_an_answer_and_records_every_request(self) -> None:
         self.simulator.intercept = lambda request: (
-            simulator.Answer(429, b'slow down', {'content-type': 'text/plain'})
+            Answer(429, b'slow down', {'content-type': 'text/plain'})
             if request.query.get('limit') == '1' else None)
         code, headers, body = self.get(limit=1, headers={'x-y': 'z'})
         self.assertEqual((429, 'text/plain', b'slow down'),
@@ -286,7 +289,7 @@ class SimulatorTest(testtools.TestCase):
         self.assertEqual('z', self.simulator.requests[0].headers['X-Y'])
 
     def test_cut_answer_ends_before_its_announced_length(self) -> None:
-        self.simulator.intercept = lambda _: simulator.Answer(
+        self.simulator.intercept = lambda _: Answer(
             body=b'0123456789', cut=4)
         # Kept alive, unlike urllib's: the server is the one to close it.
         connection = self.connect()
@@ -342,7 +345,7 @@ class SimulatorTest(testtools.TestCase):
         connection.getresponse().read()
         delayed = threading.Event()
 
-        def delay(_: simulator.Request) -> None:
+        def delay(_: Request) -> None:
             delayed.set()
             self.simulator.stopping.wait(10)
             time.sleep(0.1)

@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The bodies of the simulator's answers, apart from the nodes' own."""
+
+import calendar
+from collections.abc import Iterable
+from collections.abc import Mapping
+import json
+import time
+from typing import Any
+
+from vitrage_k8s.simulator_http import Answer
+
+TIME = '%Y-%m-%dT%H:%M:%SZ'
+DISCOVERY: dict[str, dict[str, Any]] = {
+    '/api': {'kind': 'APIVersions', 'versions': ['v1'],
+             'serverAddressByClientCIDRs': []},
+    '/apis': {'kind': 'APIGroupList', 'apiVersion': 'v1', 'groups': []},
+    '/api/v1': {'kind': 'APIResourceList', 'groupVersion': 'v1', 'resources': [
+        {'name': 'nodes', 'singularName': 'node', 'namespaced': False,
+         'kind': 'Node', 'verbs': ['get', 'list', 'watch'],
+         'shortNames': ['no']}]},
+    '/version': {'major': '1', 'minor': '36', 'gitVersion': 'v1.36.0',
+                 'gitCommit': '', 'gitTreeState': 'clean', 'compiler': 'gc',
+                 'buildDate': '2026-04-22T00:00:00Z', 'goVersion': 'go1.26',
+                 'platform': 'linux/amd64'}}
+# printNode of k8s.io/kubernetes/pkg/printers/internalversion.
+_COLUMNS = [
+    {'name': name, 'type': 'string', 'priority': 0, 'description': '',
+     'format': 'name' if name == 'Name' else ''}
+    for name in ('Name', 'Status', 'Roles', 'Age', 'Version')]
+# UTF-8 as Go writes it; and NaN, which is not JSON, is refused.
+_encoder = json.JSONEncoder(
+    separators=(',', ':'), ensure_ascii=False, allow_nan=False)
+
+
+def encode(value: Any) -> bytes:
+    """Write JSON as the API server does."""
+    return _encoder.encode(value).encode()
+
+
+class Refused(Exception):
+    """A request that is answered with a Status.
+
+    :ivar answer: the answer
+    """
+
+    def __init__(self, code: int, reason: str, message: str,
+                 **fields: Any) -> None:
+        self.answer = Answer(code, encode({
+            'kind': 'Status', 'apiVersion': 'v1', 'metadata': {}, **fields,
+            'status': 'Failure', 'message': message, 'reason': reason,
+            'code': code}))
+
+
+def bad_request(message: str) -> Refused:
+    """Refuse a request that is not understood."""
+    return Refused(400, 'BadRequest', message)
+
+
+def table(metadata: Mapping[str, Any], items: Iterable[bytes]) -> bytes:
+    """Make a Table of a list's metadata and the JSON of its nodes.
+
+    It is what ``kubectl get`` shows; kubectl only aligns the columns.
+    """
+    rows = []
+    for node in map(json.loads, items):
+        rows.append({'cells': _cells(node), 'object': {
+            'kind': 'PartialObjectMetadata', 'apiVersion': 'meta.k8s.io/v1',
+            'metadata': node['metadata']}})
+    return encode({'kind': 'Table', 'apiVersion': 'meta.k8s.io/v1',
+                    'metadata': metadata, 'columnDefinitions': _COLUMNS,
+                    'rows': rows})
+
+
+def _cells(node: dict[str, Any]) -> list[str]:
+    labels = _mapping(node['metadata'].get('labels'))
+    status = _mapping(node.get('status'))
+    state = 'Unknown'
+    conditions = status.get('conditions')
+    for condition in conditions if isinstance(conditions, list) else ():
+        match condition:
+            case {'type': 'Ready', 'status': ready}:
+                state = 'Ready' if ready == 'True' else 'NotReady'
+    if _mapping(node.get('spec')).get('unschedulable') is True:
+        state += ',SchedulingDisabled'
+    prefix = 'node-role.kubernetes.io/'
+    roles = {label.removeprefix(prefix) for label in labels
+             if label.startswith(prefix)}
+    roles.add(str(labels.get('kubernetes.io/role') or ''))
+    version = _mapping(status.get('nodeInfo')).get('kubeletVersion')
+    return [node['metadata']['name'], state,
+            ','.join(sorted(roles - {''})) or '<none>',
+            _age(node['metadata']['creationTimestamp']), str(version or '')]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _age(created: Any) -> str:
+    try:
+        seconds = time.time() - calendar.timegm(
+            time.strptime(str(created), TIME))
+    except ValueError:
+        return '<unknown>'
+    for size, unit in ((86400, 'd'), (3600, 'h'), (60, 'm')):
+        if seconds >= 2 * size:
+            return f'{seconds // size:.0f}{unit}'
+    return f'{max(seconds, 0):.0f}s'
