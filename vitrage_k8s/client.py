@@ -108,8 +108,9 @@ class Client:
             # The client's guise for urllib3's SSLError.
             return exceptions.ClusterError(
                 self.cluster, f'no safe connection to the API server at '
-                f'{self._server}: {_root_cause(error)}. If the certificate '
-                'is right, set certificate-authority in the kubeconfig')
+                f'{self._server}: {_root_cause(error)}. If the server is '
+                'the right one, see certificate-authority and '
+                'tls-server-name of its cluster in the kubeconfig')
         said = _status_message(error.body) or error.reason
         # A traceback prints these, and they may be long or confidential.
         error.body = error.headers = None

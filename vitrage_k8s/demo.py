@@ -60,8 +60,10 @@ def run(kubeconfig: str | None, contexts: list[str], serve: bool,
     :param port: where the REST API listens; 0 for a free port
     :returns: the exit status
     """
-    # To be stopped by SIGTERM is to be interrupted.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM ends it as Ctrl-C does; and so does SIGINT in the background of
+    # a script, where the shell has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -128,7 +130,7 @@ def _serve(vitrage: standalone.Standalone, interval: int, say: Any) -> int:
     sys.stdout.flush()
     say(f'Polling every {interval} s. Paste the lines above into another '
         'terminal, and try there:')
-    for arguments in ('topology show -f dot', 'resource list --all',
+    for arguments in ('topology show -f dot', 'resource list',
                       'resource count'):
         say(f'    {_client()} {arguments}')
     say('Ctrl-C ends it')

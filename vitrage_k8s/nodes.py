@@ -20,6 +20,7 @@ a list that of reading its bytes. The names are those of the API reference
 """
 
 from collections.abc import Iterable
+import contextlib
 import sys
 from typing import Any
 
@@ -172,15 +173,10 @@ def decode_page(body: bytes) -> Page:
     :raises ValueError: what came is not a list of nodes, or an incomplete one
     """
     odd: list[tuple[str, str]] = []
-    node_list: _NodeList | _OddNodeList
     try:
-        node_list = _DECODER.decode(body)
-        api_nodes = node_list.items
-    except msgspec.ValidationError:
-        api_nodes = None
-    if api_nodes is None:
-        node_list = _ODD_DECODER.decode(body)
-        api_nodes = [_salvage_node(item, odd) for item in node_list.items]
+        node_list, api_nodes = _decode(body, odd)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
     if node_list.kind != 'NodeList':
         raise ValueError(f'a {node_list.kind[:80]!r} came, not a NodeList')
     metadata = node_list.metadata or _ListMetadata()
@@ -200,6 +196,15 @@ def decode_page(body: bytes) -> Page:
 
 _DECODER = msgspec.json.Decoder(_NodeList)
 _ODD_DECODER = msgspec.json.Decoder(_OddNodeList)
+
+
+def _decode(body: bytes, odd: list[tuple[str, str]],
+            ) -> tuple[_NodeList | _OddNodeList, list[_ApiNode]]:
+    with contextlib.suppress(msgspec.ValidationError):
+        node_list = _DECODER.decode(body)
+        return node_list, node_list.items
+    odd_list = _ODD_DECODER.decode(body)
+    return odd_list, [_salvage_node(item, odd) for item in odd_list.items]
 
 
 def _to_node(api_node: _ApiNode) -> Node:

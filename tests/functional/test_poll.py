@@ -12,6 +12,9 @@
 
 """What polls make of the graph."""
 
+import fixtures
+from vitrage.datasources import utils as datasource_utils
+
 from tests.functional import base
 from tests import samples
 
@@ -226,3 +229,23 @@ class PollIntervalTest(base.FunctionalTest):
         self.assertEqual(['node-1', 'node-2', 'node-3', 'node-4', 'node-9'],
                          self.host.node_names())
         self.assertEqual('NotReady', self.vertex('node-1')['state'])
+
+    def test_update_method_none_leaves_the_snapshots(self) -> None:
+        self.set_options(update_method='none')
+
+        self.assertEqual([], datasource_utils.get_pull_drivers_names())
+        self.host.start()
+        self.simulator.delete('node-0')
+        self.host.poll()
+
+        self.assertEqual(['node-1', 'node-2', 'node-3', 'node-4'],
+                         self.host.node_names())
+
+    def test_update_method_push_is_said_to_be_wrong_and_polls(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        self.set_options(update_method='push')
+
+        self.host.start()
+
+        self.assertEqual(5, len(self.host.node_names()))
+        self.assertIn('update_method = push is not supported', log.output)

@@ -1,0 +1,37 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What README.rst promises, against the code."""
+
+import pathlib
+import re
+
+import testtools
+
+from vitrage_k8s import nodes
+
+README = (pathlib.Path(__file__).parents[2] / 'README.rst').read_text()
+
+
+class ReadmeTest(testtools.TestCase):
+
+    def test_explains_every_property_of_a_node(self) -> None:
+        table = README.partition('.. list-table::')[2].partition(
+            'A cluster (')[0]
+        explained = {name for row in re.findall(
+            r'^   \* - (.*(?:\n       .*)*)', table, re.MULTILINE)
+            for name in re.findall('``([a-z_]+)``', row)}
+
+        # These two are not the node's: our driver and Vitrage make them.
+        self.assertEqual(
+            {*nodes.Node.__struct_fields__, 'cluster',
+             'vitrage_operational_state'}, explained)
