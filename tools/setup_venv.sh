@@ -28,7 +28,7 @@ setup_venv() {
     ticker=$!
     # shellcheck disable=SC2086  # no argument, where it is empty
     if "$venv/bin/python" -m pip install --disable-pip-version-check \
-            --progress-bar off -q -c constraints.txt ${3:-} "$2" >&2; then
+            --progress-bar off -qq -c constraints.txt ${3:-} "$2" >&2; then
         kill $ticker
     else
         kill $ticker

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-extensions = ['oslo_config.sphinxext', 'oslo_config.sphinxconfiggen',
+extensions = ['oslo_config.sphinxext',
               'sphinx.ext.autodoc']
 project = 'vitrage-k8s'
 copyright = 'The vitrage-k8s authors'  # noqa: A001
