@@ -88,7 +88,26 @@ OPTS = [
                  default=60,
                  min=0.1,
                  help='Seconds that one request (a page of nodes) may take '
-                      'in all, from connecting to the last byte. The poll '
-                      'of a cluster that takes longer fails, and its nodes '
-                      'stay in the graph as last known.'),
+                      'in all, from connecting to the last byte. One that '
+                      'takes longer has failed.'),
+    cfg.FloatOpt('list_timeout',
+                 default=120,
+                 min=0.1,
+                 help='Seconds that the list of one cluster may take in all, '
+                      'with all its pages, retries and waits. The poll of a '
+                      'cluster that takes longer fails, and its nodes stay '
+                      'in the graph as last known. The snapshots of the '
+                      'other datasources wait for ours meanwhile.'),
+    cfg.IntOpt('max_retries',
+               default=3,
+               min=0,
+               help='How often a request is made again that found no server '
+                    'or one that is not well (429, 5xx). The waits in '
+                    'between are what the server asks for, else 0.8 s, '
+                    'doubling, with jitter. A cluster that has failed '
+                    'before is asked once only.'),
+    cfg.IntOpt('max_concurrent_lists',
+               default=8,
+               min=1,
+               help='How many clusters are listed at a time.'),
 ]

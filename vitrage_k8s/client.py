@@ -16,23 +16,31 @@ The only importer of the official client, and of its behaviours that need
 care. It hands on bytes; what they mean is for nodes.py.
 """
 
-import os
-import pathlib
+import contextlib
+import itertools
+import threading
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
 import kubernetes.client
-import kubernetes.config
-from kubernetes.config import kube_config
 import msgspec
 import urllib3
-import yaml
 
+from vitrage_k8s import connections
+from vitrage_k8s import credentials
 from vitrage_k8s import deadlines
 from vitrage_k8s import exceptions
+from vitrage_k8s import kubeconfig
+from vitrage_k8s import retries
 
 # No API server that can be reached needs longer to take a connection.
 _CONNECT_TIMEOUT = 10.0
+
+# More than any list that is worth having: 500 nodes with images and managed
+# fields are some 10 MB, and etcd takes no object of more than 1.5 MB.
+_LARGEST_ANSWER = 256 * 1024 * 1024
+_CHUNK = 64 * 1024
 
 
 class Client:
@@ -40,82 +48,158 @@ class Client:
 
     Not for several threads at a time. Close it after use.
 
-    :param cluster: the cluster's name, for messages
-    :param configuration: where the API server is and how to log in
+    :param cluster: where it is and how to log in
     :param request_timeout: seconds that one request may take in all
+    :param max_retries: how often a request that failed is made again
+    :param cancelled: ends waits between retries when it is set
     """
 
-    def __init__(self, cluster: str,
-                 configuration: kubernetes.client.Configuration,
-                 request_timeout: float) -> None:
-        self.cluster = cluster
-        server = urlsplit(configuration.host)
+    def __init__(self, cluster: kubeconfig.Cluster, request_timeout: float,
+                 max_retries: int, cancelled: threading.Event) -> None:
+        self.cluster = cluster.name
+        self._config = cluster
+        server = urlsplit(cluster.server)
         self._server = f'{server.scheme}://{server.netloc.rpartition("@")[2]}'
         self._request_timeout = request_timeout
-        # Hidden retries would multiply every timeout, and sleep through it
-        # for as long as the server's Retry-After says.
-        configuration.retries = False
+        self._max_retries = max_retries
+        self._cancelled = cancelled
+        configuration = kubernetes.client.Configuration()
+        configuration.host = cluster.server.rstrip('/')
         self._api_client = kubernetes.client.ApiClient(configuration)
         # The client asks for no compression unless told to; a list of nodes
         # shrinks to a tenth and less.
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
         self._api = kubernetes.client.CoreV1Api(self._api_client)
-        self._pool_manager = self._api_client.rest_client.pool_manager
-        self._deadlines = deadlines.Deadlines(self._pool_manager)
+        self._login: credentials.Login | None = None
+        self._deadlines: deadlines.Deadlines | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool_manager.clear()
+        if self._deadlines:
+            self._deadlines.close()
+        self._api_client.rest_client.pool_manager.clear()
 
-    def list_nodes(self, limit: int, continue_token: str | None) -> bytes:
+    def list_nodes(self, limit: int | None, continue_token: str | None,
+                   deadline: float) -> bytes:
         """Read one page of the list of all nodes.
 
-        The page is not parsed here: the client's typed objects cost thirty
+        The page is not parsed here: the client's typed objects cost many
         times the reading, and one odd node fails them all.
 
-        :param limit: how many nodes the page may hold
+        :param limit: how many nodes the page may hold; None for all
         :param continue_token: what the page before said to continue with;
             None for the first page
+        :param deadline: when to give up, by ``time.monotonic()``
         :returns: the JSON of a NodeList
         :raises ClusterError: there is no complete answer
         """
-        connect_timeout = min(_CONNECT_TIMEOUT, self._request_timeout)
+        for attempt in itertools.count():
+            try:
+                return self._list_nodes_logged_in(limit, continue_token,
+                                                  deadline)
+            except exceptions.ClusterError as error:
+                wait = retries.delay(error, attempt)
+                if wait is None or attempt >= self._max_retries \
+                        or time.monotonic() + wait >= deadline \
+                        or self._cancelled.wait(wait):
+                    raise
+        raise AssertionError  # for mypy: the loop has no end
+
+    def _list_nodes_logged_in(self, limit: int | None, token: str | None,
+                              deadline: float) -> bytes:
+        while True:
+            self._log_in(deadline)
+            try:
+                return self._list_nodes_once(limit, token, deadline)
+            except exceptions.ApiError as error:
+                if error.status != 401 or \
+                        not self._config.credentials.refused():
+                    raise
+
+    def _log_in(self, deadline: float) -> None:
         try:
-            with self._deadlines.within(self._request_timeout):
-                response = self._api.list_node(
-                    limit=limit, _continue=continue_token,
-                    _preload_content=False,
-                    _request_timeout=(connect_timeout, self._request_timeout))
-                return response.data
+            login = self._config.credentials.login(deadline)
+            if login == self._login:
+                return
+            pool_manager = connections.make_pool_manager(self._config, login)
+        except credentials.CredentialsError as error:
+            raise exceptions.LoginFailed(self.cluster, str(error)) from error
+        except ValueError as error:
+            raise exceptions.Misconfigured(
+                self.cluster, str(error)) from error
+        self.close()
+        self._deadlines = deadlines.Deadlines(pool_manager)
+        self._api_client.rest_client.pool_manager = pool_manager
+        if login.authorization:
+            self._api_client.set_default_header('Authorization',
+                                                login.authorization)
+        self._login = login
+
+    def _list_nodes_once(self, limit: int | None, token: str | None,
+                         deadline: float) -> bytes:
+        timeout = min(self._request_timeout, deadline - time.monotonic())
+        if timeout <= 0:
+            raise exceptions.ConnectionFailed(
+                self.cluster, 'the list was not complete within list_timeout')
+        query = {'limit': limit, '_continue': token}
+        assert self._deadlines
+        try:
+            with self._deadlines.within(timeout):
+                with contextlib.closing(self._api.list_node(
+                        **{name: value for name, value in query.items()
+                           if value},
+                        _preload_content=False,
+                        _request_timeout=(min(_CONNECT_TIMEOUT, timeout),
+                                          timeout))) as response:
+                    return self._read_body(response)
         except kubernetes.client.ApiException as error:
             raise self._api_error(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise exceptions.ClusterError(
-                self.cluster, f'cannot read from the API server at '
-                f'{self._server}: {_root_cause(error)}') from error
-        except kubernetes.config.ConfigException as error:
-            raise exceptions.ClusterError(
-                self.cluster, f'no credentials: {error}') from error
-        except ValueError:
-            # The cause's message quotes the header that cannot be sent.
-            raise exceptions.ClusterError(
-                self.cluster, 'the credentials in the kubeconfig hold '
-                'characters that cannot be sent; see that the token is a '
-                'single line of ASCII') from None
+            raise self._connection_error(error) from error
 
-    def _api_error(self, error: Any) -> exceptions.ClusterError:
-        if not error.status:
-            # The client's guise for urllib3's SSLError.
-            return exceptions.ClusterError(
+    def _read_body(self, response: Any) -> bytes:
+        content_type = response.headers.get('Content-Type', '')
+        if content_type and 'json' not in content_type:
+            raise exceptions.MalformedAnswer(
+                self.cluster, f'the answer of {self._server} is of the type '
+                f'{content_type[:80]}, not JSON; is that the API server, or a '
+                'proxy or login page before it?')
+        body = bytearray()
+        for chunk in response.stream(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > _LARGEST_ANSWER:
+                raise exceptions.MalformedAnswer(
+                    self.cluster, f'the answer of {self._server} is larger '
+                    f'than {_LARGEST_ANSWER >> 20} MiB; see [kubernetes] '
+                    'page_size')
+        # Back to the pool, for the next page; to close it now is harmless.
+        response.release_conn()
+        return bytes(body)
+
+    def _connection_error(self, error: Exception) -> exceptions.ClusterError:
+        if connections.is_tls_failure(error):
+            return exceptions.TlsFailed(
                 self.cluster, f'no safe connection to the API server at '
                 f'{self._server}: {_root_cause(error)}. If the server is '
                 'the right one, see certificate-authority and '
                 'tls-server-name of its cluster in the kubeconfig')
+        return exceptions.ConnectionFailed(
+            self.cluster, f'cannot read from the API server at '
+            f'{self._server}: {_root_cause(error)}')
+
+    def _api_error(self, error: Any) -> exceptions.ClusterError:
+        if not error.status:
+            # The client's guise for urllib3's SSLError.
+            return self._connection_error(error)
+        retry_after = retries.parse_retry_after(
+            (error.headers or {}).get('Retry-After'))
         said = _status_message(error.body) or error.reason
         # A traceback prints these, and they may be long or confidential.
         error.body = error.headers = None
         problem = f'the API server at {self._server} answered ' \
                   f'{error.status} ({said})'
+        if retry_after:
+            problem += f' and wants to be left alone for {retry_after:g} s'
         if error.status == 401:
             problem += ': it does not accept the credentials; ' \
                        'renew them in the kubeconfig'
@@ -123,91 +207,9 @@ class Client:
             problem += ': these credentials may not list nodes; bind them ' \
                        'to a role with the verb list on the resource nodes ' \
                        '(etc/kubernetes/rbac.yaml of vitrage-k8s)'
-        return exceptions.ApiError(self.cluster, problem, error.status)
-
-
-def connect(config_file: str | None, contexts: list[str], cluster_name: str,
-            request_timeout: float) -> list[Client]:
-    """Make a client for each cluster that the options name.
-
-    No request is made yet.
-
-    :param config_file: path of the kubeconfig; None for the in-cluster
-        configuration or else the default kubeconfig
-    :param contexts: contexts of the kubeconfig; empty for the current one
-    :param cluster_name: the name of an in-cluster configuration's cluster
-    :param request_timeout: seconds that one request may take in all
-    :raises ConfigurationError: the configuration cannot work
-    """
-    if not config_file and not contexts:
-        configuration = kubernetes.client.Configuration()
-        try:
-            kubernetes.config.load_incluster_config(configuration)
-        except kubernetes.config.ConfigException:
-            pass
-        else:
-            return [Client(cluster_name, configuration, request_timeout)]
-    kubeconfig = _read_kubeconfig(config_file)
-    clients: dict[str, Client] = {}
-    for context in contexts or (None,):
-        client = _connect_context(*kubeconfig, context, request_timeout)
-        if client.cluster in clients:
-            raise exceptions.ConfigurationError(
-                f'[kubernetes] contexts: the context {context} is of the '
-                f'cluster {client.cluster}, as another one before it; name '
-                'one context for each cluster')
-        clients[client.cluster] = client
-    return list(clients.values())
-
-
-def _read_kubeconfig(config_file: str | None) -> tuple[str, Any]:
-    """Return what to call the kubeconfig in messages, and its contents."""
-    if config_file:
-        where = f'[kubernetes] config_file: {config_file}'
-        paths = [config_file]
-    else:
-        location = kube_config.KUBE_CONFIG_DEFAULT_LOCATION
-        where = f'[kubernetes] config_file is not set, and the default ' \
-                f'kubeconfig {location}'
-        paths = location.split(kube_config.ENV_KUBECONFIG_PATH_SEPARATOR)
-    # The client passes over files that are missing, one of several or all.
-    if not any(pathlib.Path(path).expanduser().is_file() for path in paths):
-        raise exceptions.ConfigurationError(
-            f'{where}: there is no such file; set config_file to the path of '
-            'a kubeconfig that this service can read')
-    try:
-        contents = kube_config.KubeConfigMerger(
-            os.pathsep.join(paths)).config
-    except OSError as error:
-        raise exceptions.ConfigurationError(
-            f'{where}: cannot be read: {error.strerror}') from error
-    except (kubernetes.config.ConfigException, ValueError, TypeError,
-            AttributeError, yaml.YAMLError) as error:
-        raise exceptions.ConfigurationError(
-            f'{where}: is no kubeconfig: {_first_line(error)}') from error
-    return where, contents
-
-
-def _connect_context(where: str, contents: Any, context: str | None,
-                     request_timeout: float) -> Client:
-    configuration = kubernetes.client.Configuration()
-    try:
-        loader = kube_config.KubeConfigLoader(
-            contents, active_context=context, config_base_path=None)
-        loader.load_and_set(configuration)
-        cluster: str = loader.current_context['context']['cluster']
-    except (kubernetes.config.ConfigException, OSError, ValueError,
-            TypeError, KeyError) as error:
-        named = f'context {context}' if context else \
-            'current context ([kubernetes] contexts names none)'
-        raise exceptions.ConfigurationError(
-            f'{where}: {named}: {_first_line(error)}') from error
-    return Client(cluster, configuration, request_timeout)
-
-
-def _first_line(error: BaseException) -> str:
-    # What follows may quote the file.
-    return str(error).partition('\n')[0][:200]
+        kind = exceptions.Expired if error.status == 410 \
+            else exceptions.ApiError
+        return kind(self.cluster, problem, error.status, retry_after)
 
 
 def _root_cause(error: BaseException) -> str:
@@ -217,7 +219,7 @@ def _root_cause(error: BaseException) -> str:
         error = cause
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return _first_line(error) or type(error).__name__
+    return str(error).partition('\n')[0][:200] or type(error).__name__
 
 
 class _Status(msgspec.Struct):

@@ -37,6 +37,7 @@ class Deadlines:
     """
 
     def __init__(self, pool_manager: urllib3.PoolManager) -> None:
+        self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._expired = threading.Event()
         self._lock = threading.Lock()
@@ -70,6 +71,15 @@ class Deadlines:
         if failure is not None:
             raise failure
 
+    def close(self) -> None:
+        """Close the connections that were made, in use or not.
+
+        The pool manager closes those that have come back to it; one that an
+        error left behind would stay open until the error is forgotten.
+        """
+        for connection in list(self._connections):
+            connection.close()
+
     def _expire(self) -> None:
         with self._lock:
             self._expired.set()
@@ -87,8 +97,16 @@ class Deadlines:
         deadlines = self
 
         class Connection(pool_class.ConnectionCls):
+            def _new_conn(self) -> socket.socket:
+                # Before connect() returns it may talk to a proxy.
+                deadlines._connections.add(self)
+                sock: socket.socket = super()._new_conn()
+                deadlines._watch(sock)
+                return sock
+
             def connect(self) -> None:
                 super().connect()
+                # With TLS it is another socket than that of _new_conn().
                 deadlines._watch(self.sock)
 
         return type(pool_class.__name__, (pool_class,),

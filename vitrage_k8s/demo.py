@@ -26,6 +26,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import Any
 
@@ -34,11 +35,13 @@ import yaml
 from vitrage_k8s import client as k8s_client
 from vitrage_k8s import exceptions
 from vitrage_k8s import inventory
+from vitrage_k8s import kubeconfig
 from vitrage_k8s import simulator
 from vitrage_k8s import standalone
 
 PAGE_SIZE = 500
 REQUEST_TIMEOUT = 60.0
+LIST_TIMEOUT = 120.0
 
 
 def nodes() -> list[dict[str, Any]]:
@@ -47,11 +50,11 @@ def nodes() -> list[dict[str, Any]]:
     return yaml.safe_load(path.read_text(encoding='utf-8'))
 
 
-def run(kubeconfig: str | None, contexts: list[str], serve: bool,
+def run(config_file: str | None, contexts: list[str], serve: bool,
         interval: int, port: int) -> int:
     """Run the demo.
 
-    :param kubeconfig: path of the kubeconfig whose clusters to show; None for
+    :param config_file: path of the kubeconfig whose clusters to show; None for
         a simulated cluster
     :param contexts: contexts of the kubeconfig; empty for the current one
     :param serve: whether to stay up until interrupted, instead of showing the
@@ -73,15 +76,15 @@ def run(kubeconfig: str | None, contexts: list[str], serve: bool,
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(stack.enter_context(
             tempfile.TemporaryDirectory(prefix='vitrage-k8s-')))
-        if kubeconfig is None:
-            kubeconfig = str(directory / 'kubeconfig')
+        if config_file is None:
+            config_file = str(directory / 'kubeconfig')
             api_server = stack.enter_context(simulator.Simulator(nodes()))
-            pathlib.Path(kubeconfig).write_text(api_server.kubeconfig(),
+            pathlib.Path(config_file).write_text(api_server.kubeconfig(),
                                                 encoding='utf-8')
             say(f'A simulated Kubernetes API server is at {api_server.url} '
-                f'(kubeconfig: {kubeconfig})')
+                f'(kubeconfig: {config_file})')
         try:
-            for name, count in _count_nodes(kubeconfig, contexts):
+            for name, count in _count_nodes(config_file, contexts):
                 say(f'Cluster {name}: {count} nodes')
         except exceptions.KubernetesDatasourceError as error:
             say(f'ERROR: {error}')
@@ -89,7 +92,7 @@ def run(kubeconfig: str | None, contexts: list[str], serve: bool,
         say('Starting Vitrage; its first poll of the nodes is a part of it')
         vitrage = standalone.Standalone(
             directory / 'vitrage', port=port, kubernetes={
-                'config_file': kubeconfig, 'contexts': contexts,
+                'config_file': config_file, 'contexts': contexts,
                 'poll_interval': interval,
                 'changes_interval': min(interval, 10)})
         stack.enter_context(vitrage)
@@ -103,17 +106,20 @@ def run(kubeconfig: str | None, contexts: list[str], serve: bool,
             env=os.environ | vitrage.environment, check=False).returncode
 
 
-def _count_nodes(kubeconfig: str,
+def _count_nodes(config_file: str,
                  contexts: list[str]) -> list[tuple[str, int]]:
     """Read all nodes once, for Vitrage would only log that it cannot."""
     counts = []
-    for client in k8s_client.connect(kubeconfig, contexts, '',
-                                     REQUEST_TIMEOUT):
-        with contextlib.closing(client):
-            cluster = inventory.Inventory(client.cluster)
-            for _ in cluster.relist(client, PAGE_SIZE):
+    for cluster in kubeconfig.load(config_file, contexts, '', {}):
+        if not isinstance(cluster, kubeconfig.Cluster):
+            raise cluster
+        with contextlib.closing(k8s_client.Client(
+                cluster, REQUEST_TIMEOUT, 0, threading.Event())) as client:
+            known = inventory.Inventory(cluster.name)
+            for _ in known.relist(client, PAGE_SIZE,
+                                  time.monotonic() + LIST_TIMEOUT):
                 pass
-            counts.append((cluster.cluster, len(cluster.nodes)))
+            counts.append((cluster.name, len(known.nodes)))
     return counts
 
 

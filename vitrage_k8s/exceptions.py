@@ -28,33 +28,66 @@ class ConfigurationError(KubernetesDatasourceError):
 class ClusterError(KubernetesDatasourceError):
     """One cluster could not be read; the others are not concerned.
 
+    :ivar cluster: the cluster's name
+    :ivar problem: the message without the cluster's name
     :ivar state: the state of the cluster that the graph shows
     """
 
-    state = 'Unreachable'
+    state = 'Unreadable'
 
     def __init__(self, cluster: str, problem: str) -> None:
         super().__init__(f'Cluster {cluster}: {problem}')
         self.cluster = cluster
+        self.problem = problem
 
 
-class ApiError(ClusterError):
-    """The API server refused or failed the request.
+class Misconfigured(ClusterError):
+    """What the kubeconfig says of this cluster cannot work."""
 
-    :ivar status: the HTTP status code
-    """
+    state = 'Misconfigured'
 
-    def __init__(self, cluster: str, problem: str, status: int) -> None:
-        super().__init__(cluster, problem)
-        self.status = status
+
+class ConnectionFailed(ClusterError):
+    """There was no complete answer. It may help to ask again."""
+
+    state = 'Unreachable'
+
+
+class TlsFailed(ClusterError):
+    """There is no safe connection, and there will be none."""
+
+    state = 'Unreachable'
+
+
+class LoginFailed(ClusterError):
+    """There are no credentials to send."""
 
 
 class MalformedAnswer(ClusterError):
     """What came is not the list of nodes that was asked for."""
 
 
-class ClustersFailed(KubernetesDatasourceError):
-    """Some clusters could not be read in this poll.
+class ApiError(ClusterError):
+    """The API server refused or failed the request.
+
+    :ivar status: the HTTP status code
+    :ivar retry_after: seconds that the server wants to be left alone; None
+        if it does not say
+    """
+
+    def __init__(self, cluster: str, problem: str, status: int,
+                 retry_after: float | None = None) -> None:
+        super().__init__(cluster, problem)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Expired(ApiError):
+    """The server cannot tell the rest of a list, for it is too old (410)."""
+
+
+class PollFailed(KubernetesDatasourceError):
+    """Not every cluster could be read in this poll.
 
     Raised at the end of a poll, so that Vitrage takes the poll for failed
     and deletes nothing (``vitrage.entity_graph.driver_exec``).

@@ -47,32 +47,55 @@ class Inventory:
     :param cluster: the cluster's name, for messages
     :ivar nodes: the nodes as last known, by uid
     :ivar is_complete: whether the last list told every node that there is
+    :ivar resource_version: the version of the last complete list. Whatever
+        has happened since is told by a watch from it.
     """
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
         self.is_complete = False
+        self.resource_version: str | None = None
         self.nodes: dict[str, nodes.Node] = {}
         self._odd: set[tuple[str, str]] = set()
 
-    def relist(self, client: k8s_client.Client,
-               page_size: int) -> Iterator[Changes]:
+    def relist(self, client: k8s_client.Client, page_size: int,
+               deadline: float) -> Iterator[Changes]:
         """List all nodes, and yield what is seen a page at a time.
 
         Nodes that are gone are told last, after the last page has come. A
         list that fails or ends early raises, and tells none.
 
+        A list that takes longer than etcd keeps its version cannot be told
+        to its end (410). It is begun again, for the token that the server
+        offers in its place leads to later pages of a newer version: what
+        happened to the earlier ones in between would be missed (client-go's
+        pager gives up for that reason, too). The third time it is not paged.
+
         :param client: where to read from
         :param page_size: how many nodes to ask for in one request
+        :param deadline: when to give up, by ``time.monotonic()``
         :raises ClusterError: a page could not be read
         """
+        self.is_complete = False
+        for limit in (page_size, page_size):
+            try:
+                yield from self._list(client, limit, deadline)
+                return
+            except exceptions.Expired as error:
+                LOG.info('%s; beginning the list again', error)
+        yield from self._list(client, None, deadline)
+
+    def _list(self, client: k8s_client.Client, limit: int | None,
+              deadline: float) -> Iterator[Changes]:
         listed: set[str] = set()
         odd: set[tuple[str, str]] = set()
-        token: str | None = None
+        tokens: set[str | None] = {None}
+        token = resource_version = None
         unidentified = False
-        self.is_complete = False
         while True:
-            page = self._read_page(client, page_size, token)
+            page = self._read_page(client, limit, token, deadline)
+            # All pages of a list are of the version of its first.
+            resource_version = resource_version or page.resource_version
             self._warn(set(page.problems))
             odd.update(page.problems)
             unidentified = unidentified or page.has_unidentified
@@ -81,24 +104,26 @@ class Inventory:
             self.nodes.update((node.id, node) for node in page.nodes)
             listed.update(node.id for node in page.nodes)
             yield Changes(seen, [])
-            if page.continue_token is None:
+            token = page.continue_token
+            if token is None:
                 break
-            if page.continue_token == token:
+            if token in tokens:
                 raise exceptions.MalformedAnswer(
                     self.cluster, 'the list of nodes goes round in circles')
-            token = page.continue_token
+            tokens.add(token)
         self._odd = odd
         if unidentified:
             LOG.warning('Cluster %s: there are nodes without a uid; no node '
                         'is taken for gone', self.cluster)
             return
         self.is_complete = True
+        self.resource_version = resource_version
         gone = self.nodes.keys() - listed
         yield Changes([], [self.nodes.pop(uid) for uid in gone])
 
-    def _read_page(self, client: k8s_client.Client, page_size: int,
-                   token: str | None) -> nodes.Page:
-        body = client.list_nodes(page_size, token)
+    def _read_page(self, client: k8s_client.Client, limit: int | None,
+                   token: str | None, deadline: float) -> nodes.Page:
+        body = client.list_nodes(limit, token, deadline)
         try:
             return nodes.decode_page(body)
         except ValueError as error:

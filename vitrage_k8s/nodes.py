@@ -89,6 +89,7 @@ class _ApiNode(msgspec.Struct):
 
 
 class _ListMetadata(msgspec.Struct, rename='camel'):
+    resource_version: str | None = None
     continue_token: str | None = msgspec.field(name='continue', default=None)
     remaining_item_count: int | None = None
 
@@ -151,6 +152,7 @@ class Page(msgspec.Struct, frozen=True):
     """A page of a list of nodes.
 
     :ivar nodes: the nodes of the page
+    :ivar resource_version: the version that the page is of
     :ivar continue_token: asks for the next page; None after the last
     :ivar problems: pairs of a node's name and the field of it that could not
         be read, and is missing from ``nodes``
@@ -159,6 +161,7 @@ class Page(msgspec.Struct, frozen=True):
     """
 
     nodes: list[Node]
+    resource_version: str | None
     continue_token: str | None
     problems: list[tuple[str, str]]
     has_unidentified: bool
@@ -191,7 +194,8 @@ def decode_page(body: bytes) -> Page:
             odd.append((identity.name or '(no name)', 'metadata.uid'))
         if identity.uid or identity.name:
             nodes.append(_to_node(api_node))
-    return Page(nodes, metadata.continue_token or None, odd, has_unidentified)
+    return Page(nodes, metadata.resource_version or None,
+                metadata.continue_token or None, odd, has_unidentified)
 
 
 _DECODER = msgspec.json.Decoder(_NodeList)

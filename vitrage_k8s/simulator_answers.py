@@ -49,23 +49,39 @@ def encode(value: Any) -> bytes:
     return _encoder.encode(value).encode()
 
 
+def failure(code: int, reason: str | None, message: str, *,
+            retry_after: str | None = None, **fields: Any) -> Answer:
+    """Make a Status that tells of a failure.
+
+    :param reason: as in metav1.StatusReason; None is Unknown
+    :param retry_after: the header, and in seconds the detail too
+    :param fields: further ones of the Status
+    """
+    headers = {} if retry_after is None else {'Retry-After': retry_after}
+    if retry_after and retry_after.isdecimal() and int(retry_after):
+        fields['details'] = {**fields.get('details', {}),
+                             'retryAfterSeconds': int(retry_after)}
+    status = {
+        'kind': 'Status', 'apiVersion': 'v1', 'metadata': {}, **fields,
+        'status': 'Failure', 'message': message, 'code': code}
+    if reason:
+        status['reason'] = reason
+    return Answer(code, encode(status), headers)
+
+
 class Refused(Exception):
     """A request that is answered with a Status.
 
     :ivar answer: the answer
     """
 
-    def __init__(self, code: int, reason: str, message: str,
-                 **fields: Any) -> None:
-        self.answer = Answer(code, encode({
-            'kind': 'Status', 'apiVersion': 'v1', 'metadata': {}, **fields,
-            'status': 'Failure', 'message': message, 'reason': reason,
-            'code': code}))
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
 
 
 def bad_request(message: str) -> Refused:
     """Refuse a request that is not understood."""
-    return Refused(400, 'BadRequest', message)
+    return Refused(failure(400, 'BadRequest', message))
 
 
 def table(metadata: Mapping[str, Any], items: Iterable[bytes]) -> bytes:

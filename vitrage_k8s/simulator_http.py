@@ -16,9 +16,12 @@ from collections.abc import Callable
 from collections.abc import Mapping
 import contextlib
 import dataclasses
+import http.client
 import http.server
 import socket
 import socketserver
+import ssl
+import struct
 import sys
 import threading
 import time
@@ -28,31 +31,50 @@ import urllib.parse
 
 # How long stop() waits, in all, for handlers that sleep in `intercept`.
 STOP_SECONDS = 1.0
+# Instead of a status: end the connection without a byte, in good order (FIN)
+# or as a process does that dies with data unread (RST).
+CLOSE = 0
+RESET = -1
+# Linger for no time: close() then resets the connection.
+_NO_LINGER = struct.pack('ii', 1, 0)
 
 
 class Request(NamedTuple):
     """A request: the decoded path, and headers named as Go names them.
 
     That is the canonical form, `Accept-Encoding`, whatever was sent.
+
+    `certificate_name` is the common name of the client's certificate, None
+    if there was no certificate or no TLS.
     """
 
     method: str
     path: str
     query: dict[str, str]
     headers: Mapping[str, str]
+    certificate_name: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """An answer; its headers replace the usual ones, Content-Length too.
+    """An answer, and how it is sent.
 
-    With `cut`, the connection is closed after so many bytes of the body.
+    :ivar status: the HTTP status, or CLOSE or RESET
+    :ivar headers: they replace the usual ones, Content-Length too; that is
+        left out beside a Transfer-Encoding, which the body has to follow
+    :ivar cut: the connection is closed after so many bytes of the body
+    :ivar delay: seconds before the first byte
+    :ivar pace: seconds between two bytes, those of the head included
+
+    Waiting ends when the server stops, and what is left is not sent.
     """
 
     status: int = 200
     body: bytes = b''
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cut: int | None = None
+    delay: float = 0
+    pace: float = 0
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -60,13 +82,19 @@ class Server(http.server.ThreadingHTTPServer):
 
     :param answer: makes the answer to a request, in the connection's thread
     :param port: the port on 127.0.0.1; 0 for a free one
+    :param stopping: set when answers are not to be waited for any longer
+    :param tls: speak TLS, as this says
     """
 
     request_queue_size = 128
 
-    def __init__(self, answer: Callable[[Request], Answer], port: int) -> None:
+    def __init__(self, answer: Callable[[Request], Answer], port: int,
+                 stopping: threading.Event,
+                 tls: ssl.SSLContext | None = None) -> None:
         super().__init__(('127.0.0.1', port), _Handler, False)
         self.answer = answer
+        self.stopping = stopping
+        self._tls = tls
         self._accepting: threading.Thread | None = None
         # Written by the accepting thread only, and read when that is gone.
         self._connections: dict[socket.socket, threading.Thread] = {}
@@ -101,12 +129,23 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_close()
         for connection in self._connections:
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                # Not SSLSocket's: it drops the TLS state under the feet of
+                # the thread that reads or writes.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._connections.values():
             # `intercept` may call stop(), for a server that dies just then.
             if thread is not threading.current_thread():
                 thread.join(max(deadline - time.monotonic(), 0))
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection."""
+        connection, address = super().get_request()
+        if self._tls:
+            # stop() has to know the socket that its thread will read from.
+            connection = self._tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(target=self.process_request_thread,
@@ -116,10 +155,33 @@ class Server(http.server.ThreadingHTTPServer):
         self._connections[request] = thread
         thread.start()
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands and answer, in the connection's thread.
+
+        In the accepting one, a silent client would keep all others waiting.
+        """
+        try:
+            if self._tls:
+                request.do_handshake()
+        except OSError as error:
+            if getattr(error, 'reason', None) == 'HTTP_REQUEST':
+                _refuse_plain_http(request)
+            return
+        super().finish_request(request, client_address)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         # A client that goes away is no error of ours; one in `intercept` is.
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
+
+
+def _refuse_plain_http(connection: ssl.SSLSocket) -> None:
+    # As net/http does. What is left unread would reset the connection.
+    with contextlib.suppress(OSError):
+        socket.socket.recv(connection, 65536)
+        socket.socket.sendall(connection, (
+            b'HTTP/1.0 400 Bad Request\r\n\r\n'
+            b'Client sent an HTTP request to an HTTPS server.\n'))
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -134,26 +196,65 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         request = Request(
             self.command, urllib.parse.unquote(url.path),
             dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True)),
-            {name.title(): value for name, value in self.headers.items()})
+            {name.title(): value for name, value in self.headers.items()},
+            self._certificate_name())
         self._send(self.server.answer(request))
 
     do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = do_GET
 
+    def _certificate_name(self) -> str | None:
+        if isinstance(self.connection, ssl.SSLSocket):
+            subject: Any = (self.connection.getpeercert() or {}).get('subject')
+            for (name, value), *_ in subject or ():
+                if name == 'commonName':
+                    return str(value)
+        return None
+
     def _send(self, answer: Answer) -> None:
-        self.send_response_only(answer.status)
+        if answer.delay and self.server.stopping.wait(answer.delay):
+            self.close_connection = True
+        elif answer.status <= CLOSE:
+            self.close_connection = True
+            if answer.status == RESET:
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+                # Ahead of socketserver, which would send a FIN first.
+                self.connection.close()
+        else:
+            head = self._head(answer)
+            body = b'' if self.command == 'HEAD' else answer.body[:answer.cut]
+            if answer.pace:
+                self._send_slowly(head + body, answer.pace)
+            else:
+                self.wfile.write(head)
+                self.wfile.write(body)
+            if answer.cut is not None:
+                self.close_connection = True
+
+    def _head(self, answer: Answer) -> bytes:
+        given = {name.title(): answer.headers[name] for name in answer.headers}
         headers = {
             'Cache-Control': 'no-cache, private',
             'Content-Type': 'application/json',
             'Content-Length': str(len(answer.body)),
             'Date': self.date_time_string(),
-            **{name.title(): answer.headers[name] for name in answer.headers}}
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != 'HEAD':
-            self.wfile.write(answer.body[:answer.cut])
-        if answer.cut is not None:
+            **given}
+        if 'Transfer-Encoding' in given and 'Content-Length' not in given:
+            del headers['Content-Length']
+        if headers.get('Connection') == 'close':
             self.close_connection = True
+        phrase = http.client.responses.get(answer.status, '')
+        return ''.join((
+            f'{self.protocol_version} {answer.status} {phrase}\r\n',
+            *(f'{name}: {value}\r\n' for name, value in headers.items()),
+            '\r\n')).encode('latin-1')
+
+    def _send_slowly(self, data: bytes, pace: float) -> None:
+        for byte in data:
+            self.wfile.write(bytes((byte,)))
+            if self.server.stopping.wait(pace):
+                self.close_connection = True
+                break
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -44,6 +44,11 @@ class KubernetesTransformer(ResourceTransformerBase):
         """Return the name of the datasource."""
         return KUBERNETES_DATASOURCE
 
+    @staticmethod
+    def get_enrich_query(event: Event) -> dict[str, Any] | None:
+        """Return what an event asks the graph for, if anything."""
+        return event.get(events.QUERY)
+
     def _create_snapshot_entity_vertex(self, entity_event: Event) -> Any:
         properties = entity_event[events.PROPERTIES]
         sample_timestamp = entity_event[DSProps.SAMPLE_DATE]

@@ -59,8 +59,9 @@ class FailedPollTest(base.FunctionalTest):
 
         self.assertEqual(NAMES, self.host.node_names())
         [cluster] = self.host.vertices('kubernetes.cluster').values()
-        self.assertEqual('Unreachable', cluster['state'])
+        self.assertIn(cluster['state'], ('Unreachable', 'Unreadable'))
         self.assertEqual('ERROR', cluster['vitrage_operational_state'])
+        self.assertIn(reason, cluster['reason'])
         self.assertIn('run driver get_all: kubernetes Failed', self.log.output)
         self.assertIn(reason, self.log.output)
 
@@ -72,6 +73,7 @@ class FailedPollTest(base.FunctionalTest):
         self.assertEqual('NotReady', self.vertex('node-0')['state'])
         [cluster] = self.host.vertices('kubernetes.cluster').values()
         self.assertEqual('Ready', cluster['state'])
+        self.assertNotIn('reason', cluster)
         self.assertIn('Cluster simulator can be read again: 4 nodes',
                       self.log.output)
 

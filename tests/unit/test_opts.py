@@ -39,6 +39,9 @@ class OptsTest(testtools.TestCase):
             'cluster_name': 'kubernetes',
             'page_size': 500,
             'request_timeout': 60,
+            'list_timeout': 120,
+            'max_retries': 3,
+            'max_concurrent_lists': 8,
         }, {option.dest: option.default for option in options})
 
     def test_every_option_explains_itself(self) -> None:
@@ -52,7 +55,8 @@ class OptsTest(testtools.TestCase):
         for group, options in opts.list_opts():
             conf.register_opts(options, group=group)
         for name in ('changes_interval', 'poll_interval', 'page_size',
-                     'request_timeout'):
+                     'request_timeout', 'list_timeout',
+                     'max_concurrent_lists'):
             self.assertRaises(ValueError, conf.set_override, name, 0,
                               group='kubernetes')
 

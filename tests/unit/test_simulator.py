@@ -40,6 +40,7 @@ from testtools import matchers
 from vitrage_k8s import simulator
 from vitrage_k8s.simulator_http import Answer
 from vitrage_k8s.simulator_http import Request
+from vitrage_k8s import simulator_nodes
 
 NODES = '/api/v1/nodes'
 
@@ -214,7 +215,7 @@ class SimulatorTest(testtools.TestCase):
         first = self.list(limit=2)
         self.simulator.put(node('a'))
         second = self.list(limit=2)
-        for _ in range(simulator.SNAPSHOTS - 1):
+        for _ in range(simulator_nodes.SNAPSHOTS - 1):
             self.simulator.put(node('a'))
             self.list(limit=2)
         self.assertEqual((410, 'Expired'), self.refusal(**self.next(first)))

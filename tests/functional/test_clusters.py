@@ -1,0 +1,246 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Several clusters, of which some fail."""
+
+import json
+import threading
+from typing import Any
+
+import fixtures
+
+from tests.functional import base
+from tests import samples
+from vitrage_k8s.simulator import Simulator
+from vitrage_k8s import simulator_faults as faults
+from vitrage_k8s.simulator_http import Request
+
+
+class ClustersTest(base.FunctionalTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger())
+        self.simulators: dict[str, Simulator] = {}
+        self.kubeconfig: dict[str, Any] = {
+            'clusters': [], 'contexts': [], 'users': []}
+        for name in ('one', 'two', 'three'):
+            simulator = self.start_simulator(
+                samples.node(f'a-{name}'), samples.node(f'b-{name}'),
+                cluster=name)
+            self.simulators[name] = simulator
+            for part, items in json.loads(simulator.kubeconfig()).items():
+                if part in self.kubeconfig:
+                    self.kubeconfig[part] += items
+        self.write_kubeconfig()
+        self.set_options(contexts=['*'], poll_interval=1000)
+        self.host = self.make_host()
+
+    def write_kubeconfig(self) -> None:
+        path = self.directory / 'kubeconfig'
+        path.write_text(json.dumps(self.kubeconfig))
+        self.set_options(config_file=str(path))
+
+    def states(self) -> dict[str, str]:
+        return {name: vertex['vitrage_operational_state'] for name, vertex
+                in self.host.vertices('kubernetes.cluster').items()}
+
+    def test_star_is_every_context(self) -> None:
+        self.host.start()
+
+        self.assertEqual({'one': 'OK', 'two': 'OK', 'three': 'OK'},
+                         self.states())
+        self.assertEqual(6, len(self.host.node_names()))
+
+    def test_star_takes_the_first_of_several_contexts_of_a_cluster(
+            self) -> None:
+        self.kubeconfig['contexts'].append(
+            {'name': 'again', 'context': {'cluster': 'one', 'user': 'two'}})
+        self.kubeconfig['clusters'].append(
+            {'name': 'alias', 'cluster': {
+                'server': self.simulators['one'].url}})
+        self.kubeconfig['contexts'].append(
+            {'name': 'alias', 'context': {'cluster': 'alias'}})
+        self.write_kubeconfig()
+
+        self.assertEqual(3, self.host.start())
+
+        self.assertEqual({'one', 'two', 'three'}, set(self.states()))
+
+    def test_gone_nodes_of_a_healthy_cluster_go_while_another_is_down(
+            self) -> None:
+        self.host.start()
+        self.simulators['two'].stop()
+        self.simulators['one'].delete('a-one')
+
+        self.host.poll()
+
+        self.assertEqual(['a-three', 'a-two', 'b-one', 'b-three', 'b-two'],
+                         self.host.node_names())
+        self.assertEqual({'one': 'OK', 'two': 'ERROR', 'three': 'OK'},
+                         self.states())
+        reason = self.host.vertices('kubernetes.cluster')['two']['reason']
+        self.assertIn('Connection refused', reason)
+
+    def test_restart_with_a_cluster_down_keeps_its_nodes(self) -> None:
+        self.host.start()
+        self.simulators['two'].stop()
+        self.simulators['one'].delete('a-one')
+
+        self.restart_vitrage()
+        self.host.poll()
+        self.host.check_consistency()
+
+        self.assertEqual(['a-three', 'a-two', 'b-one', 'b-three', 'b-two'],
+                         self.host.node_names())
+
+        # And what went in the meantime goes when it is back.
+        self.simulators['two'].delete('b-two')
+        self.simulators['two'].start()
+        self.host.poll()
+        self.assertEqual(['a-three', 'a-two', 'b-one', 'b-three'],
+                         self.host.node_names())
+
+    def test_failing_cluster_recovers_before_poll_interval(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.retries._FIRST_DELAY', 0.01))
+        self.simulators['two'].stop()
+        self.host.start()
+        self.assertEqual('ERROR', self.states()['two'])
+        for simulator in self.simulators.values():
+            simulator.requests.clear()
+        self.simulators['two'].start()
+
+        self.wait_for(lambda: self.host.get_changes() > 0)
+
+        self.assertEqual('OK', self.states()['two'])
+        self.assertEqual(6, len(self.host.node_names()))
+        # The others are left alone until it is time.
+        self.assertEqual([], list(self.simulators['one'].requests))
+
+    def test_state_does_not_flap_while_a_list_fails_at_its_end(self) -> None:
+        self.set_options(page_size=1)
+        self.simulators['two'].intercept = lambda request: (
+            faults.internal_error() if 'continue' in request.query else None)
+        self.host.start()
+        rows = len(self.host.rows)
+
+        self.host.poll()
+
+        self.assertEqual('ERROR', self.states()['two'])
+        self.assertEqual(rows, len(self.host.rows))
+
+    def test_one_api_server_under_two_names_is_never_a_mix(self) -> None:
+        alias = self.simulators['one'].url.replace('127.0.0.1', 'localhost')
+        self.kubeconfig['clusters'].append(
+            {'name': 'alias', 'cluster': {'server': alias}})
+        self.kubeconfig['contexts'].append(
+            {'name': 'alias', 'context': {'cluster': 'alias'}})
+        self.write_kubeconfig()
+        self.set_options(max_concurrent_lists=1)
+
+        self.host.start()
+        for _ in range(2):
+            before = self.host.everything()
+            self.host.poll()
+            self.assertEqual(before, self.host.everything())
+
+        self.assertEqual({'one': 'OK', 'two': 'OK', 'three': 'OK',
+                          'alias': 'ERROR'}, self.states())
+        self.assertEqual('one', self.vertex('a-one')['cluster'])
+        self.assertIn('is one of the cluster one too', self.log.output)
+
+    def test_misconfigured_cluster_hides_no_other(self) -> None:
+        self.kubeconfig['users'][1]['user'] = {
+            'client-certificate': 'missing.crt', 'client-key': 'missing.key'}
+        self.write_kubeconfig()
+
+        self.host.start()
+
+        self.assertEqual({'one': 'OK', 'two': 'ERROR', 'three': 'OK'},
+                         self.states())
+        self.assertEqual(4, len(self.host.node_names()))
+        vertex = self.host.vertices('kubernetes.cluster')['two']
+        self.assertEqual('Misconfigured', vertex['state'])
+        self.assertIn('missing.crt', vertex['reason'])
+
+    def test_unknown_context_hides_no_other(self) -> None:
+        self.set_options(contexts=['one', 'other', 'two'])
+
+        self.host.start()
+
+        self.assertEqual({'one': 'OK', 'two': 'OK'}, self.states())
+        self.assertIn('has no context other; it has one, three, two',
+                      self.log.output)
+
+    def test_kubeconfig_that_is_mended_needs_no_restart(self) -> None:
+        self.set_options(config_file='/no/such/file')
+        self.host.start()
+        self.assertEqual({}, self.states())
+
+        self.write_kubeconfig()
+        self.host.poll()
+
+        self.assertEqual(6, len(self.host.node_names()))
+
+    def test_broken_kubeconfig_deletes_nothing(self) -> None:
+        self.host.start()
+        before = self.host.everything()
+        self.kubeconfig['clusters'] = 'gone'
+        self.write_kubeconfig()
+
+        self.host.poll()
+        self.host.poll()
+
+        self.assertEqual(before, self.host.everything())
+
+    def test_lists_so_many_clusters_at_a_time(self) -> None:
+        for limit in (1, 2):
+            running = 0
+            most = 0
+            lock = threading.Lock()
+
+            def slow(request: Request) -> None:
+                nonlocal running, most
+                with lock:
+                    running += 1
+                    most = max(most, running)
+                self.simulators['one'].stopping.wait(0.3)
+                with lock:
+                    running -= 1
+
+            for simulator in self.simulators.values():
+                simulator.intercept = slow
+            self.set_options(max_concurrent_lists=limit)
+            self.host.start()
+
+            self.assertEqual(limit, most)
+
+    def test_failing_polls_leave_nothing_behind(self) -> None:
+        self.simulators['two'].stop()
+        self.simulators['three'].intercept = (
+            lambda request: faults.internal_error())
+        self.host.start()
+        self.wait_for(self.is_quiet)
+        before = base.open_files()
+
+        for _ in range(20):
+            self.host.poll()
+
+        self.wait_for(self.is_quiet)
+        self.wait_for(lambda: base.open_files() <= before)
+
+    @staticmethod
+    def is_quiet() -> bool:
+        return not any(thread.name.startswith('vitrage-k8s')
+                       or isinstance(thread, threading.Timer)
+                       for thread in threading.enumerate())

@@ -1,0 +1,275 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Lists that do not go smoothly, and come to their end all the same."""
+
+import email.utils
+import json
+import time
+
+import fixtures
+import testtools
+
+from tests.functional import base
+from tests import samples
+from vitrage_k8s import simulator_faults as faults
+from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import Request
+
+NODES = [samples.node(f'node-{i}') for i in range(5)]
+NAMES = [f'node-{i}' for i in range(5)]
+
+
+class ListTest(base.FunctionalTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_options(page_size=2)
+        self.simulator = self.start_simulator(*NODES)
+        self.host = self.make_host()
+        self.host.start()
+        self.simulator.requests.clear()
+        self.log = self.useFixture(fixtures.FakeLogger())
+
+    def limits(self) -> list[str | None]:
+        """Return the limit of each request that began a list."""
+        return [request.query.get('limit')
+                for request in self.simulator.requests
+                if 'continue' not in request.query]
+
+    def resource_version(self) -> str | None:
+        [driver] = base.datasource_utils.get_drivers_by_name(['kubernetes'])
+        return driver._clusters['simulator'].inventory.resource_version
+
+    def change_between_pages(self) -> None:
+        """Let the tokens expire, and nodes of the first page change."""
+        self.simulator.put(samples.node('node-0', ready='False'))
+        self.simulator.delete('node-1')
+        self.simulator.put(samples.node('node-9'))
+        self.simulator.expire()
+
+    def test_begins_again_when_the_token_has_expired(self) -> None:
+        def intercept(request: Request) -> None:
+            if 'continue' in request.query:
+                self.simulator.intercept = None
+                self.change_between_pages()
+
+        self.simulator.intercept = intercept
+
+        self.host.poll()
+
+        self.assertEqual(['2', '2'], self.limits())
+        self.assertEqual(
+            ['node-0', 'node-2', 'node-3', 'node-4', 'node-9'],
+            self.host.node_names())
+        self.assertEqual('NotReady', self.vertex('node-0')['state'])
+
+    def test_never_goes_on_with_the_replacement_token(self) -> None:
+        def intercept(request: Request) -> None:
+            if 'continue' in request.query:
+                self.simulator.intercept = None
+                self.simulator.expire()
+
+        self.simulator.intercept = intercept
+
+        self.host.poll()
+
+        # One refused, and then two of the new list.
+        tokens = [request.query['continue']
+                  for request in self.simulator.requests
+                  if 'continue' in request.query]
+        self.assertEqual(3, len(tokens))
+        newest = json.loads(self.simulator.answer(Request(
+            'GET', '/api/v1/nodes', {}, {})).body)['metadata']
+        self.assertEqual(newest['resourceVersion'], self.resource_version())
+
+    def test_does_not_page_when_tokens_keep_expiring(self) -> None:
+        for token in ('replacement', None):
+            self.simulator.requests.clear()
+            self.simulator.intercept = lambda request: (
+                faults.expired(token) if 'continue' in request.query else None)
+
+            self.host.poll()
+
+            self.assertEqual(['2', '2', None], self.limits())
+            self.assertEqual(NAMES, self.host.node_names())
+            [cluster] = self.host.vertices('kubernetes.cluster').values()
+            self.assertEqual('Ready', cluster['state'])
+
+    def test_keeps_the_version_that_a_watch_can_begin_at(self) -> None:
+        def intercept(request: Request) -> None:
+            if 'continue' in request.query:
+                self.simulator.put(samples.node('node-0', ready='False'))
+
+        before = self.resource_version()
+        self.simulator.intercept = intercept
+        self.host.poll()
+
+        # The first page's, though nodes have changed since.
+        self.assertEqual(before, self.resource_version())
+
+
+class RetryTest(base.FunctionalTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_options(max_retries=2)
+        self.simulator = self.start_simulator(*NODES)
+        self.host = self.make_host()
+        self.log = self.useFixture(fixtures.FakeLogger())
+
+    def assert_succeeds_after(self, *answers: Answer) -> float:
+        self.simulator.script(*answers)
+        start = time.monotonic()
+
+        self.host.start()
+
+        self.assertEqual(NAMES, self.host.node_names())
+        self.assertEqual(len(answers) + 1, len(self.simulator.requests))
+        return time.monotonic() - start
+
+    def test_passing_failures(self) -> None:
+        for fault in (faults.internal_error(), faults.unavailable(),
+                      faults.too_many_requests('0', plain=False),
+                      faults.too_many_requests('0', plain=True),
+                      faults.too_many_requests(None, plain=True),
+                      Answer(502, b'<html>'), Answer(200, b'x' * 9, cut=3)):
+            self.simulator.requests.clear()
+            self.assert_succeeds_after(fault)
+
+    def test_waits_as_long_as_the_server_asks(self) -> None:
+        took = self.assert_succeeds_after(
+            faults.too_many_requests('2', plain=False))
+
+        self.assertThat(took, testtools.matchers.GreaterThan(1.9))
+
+    def test_waits_until_the_date_that_the_server_names(self) -> None:
+        took = self.assert_succeeds_after(faults.unavailable(
+            email.utils.formatdate(time.time() + 3, usegmt=True)))
+
+        self.assertThat(took, testtools.matchers.GreaterThan(1.9))
+
+    def test_does_not_wait_for_longer_than_the_list_may_take(self) -> None:
+        self.simulator.script(faults.too_many_requests('99999', plain=False))
+
+        self.host.start()
+
+        self.assertEqual(1, len(self.simulator.requests))
+        self.assertIn('wants to be left alone for 99999 s', self.log.output)
+        [cluster] = self.host.vertices('kubernetes.cluster').values()
+        self.assertEqual('ERROR', cluster['vitrage_operational_state'])
+
+    def test_gives_up_after_max_retries(self) -> None:
+        self.simulator.intercept = lambda request: faults.internal_error()
+
+        self.host.start()
+
+        self.assertEqual(3, len(self.simulator.requests))
+        self.assertIn('answered 500', self.log.output)
+
+    def test_asks_a_cluster_that_is_failing_once_only(self) -> None:
+        self.simulator.intercept = lambda request: faults.internal_error()
+        self.host.start()
+        self.simulator.requests.clear()
+
+        self.host.poll()
+
+        self.assertEqual(1, len(self.simulator.requests))
+
+    def test_what_will_not_pass_is_not_tried_again(self) -> None:
+        for fault in (faults.forbidden('me'), faults.unauthorized(),
+                      faults.html_page(), Answer(404, b'{}'),
+                      faults.redirect('http://127.0.0.1:1/')):
+            self.simulator.requests.clear()
+            self.simulator.intercept = lambda request, fault=fault: fault
+
+            self.host.start()
+
+            self.assertEqual(1, len(self.simulator.requests))
+
+    def test_list_ends_at_list_timeout_whatever_the_retries(self) -> None:
+        self.set_options(list_timeout=2, max_retries=100)
+        self.simulator.intercept = lambda request: faults.internal_error()
+        start = time.monotonic()
+
+        self.host.start()
+
+        self.assertThat(time.monotonic() - start,
+                        testtools.matchers.LessThan(20))
+        self.assertIn('answered 500', self.log.output)
+
+    def test_list_of_slow_pages_ends_at_list_timeout(self) -> None:
+        self.set_options(page_size=1, list_timeout=1)
+
+        def delay(request: Request) -> None:
+            self.simulator.stopping.wait(0.4)
+
+        self.simulator.intercept = delay
+
+        self.host.start()
+
+        self.assertThat(len(self.simulator.requests),
+                        testtools.matchers.LessThan(5))
+        self.assertIn('Cluster simulator: ', self.log.output)
+        [cluster] = self.host.vertices('kubernetes.cluster').values()
+        self.assertEqual('Unreachable', cluster['state'])
+
+
+class AnswerTest(base.FunctionalTest):
+    """Answers that are none."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.simulator = self.start_simulator(*NODES)
+        self.host = self.make_host()
+        self.host.start()
+        self.log = self.useFixture(fixtures.FakeLogger())
+
+    def assert_refused(self, answer: Answer, reason: str) -> None:
+        self.simulator.intercept = lambda request: answer
+
+        self.host.poll()
+
+        self.assertEqual(NAMES, self.host.node_names())
+        [cluster] = self.host.vertices('kubernetes.cluster').values()
+        self.assertEqual('ERROR', cluster['vitrage_operational_state'])
+        self.assertIn(reason, cluster['reason'])
+
+    def test_html_page(self) -> None:
+        self.assert_refused(faults.html_page(), 'is of the type text/html')
+
+    def test_answer_that_is_not_compressed_as_it_says(self) -> None:
+        self.assert_refused(faults.not_gzip(), 'decompressing')
+
+    def test_compressed_answer_that_is_cut(self) -> None:
+        whole = self.simulator.answer(Request(
+            'GET', '/api/v1/nodes', {}, {}))
+        self.assert_refused(faults.truncated_gzip(whole), '')
+
+    def test_answer_that_is_too_large(self) -> None:
+        self.assert_refused(faults.huge(300 << 20, compressed=True),
+                            'is larger than 256 MiB')
+
+    def test_answer_with_a_wrong_length(self) -> None:
+        self.assert_refused(Answer(
+            200, b'{"kind":"NodeList","items":[]}',
+            {'Content-Length': '99'}, cut=30), 'cannot read')
+
+    def test_reason_leaves_the_cluster_with_its_cause(self) -> None:
+        self.assert_refused(faults.internal_error(), 'answered 500')
+        self.simulator.intercept = None
+
+        self.host.poll()
+
+        [cluster] = self.host.vertices('kubernetes.cluster').values()
+        self.assertEqual('Ready', cluster['state'])
+        self.assertNotIn('reason', cluster)

@@ -1,0 +1,77 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Who may read from the simulator, as authentication and RBAC see it."""
+
+from collections.abc import Callable
+
+from vitrage_k8s import simulator_faults
+from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import Request
+
+# What system:public-info-viewer lets anyone read.
+_PUBLIC = ('/version', '/healthz', '/livez', '/readyz')
+NODES = '/api/v1/nodes'
+
+
+def is_watch(request: Request) -> bool:
+    """Whether a request for nodes is to watch them."""
+    return request.query.get('watch', 'false') not in ('false', '0')
+
+
+class Access:
+    """What a request is checked for before it is looked at.
+
+    :ivar authenticate: gives the user's name, or None for 401; without it
+        everyone is admitted, as is the case behind ``kubectl proxy``
+    :ivar tokens: bearer tokens and their users, for by_token()
+    :ivar forbidden: the verbs that nobody may use on nodes: list, get, watch
+    """
+
+    def __init__(self) -> None:
+        self.authenticate: Callable[[Request], str | None] | None = None
+        self.tokens: dict[str, str] = {}
+        self.forbidden: set[str] = set()
+
+    def by_token(self, request: Request) -> str | None:
+        """Authenticate by the bearer token."""
+        # apiserver/pkg/authentication/request/bearertoken: the scheme in any
+        # case, and what comes after a second blank is not looked at.
+        match request.headers.get('Authorization', '').strip().split(' '):
+            case [scheme, token, *_] if scheme.lower() == 'bearer':
+                return self.tokens.get(token)
+        return None
+
+    def by_certificate(self, request: Request) -> str | None:
+        """Authenticate by the client's certificate; TLS has verified it."""
+        return request.certificate_name
+
+    def refuse(self, request: Request) -> Answer | None:
+        """The answer to a request that is not allowed, else None."""
+        path = request.path.rstrip('/')
+        if path in _PUBLIC:
+            return None
+        user: str | None = 'system:anonymous'
+        if self.authenticate:
+            user = self.authenticate(request)
+        if user is None:
+            return simulator_faults.unauthorized()
+        name = None
+        if path == NODES:
+            verb = 'watch' if is_watch(request) else 'list'
+        elif path.startswith(NODES + '/'):
+            verb, name = 'get', path[len(NODES) + 1:].split('/')[0]
+        else:
+            return None
+        if verb in self.forbidden:
+            return simulator_faults.forbidden(user, verb, name)
+        return None

@@ -1,0 +1,186 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Answers that no client wants, as an API server sends them.
+
+Or as the thing in its place does: a load balancer, a proxy, a login page.
+The texts and the codes are those of kube-apiserver 1.36; the comments name
+their source in k8s.io.
+"""
+
+import dataclasses
+import gzip
+import zlib
+
+from vitrage_k8s.simulator_answers import failure
+from vitrage_k8s.simulator_http import Answer
+
+_MEBIBYTE = 1 << 20
+
+
+def expired(with_token: str | None = None) -> Answer:
+    """Answer that a continue token is too old.
+
+    :param with_token: the token for the rest at a newer version; without
+        it, there is none, as for a token that is itself such a one
+    """
+    # apiserver/pkg/storage/etcd3/errors.go
+    old = 'The provided continue parameter is too old to display a ' \
+          'consistent list result. You '
+    if with_token is None:
+        return failure(410, 'Expired', old + (
+            'must start a new list without the continue parameter.'))
+    return failure(410, 'Expired', old + (
+        'can start a new list without the continue parameter, or use the '
+        'continue token in this response to retrieve the remainder of the '
+        'results. Continuing with the provided token results in an '
+        'inconsistent list - objects that were created, modified, or deleted '
+        'between the time the first chunk was returned and now may show up '
+        'in the list.'), metadata={'continue': with_token})
+
+
+def too_many_requests(retry_after: str | None = '1',
+                      plain: bool = False) -> Answer:
+    """Answer that the server has too much to do.
+
+    :param plain: as text, of a server that shuts down and hangs up
+    """
+    if not plain:
+        # apiserver/pkg/storage/cacher: a watch cache that is being filled
+        return failure(429, 'TooManyRequests',
+                       'storage is (re)initializing', retry_after=retry_after)
+    # apiserver/pkg/server/filters/with_retry_after.go
+    return _go_error(
+        429, 'The apiserver is shutting down, please try again later.',
+        **{'Connection': 'close',
+           **({} if retry_after is None else {'Retry-After': retry_after})})
+
+
+def internal_error() -> Answer:
+    """Answer that etcd does not answer."""
+    # An error that is no Status: without a reason, as of etcd's client.
+    return failure(500, None, 'etcdserver: request timed out')
+
+
+def unavailable(retry_after: str | None = None) -> Answer:
+    """Answer as HAProxy does when no API server is up behind it."""
+    return Answer(503, (
+        b'<html><body><h1>503 Service Unavailable</h1>\n'
+        b'No server is available to handle this request.\n'
+        b'</body></html>\n'), {
+            'Cache-Control': 'no-cache', 'Connection': 'close',
+            'Content-Type': 'text/html',
+            **({} if retry_after is None else {'Retry-After': retry_after})})
+
+
+def gateway_timeout() -> Answer:
+    """Answer that the version asked for is yet to come."""
+    # apiserver/pkg/storage/errors.go, NewTooLargeResourceVersionError
+    return failure(
+        504, 'Timeout', 'Timeout: Too large resource version: 2000, current: '
+        '1000', retry_after='1', details={'causes': [
+            {'reason': 'ResourceVersionTooLarge',
+             'message': 'Too large resource version'}]})
+
+
+def unauthorized() -> Answer:
+    """Answer that the client is not known."""
+    return failure(401, 'Unauthorized', 'Unauthorized')
+
+
+def forbidden(user: str, verb: str = 'list',
+              name: str | None = None) -> Answer:
+    """Answer that a user may not do this.
+
+    :param name: the node's, of a request for one
+    """
+    # apiserver/pkg/endpoints/handlers/responsewriters/errors.go
+    details = {'kind': 'nodes'} if name is None else {
+        'name': name, 'kind': 'nodes'}
+    what = 'nodes' if name is None else f'nodes "{name}"'
+    return dataclasses.replace(failure(
+        403, 'Forbidden', f'{what} is forbidden: User "{user}" cannot {verb} '
+        'resource "nodes" in API group "" at the cluster scope',
+        details=details), headers={'X-Content-Type-Options': 'nosniff'})
+
+
+def html_page() -> Answer:
+    """Answer with the login page of a proxy, which means well."""
+    return Answer(200, (
+        b'<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>'
+        b'<form method="post" action="/login"><input name="user">'
+        b'<input name="password" type="password"></form></body></html>\n'),
+        {'Content-Type': 'text/html; charset=utf-8'})
+
+
+def redirect(location: str) -> Answer:
+    """Answer that another server is to be asked."""
+    # As net/http's Redirect, for a GET.
+    return Answer(302, f'<a href="{location}">Found</a>.\n\n'.encode(), {
+        'Content-Type': 'text/html; charset=utf-8', 'Location': location})
+
+
+def not_gzip() -> Answer:
+    """Answer with JSON that claims to be compressed."""
+    return Answer(200, (
+        b'{"kind":"NodeList","apiVersion":"v1",'
+        b'"metadata":{"resourceVersion":"1"},"items":[]}'),
+        {'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'})
+
+
+def truncated_gzip(answer: Answer) -> Answer:
+    """Compress an answer, and send half of it as if that were all.
+
+    HTTP ends in good order; only gzip's own end is missing.
+
+    :param answer: a normal one, compressed or not
+    """
+    body = answer.body
+    if answer.headers.get('Content-Encoding') != 'gzip':
+        body = gzip.compress(body)
+    return dataclasses.replace(
+        answer, body=body[:len(body) // 2], headers={
+            **answer.headers, 'Content-Encoding': 'gzip',
+            'Vary': 'Accept-Encoding'})
+
+
+def huge(size: int, *, compressed: bool = False) -> Answer:
+    """Answer with a list of one node that is as large as wanted.
+
+    :param size: of the JSON, in bytes
+    :param compressed: as gzip a thousandth of that; a client that takes it
+        for small is in for a surprise
+    """
+    start = (b'{"kind":"NodeList","apiVersion":"v1",'
+             b'"metadata":{"resourceVersion":"1"},"items":[{"metadata":'
+             b'{"name":"huge","uid":"huge","annotations":{"padding":"')
+    end = b'"}}}]}'
+    padding = size - len(start) - len(end)
+    if padding < 0:
+        raise ValueError(f'{size} bytes are too few for a node')
+    if not compressed:
+        return Answer(200, b''.join((start, b'x' * padding, end)))
+    # Piece by piece: the bomb is for the client.
+    packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+    whole, rest = divmod(padding, _MEBIBYTE)
+    packed = [packer.compress(start)]
+    packed += (packer.compress(b'x' * _MEBIBYTE) for _ in range(whole))
+    packed += (packer.compress(b'x' * rest + end), packer.flush())
+    return Answer(200, b''.join(packed), {
+        'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'})
+
+
+def _go_error(status: int, message: str, **headers: str) -> Answer:
+    # http.Error of Go's net/http.
+    return Answer(status, message.encode() + b'\n', {
+        'Content-Type': 'text/plain; charset=utf-8',
+        'X-Content-Type-Options': 'nosniff', **headers})
