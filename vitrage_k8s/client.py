@@ -71,12 +71,12 @@ class Client:
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
         self._api = kubernetes.client.CoreV1Api(self._api_client)
         self._login: credentials.Login | None = None
-        self._deadlines: deadlines.Deadlines | None = None
+        self._connections: deadlines.Deadlines | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        if self._deadlines:
-            self._deadlines.close()
+        if self._connections:
+            self._connections.close()
         self._api_client.rest_client.pool_manager.clear()
 
     def list_nodes(self, limit: int | None, continue_token: str | None,
@@ -108,19 +108,21 @@ class Client:
     def _list_nodes_logged_in(self, limit: int | None, token: str | None,
                               deadline: float) -> bytes:
         while True:
-            self._log_in(deadline)
+            connection = self._log_in(deadline)
             try:
-                return self._list_nodes_once(limit, token, deadline)
+                return self._list_nodes_once(connection, limit, token,
+                                             deadline)
             except exceptions.ApiError as error:
                 if error.status != 401 or \
                         not self._config.credentials.refused():
                     raise
 
-    def _log_in(self, deadline: float) -> None:
+    def _log_in(self, deadline: float) -> deadlines.Deadlines:
+        """Return the connections of the present login."""
         try:
             login = self._config.credentials.login(deadline)
-            if login == self._login:
-                return
+            if login == self._login and self._connections:
+                return self._connections
             pool_manager = connections.make_pool_manager(self._config, login)
         except credentials.CredentialsError as error:
             raise exceptions.LoginFailed(self.cluster, str(error)) from error
@@ -128,30 +130,31 @@ class Client:
             raise exceptions.Misconfigured(
                 self.cluster, str(error)) from error
         self.close()
-        self._deadlines = deadlines.Deadlines(pool_manager)
+        self._connections = deadlines.Deadlines(pool_manager)
         self._api_client.rest_client.pool_manager = pool_manager
         if login.authorization:
             self._api_client.set_default_header('Authorization',
                                                 login.authorization)
         self._login = login
+        return self._connections
 
-    def _list_nodes_once(self, limit: int | None, token: str | None,
+    def _list_nodes_once(self, connection: deadlines.Deadlines,
+                         limit: int | None, token: str | None,
                          deadline: float) -> bytes:
         timeout = min(self._request_timeout, deadline - time.monotonic())
         if timeout <= 0:
             raise exceptions.ConnectionFailed(
                 self.cluster, 'the list was not complete within list_timeout')
         query = {'limit': limit, '_continue': token}
-        assert self._deadlines
         try:
-            with self._deadlines.within(timeout):
-                with contextlib.closing(self._api.list_node(
+            with connection.within(timeout), contextlib.closing(
+                    self._api.list_node(
                         **{name: value for name, value in query.items()
                            if value},
                         _preload_content=False,
                         _request_timeout=(min(_CONNECT_TIMEOUT, timeout),
                                           timeout))) as response:
-                    return self._read_body(response)
+                return self._read_body(response)
         except kubernetes.client.ApiException as error:
             raise self._api_error(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -20,6 +20,7 @@ import socket
 import ssl
 import tempfile
 from typing import Any
+from urllib.parse import unquote
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 import urllib.request
@@ -91,9 +92,9 @@ def _tls_context(cluster: kubeconfig.Cluster,
 
 def _environment_proxy(server: str) -> str | None:
     url = urlsplit(server)
-    if urllib.request.proxy_bypass_environment(url.hostname or ''):
+    if urllib.request.proxy_bypass(url.hostname or ''):
         return None
-    return urllib.request.getproxies_environment().get(url.scheme)
+    return urllib.request.getproxies().get(url.scheme)
 
 
 def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
@@ -108,8 +109,8 @@ def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     if url.scheme not in ('http', 'https') or not url.hostname:
         raise ValueError('proxy-url is no URL of http, https or socks5')
     user, at, place = url.netloc.rpartition('@')
-    headers = urllib3.make_headers(proxy_basic_auth=urllib.request.unquote(
-        user)) if at else None
+    headers = urllib3.make_headers(
+        proxy_basic_auth=unquote(user)) if at else None
     return urllib3.ProxyManager(
         urlunsplit((url.scheme, place, '', '', '')), proxy_headers=headers,
         **options)

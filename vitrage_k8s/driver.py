@@ -233,8 +233,8 @@ class KubernetesDriver(DriverBase):
         Vitrage would delete them as outdated, but only after a poll in which
         no cluster has failed.
         """
-        assert known.told is not None
-        query = events.query_event(known.told)
+        query = events.query_event(events.cluster_properties(
+            known.name, clusters.READY, None))
         yield self._finish([query], action)
         gone = [uid for uid in events.uids_found(query)
                 if uid not in known.inventory.nodes]

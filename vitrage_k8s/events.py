@@ -71,7 +71,7 @@ def node_events(cluster: str, seen: inventory.Sighting,
     """
     return _events(
         KUBERNETES_NODE, cluster, _properties(cluster, seen.node),
-        seen.before and _properties(cluster, seen.before), action)
+        _properties(cluster, seen.before) if seen.before else None, action)
 
 
 def delete_event(cluster: str, uid: str) -> Event:

@@ -246,7 +246,7 @@ class Plugin:
     def _read_credential(self, output: bytes) -> _Issued:
         try:
             credential = msgspec.json.decode(output, type=_ExecCredential)
-        except (ValueError, RecursionError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             # msgspec's errors quote nothing; others may.
             why = error if isinstance(error, msgspec.DecodeError) else 'junk'
             raise self._failed('printed what is no JSON of an ExecCredential '
@@ -256,9 +256,8 @@ class Plugin:
                 'ExecCredential', version):
             raise self._failed(f'printed no ExecCredential of {version}, as '
                                'apiVersion says')
-        if credential.status is None:
+        if (status := credential.status) is None:
             raise self._failed('printed no status')
-        status = credential.status
         return _Issued(self._login(status), self._renew_at(status))
 
     def _login(self, status: _Status) -> logins.Login:

@@ -45,9 +45,9 @@ def interleave(sources: Mapping[str, Callable[[], Iterator[Item]]],
                ) -> Iterator[Told[Item]]:
     """Read sources in threads of their own, and tell their items as they come.
 
-    A source that is ahead of the reader waits, so that the items in between
-    are a few for each source. The threads end with their sources; where the
-    reader goes away, each ends with the item that it is at.
+    A source does not wait for the reader, who may be slow: a list whose pages
+    are asked for too slowly expires. The threads end with their sources;
+    where the reader goes away, each ends with the item that it is at.
 
     :param sources: what makes the iterator of each source, by name
     :param limit: how many to read at a time
@@ -55,16 +55,7 @@ def interleave(sources: Mapping[str, Callable[[], Iterator[Item]]],
     """
     names = iter(sources.items())
     lock = threading.Lock()
-    told: queue.Queue[Told[Item]] = queue.Queue(maxsize=2 * limit)
-
-    def tell(what: Told[Item]) -> bool:
-        while not cancelled.is_set():
-            try:
-                told.put(what, timeout=0.5)
-                return True
-            except queue.Full:
-                pass
-        return False
+    told: queue.SimpleQueue[Told[Item]] = queue.SimpleQueue()
 
     def read() -> None:
         while not cancelled.is_set():
@@ -75,18 +66,17 @@ def interleave(sources: Mapping[str, Callable[[], Iterator[Item]]],
             error: Exception | None = None
             try:
                 for item in source():
-                    if not tell(Told(name, item)):
+                    if cancelled.is_set():
                         return
-            # Whatever it is, the reader is told, and raises it.
+                    told.put(Told(name, item))
+            # Whatever it is, the reader is told.
             except Exception as caught:
                 error = caught
-            tell(Told(name, None, error))
+            told.put(Told(name, None, error))
 
-    threads = [threading.Thread(target=read, daemon=True,
-                                name=f'vitrage-k8s-list-{number}')
-               for number in range(min(limit, len(sources)))]
-    for thread in threads:
-        thread.start()
+    for number in range(min(limit, len(sources))):
+        threading.Thread(target=read, daemon=True,
+                         name=f'vitrage-k8s-list-{number}').start()
     try:
         left = len(sources)
         while left:

@@ -13,8 +13,7 @@
 """Answers that no client wants, as an API server sends them.
 
 Or as the thing in its place does: a load balancer, a proxy, a login page.
-The texts and the codes are those of kube-apiserver 1.36; the comments name
-their source in k8s.io.
+The comments name where in k8s.io the texts and the codes come from.
 """
 
 import dataclasses
@@ -30,22 +29,22 @@ _MEBIBYTE = 1 << 20
 def expired(with_token: str | None = None) -> Answer:
     """Answer that a continue token is too old.
 
-    :param with_token: the token for the rest at a newer version; without
-        it, there is none, as for a token that is itself such a one
+    :param with_token: the token for the rest at a newer version; it is
+        missing where the server could not make one
     """
     # apiserver/pkg/storage/etcd3/errors.go
     old = 'The provided continue parameter is too old to display a ' \
-          'consistent list result. You '
+          'consistent list result. You can start a new list without the ' \
+          'continue parameter'
     if with_token is None:
-        return failure(410, 'Expired', old + (
-            'must start a new list without the continue parameter.'))
+        return failure(410, 'Expired', old + '.')
     return failure(410, 'Expired', old + (
-        'can start a new list without the continue parameter, or use the '
-        'continue token in this response to retrieve the remainder of the '
-        'results. Continuing with the provided token results in an '
-        'inconsistent list - objects that were created, modified, or deleted '
-        'between the time the first chunk was returned and now may show up '
-        'in the list.'), metadata={'continue': with_token})
+        ', or use the continue token in this response to retrieve the '
+        'remainder of the results. Continuing with the provided token '
+        'results in an inconsistent list - objects that were created, '
+        'modified, or deleted between the time the first chunk was returned '
+        'and now may show up in the list.'),
+        metadata={'continue': with_token})
 
 
 def too_many_requests(retry_after: str | None = '1',

@@ -16,6 +16,7 @@ Everything between the option registration and the graph is Vitrage's; the
 driver reads from the simulator over HTTP.
 """
 
+import base64
 from collections.abc import Callable
 from collections.abc import Mapping
 import pathlib
@@ -222,3 +223,8 @@ class FunctionalTest(testtools.TestCase):
 def open_files() -> int:
     """Count the file descriptors of this process."""
     return len(list(pathlib.Path('/proc/self/fd').iterdir()))
+
+
+def b64(content: bytes) -> str:
+    """Encode what goes into a *-data field of a kubeconfig."""
+    return base64.b64encode(content).decode()

@@ -203,27 +203,39 @@ class ClustersTest(base.FunctionalTest):
 
         self.assertEqual(before, self.host.everything())
 
+    def test_lists_that_expire_all_at_once_come_to_their_ends(self) -> None:
+        self.set_options(page_size=1)
+        for simulator in self.simulators.values():
+            simulator.script(None, faults.expired('token'))
+
+        self.host.start()
+
+        self.assertEqual(6, len(self.host.node_names()))
+        self.assertEqual({'OK'}, set(self.states().values()))
+
+    def count_concurrent(self, limit: int) -> int:
+        """Return how many clusters are listed at the same moment."""
+        running = most = 0
+        lock = threading.Lock()
+
+        def slow(request: Request) -> None:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            self.simulators['one'].stopping.wait(0.3)
+            with lock:
+                running -= 1
+
+        for simulator in self.simulators.values():
+            simulator.intercept = slow
+        self.set_options(max_concurrent_lists=limit)
+        self.host.start()
+        return most
+
     def test_lists_so_many_clusters_at_a_time(self) -> None:
-        for limit in (1, 2):
-            running = 0
-            most = 0
-            lock = threading.Lock()
-
-            def slow(request: Request) -> None:
-                nonlocal running, most
-                with lock:
-                    running += 1
-                    most = max(most, running)
-                self.simulators['one'].stopping.wait(0.3)
-                with lock:
-                    running -= 1
-
-            for simulator in self.simulators.values():
-                simulator.intercept = slow
-            self.set_options(max_concurrent_lists=limit)
-            self.host.start()
-
-            self.assertEqual(limit, most)
+        self.assertEqual([1, 2], [self.count_concurrent(1),
+                                  self.count_concurrent(2)])
 
     def test_failing_polls_leave_nothing_behind(self) -> None:
         self.simulators['two'].stop()

@@ -18,6 +18,7 @@ import time
 
 import fixtures
 import testtools
+from vitrage.datasources import utils as datasource_utils
 
 from tests.functional import base
 from tests import samples
@@ -47,7 +48,7 @@ class ListTest(base.FunctionalTest):
                 if 'continue' not in request.query]
 
     def resource_version(self) -> str | None:
-        [driver] = base.datasource_utils.get_drivers_by_name(['kubernetes'])
+        [driver] = datasource_utils.get_drivers_by_name(['kubernetes'])
         return driver._clusters['simulator'].inventory.resource_version
 
     def change_between_pages(self) -> None:
@@ -93,10 +94,10 @@ class ListTest(base.FunctionalTest):
         self.assertEqual(newest['resourceVersion'], self.resource_version())
 
     def test_does_not_page_when_tokens_keep_expiring(self) -> None:
-        for token in ('replacement', None):
+        for fault in (faults.expired('replacement'), faults.expired(None)):
             self.simulator.requests.clear()
-            self.simulator.intercept = lambda request: (
-                faults.expired(token) if 'continue' in request.query else None)
+            self.simulator.intercept = lambda request, fault=fault: (
+                fault if 'continue' in request.query else None)
 
             self.host.poll()
 
@@ -104,6 +105,18 @@ class ListTest(base.FunctionalTest):
             self.assertEqual(NAMES, self.host.node_names())
             [cluster] = self.host.vertices('kubernetes.cluster').values()
             self.assertEqual('Ready', cluster['state'])
+
+    def test_asks_for_gzip_and_takes_a_node_of_20_mb(self) -> None:
+        huge = samples.node('huge')
+        huge['metadata']['annotations'] = {'x': 'y' * (20 << 20)}
+        self.simulator.put(huge)
+
+        self.host.poll()
+
+        self.assertIn('huge', self.host.node_names())
+        self.assertEqual({'gzip'}, {
+            request.headers['Accept-Encoding']
+            for request in self.simulator.requests})
 
     def test_keeps_the_version_that_a_watch_can_begin_at(self) -> None:
         def intercept(request: Request) -> None:

@@ -40,11 +40,12 @@ class FaultsTest(testtools.TestCase):
         document = status(faults.expired('abc'))
         self.assertEqual({'continue': 'abc'}, document['metadata'])
         self.assertEqual('Expired', document['reason'])
-        self.assertIn('You can start a new list', document['message'])
+        self.assertIn('or use the continue token', document['message'])
         document = status(faults.expired(None))
         self.assertEqual({}, document['metadata'])
         self.assertEqual('Expired', document['reason'])
-        self.assertIn('You must start a new list', document['message'])
+        self.assertThat(document['message'], matchers.EndsWith(
+            'You can start a new list without the continue parameter.'))
         self.assertEqual(410, faults.expired().status)
 
     def test_too_many_requests_says_when_to_retry(self) -> None:
