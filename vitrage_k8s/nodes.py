@@ -12,22 +12,19 @@
 
 """Nodes: what we read of the API server's, and what we tell of them.
 
-Pure functions from bytes to typed nodes; knows nothing of HTTP and nothing of
-Vitrage's graph. The structs name only the wanted fields: the rest of a
-node's JSON is skipped without building objects of it, which makes the cost of
-a list that of reading its bytes. The names are those of the API reference
+Pure functions; knows nothing of HTTP and nothing of Vitrage's graph. The
+structs name only the wanted fields: the rest of a node's JSON is skipped
+without building objects of it, which makes the cost of a list that of reading
+its bytes. The names are those of the API reference
 (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
 """
 
 from collections.abc import Iterable
-import contextlib
 import sys
-from typing import Any
 
 import msgspec
 
 from vitrage_k8s import providers
-from vitrage_k8s import salvage
 
 
 class _Taint(msgspec.Struct):
@@ -74,7 +71,9 @@ class _Status(msgspec.Struct, rename='camel'):
     node_info: _NodeInfo | None = None
 
 
-class _Metadata(msgspec.Struct, rename='camel'):
+class Metadata(msgspec.Struct, rename='camel'):
+    """The metadata that every object of the API has."""
+
     name: str | None = None
     uid: str | None = None
     creation_timestamp: str | None = None
@@ -82,28 +81,12 @@ class _Metadata(msgspec.Struct, rename='camel'):
     labels: dict[str, str] | None = None
 
 
-class _ApiNode(msgspec.Struct):
-    metadata: _Metadata | None = None
+class ApiNode(msgspec.Struct):
+    """A node as the API server tells of it."""
+
+    metadata: Metadata | None = None
     spec: _Spec | None = None
     status: _Status | None = None
-
-
-class _ListMetadata(msgspec.Struct, rename='camel'):
-    resource_version: str | None = None
-    continue_token: str | None = msgspec.field(name='continue', default=None)
-    remaining_item_count: int | None = None
-
-
-class _NodeList(msgspec.Struct):
-    items: list[_ApiNode]
-    kind: str = 'NodeList'
-    metadata: _ListMetadata | None = None
-
-
-class _OddNodeList(msgspec.Struct):
-    items: list[Any]
-    kind: str = 'NodeList'
-    metadata: _ListMetadata | None = None
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
@@ -148,71 +131,9 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     capacity_pods: str | None
 
 
-class Page(msgspec.Struct, frozen=True):
-    """A page of a list of nodes.
-
-    :ivar nodes: the nodes of the page
-    :ivar resource_version: the version that the page is of
-    :ivar continue_token: asks for the next page; None after the last
-    :ivar problems: pairs of a node's name and the field of it that could not
-        be read, and is missing from ``nodes``
-    :ivar has_unidentified: whether the page holds something that is no known
-        node for lack of a uid, so that nothing can be told of absence
-    """
-
-    nodes: list[Node]
-    resource_version: str | None
-    continue_token: str | None
-    problems: list[tuple[str, str]]
-    has_unidentified: bool
-
-
-def decode_page(body: bytes) -> Page:
-    """Decode the answer to a list request.
-
-    A node with fields of unexpected types loses those fields, and nothing
-    else; see ``Page.problems``.
-
-    :raises ValueError: what came is not a list of nodes, or an incomplete one
-    """
-    odd: list[tuple[str, str]] = []
-    try:
-        node_list, api_nodes = _decode(body, odd)
-    except msgspec.DecodeError as error:
-        raise ValueError(str(error)) from error
-    if node_list.kind != 'NodeList':
-        raise ValueError(f'a {node_list.kind[:80]!r} came, not a NodeList')
-    metadata = node_list.metadata or _ListMetadata()
-    if not metadata.continue_token and metadata.remaining_item_count:
-        raise ValueError(f'{metadata.remaining_item_count} nodes remain, but '
-                         'no token to continue with')
-    nodes, has_unidentified = [], False
-    for api_node in api_nodes:
-        identity = api_node.metadata or _Metadata()
-        if not identity.uid:
-            has_unidentified = True
-            odd.append((identity.name or '(no name)', 'metadata.uid'))
-        if identity.uid or identity.name:
-            nodes.append(_to_node(api_node))
-    return Page(nodes, metadata.resource_version or None,
-                metadata.continue_token or None, odd, has_unidentified)
-
-
-_DECODER = msgspec.json.Decoder(_NodeList)
-_ODD_DECODER = msgspec.json.Decoder(_OddNodeList)
-
-
-def _decode(body: bytes, odd: list[tuple[str, str]],
-            ) -> tuple[_NodeList | _OddNodeList, list[_ApiNode]]:
-    with contextlib.suppress(msgspec.ValidationError):
-        node_list = _DECODER.decode(body)
-        return node_list, node_list.items
-    odd_list = _ODD_DECODER.decode(body)
-    return odd_list, [_salvage_node(item, odd) for item in odd_list.items]
-
-
-def _to_node(api_node: _ApiNode) -> Node:
-    metadata = api_node.metadata or _Metadata()
+def to_node(api_node: ApiNode) -> Node:
+    """Tell of a node what the graph shows of it."""
+    metadata = api_node.metadata or Metadata()
     spec = api_node.spec or _Spec()
     status = api_node.status or _Status()
     info = status.node_info or _NodeInfo()
@@ -319,11 +240,3 @@ def _shared(value: str | None) -> str | None:
     # The nodes of a cluster have most of these values in common: one string
     # instead of one a node, here and in Vitrage's graph.
     return sys.intern(value) if value else None
-
-
-def _salvage_node(item: Any, problems: list[tuple[str, str]]) -> _ApiNode:
-    node, unfit = salvage.salvage(item, _ApiNode)
-    node = node or _ApiNode()
-    name = (node.metadata and node.metadata.name) or '(no name)'
-    problems.extend((name, field or '(the whole node)') for field in unfit)
-    return node

@@ -144,6 +144,9 @@ class StaticCredentialsTest(CredentialsTestCase):
                 r'users\[\]\.user\.token: ',
                 token=f'{SECRET}{character}{SECRET}')
 
+    def test_refuses_a_token_of_white_space(self) -> None:
+        self.fails_check_and_login(r'user\.token: is no token', token=' \n')
+
     def test_presents_a_password(self) -> None:
         self.presents(
             Login(f'Basic {encoded("jürgen:pässwörd".encode())}'),
@@ -401,6 +404,11 @@ class TokenFileTest(CredentialsTestCase):
     def test_is_of_no_help_when_it_is_missing(self) -> None:
         self.assert_presents('first')
         (self.directory / 'token').unlink()
+        self.assertIs(False, self.logs_in.refused())
+
+    def test_is_of_no_help_when_no_header_can_hold_it(self) -> None:
+        self.assert_presents('first')
+        self.write('token', 'second token')
         self.assertIs(False, self.logs_in.refused())
 
     def test_is_of_help_once_for_each_change(self) -> None:

@@ -49,7 +49,7 @@ class CacheTest(ExecTestCase):
         self.keeps(3600, until=3500, after_it=3550)
 
     def test_keeps_for_half_of_a_short_lifetime(self) -> None:
-        self.keeps(100, until=30, after_it=60)
+        self.keeps(80, until=30, after_it=50)
 
     def test_asks_for_others_when_refused(self) -> None:
         logs_in = self.plugin(COUNT)

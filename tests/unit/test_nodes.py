@@ -18,11 +18,12 @@ from typing import Any
 import testtools
 
 from tests import samples
+from vitrage_k8s import decoding
 from vitrage_k8s import nodes
 
 
-def decode(*items: Any, **metadata: Any) -> nodes.Page:
-    return nodes.decode_page(json.dumps({
+def decode(*items: Any, **metadata: Any) -> decoding.Page:
+    return decoding.decode_page(json.dumps({
         'kind': 'NodeList', 'apiVersion': 'v1', 'metadata': metadata,
         'items': items}).encode())
 
@@ -50,7 +51,7 @@ class DecodePageTest(testtools.TestCase):
         self.assertRaises(ValueError, decode, remainingItemCount=1)
 
     def test_refuses_bytes_that_are_not_text(self) -> None:
-        self.assertRaises(ValueError, nodes.decode_page,
+        self.assertRaises(ValueError, decoding.decode_page,
                           b'{"items": [{"metadata": {"name": "\xff"}}]}')
 
     def test_has_no_problem_with_an_ordinary_node(self) -> None:

@@ -65,7 +65,8 @@ class EndTest(ExecTestCase):
         self.assert_is_ended('child')
 
     def test_is_killed_though_it_ignores_signals(self) -> None:
-        self.is_killed('trap "" TERM INT HUP; while :; do sleep 1; done')
+        self.is_killed('trap "" TERM INT HUP\n'
+                       'for _ in $(seq 600); do sleep 1; done')
 
     def test_is_killed_though_it_has_closed_its_output(self) -> None:
         self.is_killed(f'{prints(token=SECRET)}; exec >&-; sleep 600')

@@ -1,0 +1,194 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What an API server answers: lists of nodes, and watches, from their bytes.
+
+Pure functions. What is odd in one node costs that part of that node only.
+"""
+
+import contextlib
+from typing import Any
+
+import msgspec
+
+from vitrage_k8s import nodes
+from vitrage_k8s import salvage
+
+
+class _ListMetadata(msgspec.Struct, rename='camel'):
+    resource_version: str | None = None
+    continue_token: str | None = msgspec.field(name='continue', default=None)
+    remaining_item_count: int | None = None
+
+
+class _WatchEvent(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+class _Versioned(msgspec.Struct):
+    metadata: _ListMetadata | None = None
+
+
+class _Failure(msgspec.Struct):
+    code: int | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class _NodeList(msgspec.Struct):
+    items: list[nodes.ApiNode]
+    kind: str = 'NodeList'
+    metadata: _ListMetadata | None = None
+
+
+class _OddNodeList(msgspec.Struct):
+    items: list[Any]
+    kind: str = 'NodeList'
+    metadata: _ListMetadata | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of a list of nodes.
+
+    :ivar nodes: the nodes of the page
+    :ivar resource_version: the version that the page is of
+    :ivar continue_token: asks for the next page; None after the last
+    :ivar problems: pairs of a node's name and the field of it that could not
+        be read, and is missing from ``nodes``
+    :ivar has_unidentified: whether the page holds something that is no known
+        node for lack of a uid, so that nothing can be told of absence
+    """
+
+    nodes: list[nodes.Node]
+    resource_version: str | None
+    continue_token: str | None
+    problems: list[tuple[str, str]]
+    has_unidentified: bool
+
+
+def decode_page(body: bytes) -> Page:
+    """Decode the answer to a list request.
+
+    A node with fields of unexpected types loses those fields, and nothing
+    else; see ``Page.problems``.
+
+    :raises ValueError: what came is not a list of nodes, or an incomplete one
+    """
+    odd: list[tuple[str, str]] = []
+    try:
+        node_list, api_nodes = _decode(body, odd)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
+    if node_list.kind != 'NodeList':
+        raise ValueError(f'a {node_list.kind[:80]!r} came, not a NodeList')
+    metadata = node_list.metadata or _ListMetadata()
+    if not metadata.continue_token and metadata.remaining_item_count:
+        raise ValueError(f'{metadata.remaining_item_count} nodes remain, but '
+                         'no token to continue with')
+    found, has_unidentified = [], False
+    for api_node in api_nodes:
+        identity = api_node.metadata or nodes.Metadata()
+        if not identity.uid:
+            has_unidentified = True
+            odd.append((identity.name or '(no name)', 'metadata.uid'))
+        if identity.uid or identity.name:
+            found.append(nodes.to_node(api_node))
+    return Page(found, metadata.resource_version or None,
+                metadata.continue_token or None, odd, has_unidentified)
+
+
+_DECODER = msgspec.json.Decoder(_NodeList)
+_ODD_DECODER = msgspec.json.Decoder(_OddNodeList)
+
+
+def _decode(body: bytes, odd: list[tuple[str, str]],
+            ) -> tuple[_NodeList | _OddNodeList, list[nodes.ApiNode]]:
+    with contextlib.suppress(msgspec.ValidationError):
+        node_list = _DECODER.decode(body)
+        return node_list, node_list.items
+    odd_list = _ODD_DECODER.decode(body)
+    return odd_list, [_salvage_node(item, odd) for item in odd_list.items]
+
+
+class WatchEvent(msgspec.Struct, frozen=True):
+    """What one line of a watch tells.
+
+    :ivar resource_version: the version that the watch has come to; None if it
+        does not tell
+    :ivar node: the node that was added, modified or deleted, if any
+    :ivar is_deletion: whether it was deleted
+    :ivar problems: see ``Page.problems``
+    """
+
+    resource_version: str | None = None
+    node: nodes.Node | None = None
+    is_deletion: bool = False
+    problems: list[tuple[str, str]] = []
+
+
+class WatchError(ValueError):
+    """The server says that it cannot go on with a watch.
+
+    :ivar status: the HTTP status code that it would have; 0 if it is not said
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def decode_watch_event(line: bytes) -> WatchEvent | None:
+    """Decode one line of a watch.
+
+    :returns: None for an event of a type that is not known
+    :raises WatchError: it is an ERROR event
+    :raises ValueError: it is not an event, or one of a node without a uid
+    """
+    odd: list[tuple[str, str]] = []
+    try:
+        event = _EVENT_DECODER.decode(line)
+        if event.type == 'ERROR':
+            failure = msgspec.json.decode(event.object, type=_Failure)
+            # Servers have left out the code, or the reason (client-go's
+            # IsResourceExpired and IsGone look at the reason).
+            gone = failure.reason in ('Expired', 'Gone')
+            raise WatchError(
+                (failure.message or failure.reason or 'no reason')[:300],
+                failure.code or (410 if gone else 0))
+        if event.type not in ('ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'):
+            return None
+        versioned = _VERSIONED_DECODER.decode(event.object)
+        version = versioned.metadata and versioned.metadata.resource_version
+        if event.type == 'BOOKMARK':
+            return WatchEvent(version or None)
+        try:
+            api_node = _NODE_DECODER.decode(event.object)
+        except msgspec.ValidationError:
+            api_node = _salvage_node(msgspec.json.decode(event.object), odd)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
+    if not (api_node.metadata and api_node.metadata.uid):
+        raise ValueError('an event of a node without a uid')
+    return WatchEvent(version or None, nodes.to_node(api_node),
+                      event.type == 'DELETED', odd)
+
+
+_EVENT_DECODER = msgspec.json.Decoder(_WatchEvent)
+_VERSIONED_DECODER = msgspec.json.Decoder(_Versioned)
+_NODE_DECODER = msgspec.json.Decoder(nodes.ApiNode)
+def _salvage_node(item: Any, problems: list[tuple[str, str]]) -> nodes.ApiNode:
+    node, unfit = salvage.salvage(item, nodes.ApiNode)
+    node = node or nodes.ApiNode()
+    name = (node.metadata and node.metadata.name) or '(no name)'
+    problems.extend((name, field or '(the whole node)') for field in unfit)
+    return node
