@@ -10,17 +10,20 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The way to a cluster's API server: connect, read a page, translate errors.
+"""The way to a cluster's API server: list, watch, translate errors.
 
 The only importer of the official client, and of its behaviours that need
 care. It hands on bytes; what they mean is for nodes.py.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import itertools
 import threading
 import time
 from typing import Any
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import kubernetes.client
@@ -34,6 +37,8 @@ from vitrage_k8s import exceptions
 from vitrage_k8s import kubeconfig
 from vitrage_k8s import retries
 
+Read = TypeVar('Read')
+
 # No API server that can be reached needs longer to take a connection.
 _CONNECT_TIMEOUT = 10.0
 
@@ -41,28 +46,28 @@ _CONNECT_TIMEOUT = 10.0
 # fields are some 10 MB, and etcd takes no object of more than 1.5 MB.
 _LARGEST_ANSWER = 256 * 1024 * 1024
 _CHUNK = 64 * 1024
+_LONGEST_LINE = 32 * 1024 * 1024
 
 
 class Client:
     """Reads from one cluster's API server.
 
-    Not for several threads at a time. Close it after use.
+    Not for several threads at a time, apart from abort(). Close it after use.
 
     :param cluster: where it is and how to log in
     :param request_timeout: seconds that one request may take in all
     :param max_retries: how often a request that failed is made again
-    :param cancelled: ends waits between retries when it is set
     """
 
     def __init__(self, cluster: kubeconfig.Cluster, request_timeout: float,
-                 max_retries: int, cancelled: threading.Event) -> None:
+                 max_retries: int) -> None:
         self.cluster = cluster.name
         self._config = cluster
         server = urlsplit(cluster.server)
         self._server = f'{server.scheme}://{server.netloc.rpartition("@")[2]}'
         self._request_timeout = request_timeout
         self._max_retries = max_retries
-        self._cancelled = cancelled
+        self._aborted = threading.Event()
         configuration = kubernetes.client.Configuration()
         configuration.host = cluster.server.rstrip('/')
         self._api_client = kubernetes.client.ApiClient(configuration)
@@ -78,6 +83,66 @@ class Client:
         if self._connections:
             self._connections.close()
         self._api_client.rest_client.pool_manager.clear()
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether it has been told to end."""
+        return self._aborted.is_set()
+
+    def abort(self) -> None:
+        """End what is under way, from another thread, and all that comes."""
+        self._aborted.set()
+        if self._connections:
+            self._connections.abort()
+
+    def watch_nodes(self, resource_version: str, seconds: int,
+                    silence: float) -> Iterator[bytes]:
+        """Watch all nodes.
+
+        The client's own ``Watch`` is not used: it asks for an expired version
+        again and again, without a pause, and cannot be stopped while it waits.
+
+        :param resource_version: tell what has happened since this version
+        :param seconds: how long the server is to tell
+        :param silence: how many seconds without a line to take for the end of
+            the connection
+        :returns: the lines, each the JSON of an event, as they come. The
+            iteration raises ConnectionFailed where the connection breaks off.
+        :raises Expired: what has happened since is not known any more
+        :raises ClusterError: the watch could not begin
+        """
+        response = self._request(
+            {'watch': True, 'allow_watch_bookmarks': True,
+             'resource_version': resource_version,
+             'timeout_seconds': seconds},
+            time.monotonic() + self._request_timeout, self._check_type,
+            silence)
+        return self._read_lines(response, silence)
+
+    def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
+        rest = b''
+        heard = time.monotonic()
+        with contextlib.closing(response):
+            while chunk := self._read_chunk(response):
+                # A last line that is cut off comes again with the next watch.
+                *lines, rest = (rest + chunk).split(b'\n')
+                if lines:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > silence:
+                    raise exceptions.ConnectionFailed(
+                        self.cluster,
+                        f'the watch has been silent for {silence:g} s')
+                if len(rest) > _LONGEST_LINE:
+                    raise exceptions.MalformedAnswer(
+                        self.cluster, 'a line of the watch is longer than '
+                        f'{_LONGEST_LINE >> 20} MiB')
+                yield from filter(bytes.strip, lines)
+
+    def _read_chunk(self, response: Any) -> bytes:
+        try:
+            return response.read1(_CHUNK)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._connection_error(error) from error
 
     def list_nodes(self, limit: int | None, continue_token: str | None,
                    deadline: float) -> bytes:
@@ -95,27 +160,47 @@ class Client:
         """
         for attempt in itertools.count():
             try:
-                return self._list_nodes_logged_in(limit, continue_token,
-                                                  deadline)
+                return self._list_nodes_once(limit, continue_token, deadline)
             except exceptions.ClusterError as error:
                 wait = retries.delay(error, attempt)
                 if wait is None or attempt >= self._max_retries \
                         or time.monotonic() + wait >= deadline \
-                        or self._cancelled.wait(wait):
+                        or self._aborted.wait(wait):
                     raise
         raise AssertionError  # for mypy: the loop has no end
 
-    def _list_nodes_logged_in(self, limit: int | None, token: str | None,
-                              deadline: float) -> bytes:
+    def _list_nodes_once(self, limit: int | None, token: str | None,
+                         deadline: float) -> bytes:
+        query = {'limit': limit, '_continue': token}
+        return self._request(
+            {name: value for name, value in query.items() if value},
+            deadline, self._read_body)
+
+    def _request(self, query: dict[str, Any], deadline: float,
+                 read: Callable[[Any], Read],
+                 read_timeout: float | None = None) -> Read:
+        """Ask for nodes, and read the answer, in the time that there is."""
         while True:
             connection = self._log_in(deadline)
+            if self.is_aborted:
+                connection.abort()
+            timeout = min(self._request_timeout, deadline - time.monotonic())
+            if timeout <= 0:
+                raise exceptions.ConnectionFailed(
+                    self.cluster,
+                    'the list was not complete within list_timeout')
             try:
-                return self._list_nodes_once(connection, limit, token,
-                                             deadline)
-            except exceptions.ApiError as error:
+                with connection.within(timeout):
+                    return read(self._api.list_node(
+                        **query, _preload_content=False, _request_timeout=(
+                            min(_CONNECT_TIMEOUT, timeout),
+                            read_timeout or timeout)))
+            except kubernetes.client.ApiException as error:
                 if error.status != 401 or \
                         not self._config.credentials.refused():
-                    raise
+                    raise self._api_error(error) from error
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise self._connection_error(error) from error
 
     def _log_in(self, deadline: float) -> deadlines.Deadlines:
         """Return the connections of the present login."""
@@ -132,51 +217,35 @@ class Client:
         self.close()
         self._connections = deadlines.Deadlines(pool_manager)
         self._api_client.rest_client.pool_manager = pool_manager
+        self._api_client.default_headers.pop('Authorization', None)
         if login.authorization:
             self._api_client.set_default_header('Authorization',
                                                 login.authorization)
         self._login = login
         return self._connections
 
-    def _list_nodes_once(self, connection: deadlines.Deadlines,
-                         limit: int | None, token: str | None,
-                         deadline: float) -> bytes:
-        timeout = min(self._request_timeout, deadline - time.monotonic())
-        if timeout <= 0:
-            raise exceptions.ConnectionFailed(
-                self.cluster, 'the list was not complete within list_timeout')
-        query = {'limit': limit, '_continue': token}
-        try:
-            with connection.within(timeout), contextlib.closing(
-                    self._api.list_node(
-                        **{name: value for name, value in query.items()
-                           if value},
-                        _preload_content=False,
-                        _request_timeout=(min(_CONNECT_TIMEOUT, timeout),
-                                          timeout))) as response:
-                return self._read_body(response)
-        except kubernetes.client.ApiException as error:
-            raise self._api_error(error) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._connection_error(error) from error
-
-    def _read_body(self, response: Any) -> bytes:
+    def _check_type(self, response: Any) -> Any:
         content_type = response.headers.get('Content-Type', '')
         if content_type and 'json' not in content_type:
+            response.close()
             raise exceptions.MalformedAnswer(
                 self.cluster, f'the answer of {self._server} is of the type '
                 f'{content_type[:80]}, not JSON; is that the API server, or a '
                 'proxy or login page before it?')
+        return response
+
+    def _read_body(self, response: Any) -> bytes:
         body = bytearray()
-        for chunk in response.stream(_CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > _LARGEST_ANSWER:
-                raise exceptions.MalformedAnswer(
-                    self.cluster, f'the answer of {self._server} is larger '
-                    f'than {_LARGEST_ANSWER >> 20} MiB; see [kubernetes] '
-                    'page_size')
-        # Back to the pool, for the next page; to close it now is harmless.
-        response.release_conn()
+        with contextlib.closing(self._check_type(response)):
+            for chunk in response.stream(_CHUNK, decode_content=True):
+                body += chunk
+                if len(body) > _LARGEST_ANSWER:
+                    raise exceptions.MalformedAnswer(
+                        self.cluster, f'the answer of {self._server} is '
+                        f'larger than {_LARGEST_ANSWER >> 20} MiB; see '
+                        '[kubernetes] page_size')
+            # Back to the pool, for the next page; to close it is harmless.
+            response.release_conn()
         return bytes(body)
 
     def _connection_error(self, error: Exception) -> exceptions.ClusterError:

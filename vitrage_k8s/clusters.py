@@ -10,53 +10,20 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What is known of the clusters from one poll to the next."""
+"""What is told of each cluster, and which cluster each node is of."""
 
-import time
+from collections.abc import Iterator
 
-from vitrage_k8s import credentials
+from vitrage.common.constants import DatasourceAction
+
 from vitrage_k8s import events
 from vitrage_k8s import exceptions
 from vitrage_k8s import inventory
-from vitrage_k8s import retries
+from vitrage_k8s import reflector
 
 READY = 'Ready'
 
-
-class Cluster:
-    """A cluster that is polled.
-
-    :ivar inventory: its nodes
-    :ivar credentials: how it was last logged in to
-    :ivar told: the properties that Vitrage was told last
-    :ivar failures: how often in a row it could not be listed
-    :ivar due: when to list it again, by ``time.monotonic()``
-    :ivar is_reconciled: whether vertices of nodes that had gone before our
-        time have been looked for in the graph
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.inventory = inventory.Inventory(name)
-        self.credentials: credentials.Credentials | None = None
-        self.told: events.Properties | None = None
-        self.failures = 0
-        self.due = float('-inf')
-        self.is_reconciled = False
-
-    def succeeded(self, poll_interval: float) -> None:
-        """Note that it has been listed."""
-        self.failures = 0
-        self.due = time.monotonic() + poll_interval
-
-    def failed(self, error: exceptions.ClusterError,
-               poll_interval: float) -> None:
-        """Note that it could not be listed."""
-        wait = retries.backoff(self.failures, poll_interval)
-        if isinstance(error, exceptions.ApiError) and error.retry_after:
-            wait = min(max(wait, error.retry_after), poll_interval)
-        self.failures += 1
-        self.due = time.monotonic() + wait
+Events = list[events.Event]
 
 
 class Owners:
@@ -69,26 +36,137 @@ class Owners:
     def __init__(self) -> None:
         self._cluster_of: dict[str, str] = {}
 
-    def claim(self, cluster: Cluster, changes: inventory.Changes) -> None:
-        """Note the cluster of nodes that were told.
+    def claim(self, cluster: str, changes: inventory.Changes) -> None:
+        """Note the cluster of nodes that are told.
 
-        :raises MalformedAnswer: a node is another cluster's. Then none of
-            this one's are known any more.
+        :raises MalformedAnswer: a node is another cluster's
         """
         for seen in changes.seen:
-            owner = self._cluster_of.setdefault(seen.node.id, cluster.name)
-            if owner != cluster.name:
-                self.release(cluster)
+            owner = self._cluster_of.setdefault(seen.node.id, cluster)
+            if owner != cluster:
                 raise exceptions.MalformedAnswer(
-                    cluster.name, f'its node {seen.node.name} is one of the '
+                    cluster, f'its node {seen.node.name} is one of the '
                     f'cluster {owner} too: do both lead to the same API '
                     'server? Name one of them in [kubernetes] contexts')
         for node in changes.gone:
             self._cluster_of.pop(node.id, None)
 
-    def release(self, cluster: Cluster) -> None:
+    def release(self, cluster: str) -> None:
         """Forget the nodes of a cluster."""
-        for uid in list(cluster.inventory.nodes):  # it may be listed yet
-            if self._cluster_of.get(uid) == cluster.name:
-                del self._cluster_of[uid]
-        cluster.inventory = inventory.Inventory(cluster.name)
+        self._cluster_of = {uid: owner for uid, owner
+                            in self._cluster_of.items() if owner != cluster}
+
+
+class Cluster:
+    """Tells Vitrage of one cluster.
+
+    :param name: the cluster's name
+    :param owners: which cluster each node is of
+    :ivar reflector: reads its nodes; None as long as that could not be tried
+    :ivar misconfigured: why it cannot be tried now; None if it can
+    """
+
+    def __init__(self, name: str, owners: Owners) -> None:
+        self.name = name
+        self.reflector: reflector.Reflector | None = None
+        self.misconfigured: exceptions.ClusterError | None = None
+        self._owners = owners
+        self._conflict: exceptions.ClusterError | None = None
+        self._told: events.Properties | None = None
+        # Whether nodes that had gone before our time were looked for.
+        self._is_reconciled = False
+
+    @property
+    def failure(self) -> exceptions.ClusterError | None:
+        """Why its nodes are not shown as they are now; None if they are."""
+        return self.misconfigured or self._conflict or (
+            self.reflector.failure if self.reflector else None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every node that there is has been told."""
+        return self.failure is None and self.reflector is not None \
+            and self.reflector.inventory.is_complete
+
+    def stop(self) -> None:
+        """Stop reading, for it is no longer to be shown."""
+        if self.reflector:
+            self.reflector.stop()
+        self._owners.release(self.name)
+
+    def tell_all(self, page_size: int, action: str) -> Iterator[Events]:
+        """Tell the cluster and all its nodes, so many at a time.
+
+        Where it cannot be read, only what has changed is told.
+        """
+        self._conflict = None
+        if self.reflector and self.failure is None:
+            pages = self.reflector.inventory.take_all(page_size)
+            yield from self._tell(pages, action, True)
+        else:
+            yield from self._tell(self._take_changes(), action, True)
+
+    def tell_changes(self, action: str) -> Iterator[Events]:
+        """Tell what has changed since something was told, if anything."""
+        if self._conflict is None and (self.failure or (
+                self.reflector and self.reflector.has_listed)):
+            yield from self._tell(self._take_changes(), action, False)
+
+    def _take_changes(self) -> Iterator[inventory.Changes]:
+        if self.reflector:
+            yield self.reflector.inventory.take_changes()
+
+    def _tell(self, pages: Iterator[inventory.Changes], action: str,
+              tell_cluster: bool) -> Iterator[Events]:
+        # The cluster comes before its nodes, which hang on it: as a mere
+        # neighbour of theirs it would be a placeholder, and hidden.
+        told = self._cluster_events(action, tell_cluster)
+        for changes in pages:
+            try:
+                self._owners.claim(self.name, changes)
+            except exceptions.MalformedAnswer as error:
+                self._conflict = error
+                self._owners.release(self.name)
+                yield self._cluster_events(action, True)
+                return
+            for seen in changes.seen:
+                told.extend(events.node_events(self.name, seen, action))
+            told.extend(events.delete_event(self.name, node.id)
+                        for node in changes.gone)
+            if told:
+                yield told
+            told = []
+        if told:
+            yield told
+        if self.is_complete and not self._is_reconciled:
+            self._is_reconciled = True
+            if action != DatasourceAction.INIT_SNAPSHOT:
+                yield from self._tell_gone_before()
+
+    def _tell_gone_before(self) -> Iterator[Events]:
+        """Tell of nodes that went while Vitrage was down, or we were.
+
+        Vitrage would delete them as outdated, but only after a poll in which
+        no cluster has failed.
+        """
+        query = events.query_event(self._properties())
+        yield [query]
+        gone = [events.delete_event(self.name, uid)
+                for uid in events.uids_found(query)
+                if self.reflector and uid not in self.reflector.inventory]
+        if gone:
+            yield gone
+
+    def _cluster_events(self, action: str, always: bool) -> Events:
+        properties, before = self._properties(), self._told
+        if properties == before and not always:
+            return []
+        self._told = properties
+        return list(events.cluster_events(properties, before, action))
+
+    def _properties(self) -> events.Properties:
+        failure = self.failure
+        if failure is None:
+            return events.cluster_properties(self.name, READY, None)
+        return events.cluster_properties(self.name, failure.state,
+                                         failure.problem)

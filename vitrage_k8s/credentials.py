@@ -96,6 +96,7 @@ class Credentials:
         self.user = user
         # A service may change its working directory later.
         self._directory = directory.absolute()
+        self._cluster_info = dict(cluster_info or {})
         self._plugin: exec_plugin.Plugin | None = None
         if user.exec and not (user.token or user.token_file or user.username):
             self._plugin = exec_plugin.Plugin(
@@ -106,6 +107,11 @@ class Credentials:
         self._lock = threading.Lock()
         self._last_token: str | None = None
         self._token_is_lost = False
+
+    def is_same(self, other: 'Credentials') -> bool:
+        """Tell whether others are for the same user, place and cluster."""
+        return (self.user, self._directory, self._cluster_info) == (
+            other.user, other._directory, other._cluster_info)
 
     def check(self) -> None:
         """Tell what is plainly wrong, without running a plugin.

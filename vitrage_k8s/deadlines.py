@@ -40,6 +40,7 @@ class Deadlines:
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._expired = threading.Event()
+        self._aborted = threading.Event()
         self._lock = threading.Lock()
         pool_manager.pool_classes_by_scheme = {
             scheme: self._watched(pool_class) for scheme, pool_class
@@ -65,11 +66,18 @@ class Deadlines:
             timer.cancel()
         # A socket that was shut down reads as one that has come to its end,
         # and that may pass for the end of an answer.
+        if self._aborted.is_set():
+            raise TimeoutError('given up') from failure
         if self._expired.is_set():
             raise TimeoutError(
                 f'no complete answer within {seconds:g} s') from failure
         if failure is not None:
             raise failure
+
+    def abort(self) -> None:
+        """End every call that is under way, and all that come."""
+        self._aborted.set()
+        self._expire()
 
     def close(self) -> None:
         """Close the connections that were made, in use or not.
@@ -89,7 +97,7 @@ class Deadlines:
 
     def _watch(self, sock: socket.socket) -> None:
         with self._lock:
-            if self._expired.is_set():
+            if self._expired.is_set() or self._aborted.is_set():
                 raise TimeoutError('connected too late')
             self._sockets.add(sock)
 

@@ -26,7 +26,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from typing import Any
 
@@ -75,7 +74,9 @@ def run(config_file: str | None, contexts: list[str], serve: bool,
 
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(stack.enter_context(
-            tempfile.TemporaryDirectory(prefix='vitrage-k8s-')))
+            # A thread that ends may write to the log yet.
+            tempfile.TemporaryDirectory(prefix='vitrage-k8s-',
+                                        ignore_cleanup_errors=True)))
         if config_file is None:
             config_file = str(directory / 'kubeconfig')
             api_server = stack.enter_context(simulator.Simulator(nodes()))
@@ -114,12 +115,10 @@ def _count_nodes(config_file: str,
         if not isinstance(cluster, kubeconfig.Cluster):
             raise cluster
         with contextlib.closing(k8s_client.Client(
-                cluster, REQUEST_TIMEOUT, 0, threading.Event())) as client:
+                cluster, REQUEST_TIMEOUT, 0)) as client:
             known = inventory.Inventory(cluster.name)
-            for _ in known.relist(client, PAGE_SIZE,
-                                  time.monotonic() + LIST_TIMEOUT):
-                pass
-            counts.append((cluster.name, len(known.nodes)))
+            known.relist(client, PAGE_SIZE, time.monotonic() + LIST_TIMEOUT)
+            counts.append((cluster.name, len(known)))
     return counts
 
 

@@ -10,52 +10,57 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""From inventories to Vitrage's events."""
+"""From what is known of the clusters to Vitrage's events."""
 
 from collections.abc import Iterator
-import contextlib
 import functools
+import math
+import os
+import queue
 import threading
 import time
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log
-from vitrage.common.constants import DatasourceAction
 from vitrage.common.constants import UpdateMethod
 from vitrage.datasources.driver_base import DriverBase
 
-from vitrage_k8s import client as k8s_client
 from vitrage_k8s import clusters
-from vitrage_k8s import events
 from vitrage_k8s import exceptions
-from vitrage_k8s import interleaving
-from vitrage_k8s import inventory
 from vitrage_k8s import kubeconfig
 from vitrage_k8s import KUBERNETES_DATASOURCE
-from vitrage_k8s import retries
+from vitrage_k8s import reflector
 
 CONF = cfg.CONF
 LOG = log.getLogger(__name__)
 
 Error = exceptions.KubernetesDatasourceError
-Events = list[events.Event]
+Events = clusters.Events
+
+# How soon the kubeconfig is read again where something is wrong, in seconds.
+_LOAD_INTERVAL = 10.0
+
+# What a list may take beyond list_timeout: looking up the server's name.
+_GRACE = 30.0
 
 
 class KubernetesDriver(DriverBase):
     """Tells Vitrage of the nodes of one or more Kubernetes clusters.
 
-    It makes threads and connections in a poll only, and ends them with it, so
-    that Vitrage may fork its workers again at any time.
+    The clusters are read in threads, which the first call makes, in the
+    process that makes it: Vitrage forks its workers after it has imported
+    this, and again when one of them dies.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._pid = os.getpid()
         self._clusters: dict[str, clusters.Cluster] = {}
         self._owners = clusters.Owners()
-        self._configuration_errors: set[str] = set()
-        self._configuration_failures = 0
-        self._due = float('-inf')
+        self._lists = threading.Semaphore()
+        self._errors: list[Error] = []
+        self._loaded_at = float('-inf')
         self._poll_was_complete = False
         # Vitrage puts this question to the instance after a get_all, and
         # deletes what that get_all did not tell; see the class's answer.
@@ -72,209 +77,150 @@ class KubernetesDriver(DriverBase):
         """
         return False
 
+    def close(self) -> None:
+        """Stop reading, without waiting for it."""
+        for cluster in self._clusters.values():
+            cluster.stop()
+        self._clusters.clear()
+
     def get_all(self, datasource_action: str) -> Iterator[Events]:
         """List every node of every cluster.
 
-        :returns: lists of events, one for each page, as they are read. At
-            its end the iteration raises PollFailed if not every cluster could
-            be read.
+        :returns: lists of events, page_size nodes at a time, as the lists
+            come to their ends. At its end the iteration raises PollFailed if
+            not every cluster could be read.
         """
         self._poll_was_complete = False
-        return self._poll_all(datasource_action)
+        return self._get_all(datasource_action)
 
     def get_changes(self, datasource_action: str) -> Iterator[Events]:
-        """List the nodes of clusters whose poll_interval has passed.
+        """Tell what has changed since the last call of either.
 
-        A cluster that could not be read is tried again earlier, at growing
-        intervals.
+        It does not wait for anything.
 
-        :returns: as ``get_all`` does, but failures are only logged; nothing
-            if it is too early
+        :returns: lists of events; what cannot be read is only logged
         """
-        if time.monotonic() < self._due:
-            return iter(())
-        return self._poll(datasource_action, True, [])
+        if time.monotonic() - self._loaded_at > self._load_interval():
+            self._load()
+        for cluster in list(self._clusters.values()):
+            if cluster.reflector:
+                cluster.reflector.start()
+            for told in cluster.tell_changes(datasource_action):
+                yield self._finish(told, datasource_action)
 
-    def _poll_all(self, action: str) -> Iterator[Events]:
-        errors: list[Error] = []
-        yield from self._poll(action, False, errors)
+    def _get_all(self, action: str) -> Iterator[Events]:
+        self._load()
+        errors = [error for error in self._errors
+                  if not isinstance(error, exceptions.ClusterError)]
+        for cluster in self._list_all():
+            for told in cluster.tell_all(CONF.kubernetes.page_size, action):
+                yield self._finish(told, action)
+            if cluster.failure:
+                errors.append(cluster.failure)
         if errors:
             raise exceptions.PollFailed(
                 '; '.join(map(str, errors))) from errors[0]
         self._poll_was_complete = all(
-            known.inventory.is_complete for known in self._clusters.values())
+            cluster.is_complete for cluster in self._clusters.values())
 
-    def _poll(self, action: str, only_due: bool,
-              errors: list[Error]) -> Iterator[Events]:
-        """List clusters, and add what went wrong to ``errors``."""
+    def _list_all(self) -> Iterator[clusters.Cluster]:
+        """List all clusters, and return each as its list has ended."""
         options = CONF.kubernetes
-        if options.update_method.lower() == UpdateMethod.PUSH:
-            LOG.warning('[kubernetes] update_method = push is not supported '
-                        'and polls in the snapshots of Vitrage only; set it '
-                        'to pull, or to none if that is what you want')
-        cancelled = threading.Event()
-        try:
-            found = self._load(options, errors)
-            for error in errors:
-                yield from self._tell_failure(error, options, action)
-            begun: set[str] = set()
-            ended: set[str] = set()
-            for told in interleaving.interleave(
-                    {cluster.name: functools.partial(
-                        self._list, cluster, options, cancelled)
-                     for cluster in found if not only_due
-                     or self._clusters[cluster.name].due <= time.monotonic()},
-                    options.max_concurrent_lists, cancelled):
-                known = self._clusters[told.source]
-                if known.name in ended:
-                    continue
-                try:
-                    yield from self._tell(known, told, options, action,
-                                          known.name not in begun)
-                except exceptions.ClusterError as failure:
-                    ended.add(known.name)
-                    errors.append(failure)
-                    yield from self._tell_failure(failure, options, action)
-                begun.add(known.name)
-        finally:
-            self._plan(options, errors)
+        done: queue.SimpleQueue[clusters.Cluster] = queue.SimpleQueue()
+        left = set()
+        for cluster in self._clusters.values():
+            if cluster.reflector is None or cluster.misconfigured:
+                yield cluster
+            else:
+                left.add(cluster)
+                cluster.reflector.request_list(
+                    functools.partial(done.put, cluster))
+                cluster.reflector.start()
+        rounds = math.ceil(len(left) / options.max_concurrent_lists)
+        until = time.monotonic() + rounds * (options.list_timeout + _GRACE)
+        while left:
+            try:
+                cluster = done.get(timeout=max(until - time.monotonic(), 0))
+            except queue.Empty:
+                names = ', '.join(sorted(cluster.name for cluster in left))
+                raise exceptions.PollFailed(
+                    f'the lists of these clusters have not come to an end: '
+                    f'{names}') from None
+            if cluster in left:
+                left.remove(cluster)
+                yield cluster
 
-    def _load(self, options: Any,
-              errors: list[Error]) -> list[kubeconfig.Cluster]:
-        """Read where the clusters are, and forget those that are no more."""
-        found = []
+    def _load_interval(self) -> float:
+        is_well = not self._errors and not any(
+            cluster.failure for cluster in self._clusters.values())
+        return CONF.kubernetes.poll_interval if is_well else _LOAD_INTERVAL
+
+    def _load(self) -> None:
+        """Read where the clusters are, and begin and end to read them."""
+        if self._pid != os.getpid():
+            # The threads are another process's.
+            self._clusters.clear()
+            self._pid = os.getpid()
+        options = CONF.kubernetes
+        settings = self._settings(options)
+        before = {str(error) for error in self._errors}
+        self._errors = []
         names = set()
-        known = {name: cluster.credentials
-                 for name, cluster in self._clusters.items()
-                 if cluster.credentials is not None}
-        try:
-            for each in kubeconfig.load(options.config_file, options.contexts,
-                                        options.cluster_name, known):
-                if isinstance(each, kubeconfig.Cluster):
-                    found.append(each)
-                    names.add(each.name)
-                    self._known(each.name).credentials = each.credentials
-                else:
-                    errors.append(each)
-                    if isinstance(each, exceptions.ClusterError):
-                        names.add(each.cluster)
-        except exceptions.ConfigurationError as error:
-            errors.append(error)
+        for found in self._read_kubeconfig(options):
+            if isinstance(found, kubeconfig.Cluster):
+                names.add(found.name)
+                self._read(found, settings)
+            else:
+                self._errors.append(found)
+                LOG.log(log.DEBUG if str(found) in before else log.ERROR,
+                        '%s', found)
+                if isinstance(found, exceptions.ClusterError):
+                    names.add(found.cluster)
+                    self._known(found.cluster).misconfigured = found
         if not any(isinstance(error, exceptions.ConfigurationError)
-                   for error in errors):
+                   for error in self._errors):
             for name in self._clusters.keys() - names:
-                self._owners.release(self._clusters.pop(name))
-        return found
+                self._clusters.pop(name).stop()
+        self._loaded_at = time.monotonic()
+
+    def _read_kubeconfig(self, options: Any) -> list[
+            kubeconfig.Cluster | Error]:
+        known = {
+            cluster.name: cluster.reflector.cluster.credentials
+            for cluster in self._clusters.values() if cluster.reflector}
+        try:
+            return list(kubeconfig.load(
+                options.config_file, options.contexts, options.cluster_name,
+                known))
+        except exceptions.ConfigurationError as error:
+            return [error]
+
+    def _settings(self, options: Any) -> reflector.Settings:
+        update_method = options.update_method.lower()
+        if update_method == UpdateMethod.PUSH:
+            LOG.warning('[kubernetes] update_method = push is not supported '
+                        'and lists in the snapshots of Vitrage only; set it '
+                        'to pull, or to none if that is what you want')
+        if not self._clusters:
+            self._lists = threading.Semaphore(options.max_concurrent_lists)
+        return reflector.Settings(
+            options.page_size, options.request_timeout, options.list_timeout,
+            options.max_retries, options.poll_interval
+            if update_method == UpdateMethod.PULL else None)
+
+    def _read(self, found: kubeconfig.Cluster,
+              settings: reflector.Settings) -> None:
+        cluster = self._known(found.name)
+        cluster.misconfigured = None
+        if cluster.reflector is None:
+            cluster.reflector = reflector.Reflector(found, settings,
+                                                    self._lists)
+        else:
+            cluster.reflector.use(found, settings)
 
     def _known(self, name: str) -> clusters.Cluster:
-        return self._clusters.setdefault(name, clusters.Cluster(name))
+        return self._clusters.setdefault(
+            name, clusters.Cluster(name, self._owners))
 
-    def _list(self, cluster: kubeconfig.Cluster, options: Any,
-              cancelled: threading.Event) -> Iterator[inventory.Changes]:
-        known = self._clusters[cluster.name]
-        with contextlib.closing(k8s_client.Client(
-                cluster, options.request_timeout,
-                0 if known.failures else options.max_retries,
-                cancelled)) as client:
-            yield from known.inventory.relist(
-                client, options.page_size,
-                time.monotonic() + options.list_timeout)
-
-    def _tell(self, known: clusters.Cluster,
-              told: interleaving.Told[inventory.Changes], options: Any,
-              action: str, is_first: bool) -> Iterator[Events]:
-        """Tell what a cluster's list has told: changes, or its end.
-
-        :raises ClusterError: the list has failed
-        """
-        if isinstance(told.error, exceptions.ClusterError):
-            raise told.error
-        if told.error is not None:
-            LOG.error('Cluster %s: a defect of this datasource', known.name,
-                      exc_info=told.error)
-            raise exceptions.ClusterError(
-                known.name, 'a defect of this datasource, see its traceback: '
-                f'{type(told.error).__name__}') from told.error
-        if told.item is None:
-            yield from self._tell_success(known, options, action)
-            return
-        self._owners.claim(known, told.item)
-        batch: Events = []
-        if is_first and not known.failures:
-            # The cluster comes before its nodes, which hang on it: as a mere
-            # neighbour of theirs it would be a placeholder, and hidden. One
-            # that has failed before may fail again at a later page.
-            batch.extend(self._cluster_events(known, clusters.READY, None,
-                                              action))
-        for seen in told.item.seen:
-            batch.extend(events.node_events(known.name, seen, action))
-        batch.extend(events.delete_event(known.name, node.id)
-                     for node in told.item.gone)
-        if batch:
-            yield self._finish(batch, action)
-
-    def _tell_success(self, known: clusters.Cluster, options: Any,
-                      action: str) -> Iterator[Events]:
-        if known.failures:
-            yield self._finish(self._cluster_events(
-                known, clusters.READY, None, action), action)
-            LOG.info('Cluster %s can be read again: %d nodes', known.name,
-                     len(known.inventory.nodes))
-        known.succeeded(options.poll_interval)
-        if known.inventory.is_complete and not known.is_reconciled:
-            if action != DatasourceAction.INIT_SNAPSHOT:
-                yield from self._tell_gone_before(known, action)
-            known.is_reconciled = True
-
-    def _tell_gone_before(self, known: clusters.Cluster,
-                          action: str) -> Iterator[Events]:
-        """Tell of nodes that went while Vitrage was down, or we were.
-
-        Vitrage would delete them as outdated, but only after a poll in which
-        no cluster has failed.
-        """
-        query = events.query_event(events.cluster_properties(
-            known.name, clusters.READY, None))
-        yield self._finish([query], action)
-        gone = [uid for uid in events.uids_found(query)
-                if uid not in known.inventory.nodes]
-        if gone:
-            yield self._finish([events.delete_event(known.name, uid)
-                                for uid in gone], action)
-
-    def _tell_failure(self, error: Error, options: Any,
-                      action: str) -> Iterator[Events]:
-        if not isinstance(error, exceptions.ClusterError):
-            repeated = str(error) in self._configuration_errors
-            LOG.log(log.DEBUG if repeated else log.ERROR, '%s', error)
-            return
-        known = self._known(error.cluster)
-        LOG.log(log.DEBUG if known.failures else log.WARNING,
-                '%s. Its nodes stay in the graph as last known.', error)
-        yield self._finish(self._cluster_events(
-            known, error.state, error.problem, action), action)
-        known.failed(error, options.poll_interval)
-
-    def _plan(self, options: Any, errors: list[Error]) -> None:
-        """Note what went wrong, and when to look again."""
-        self._configuration_errors = {
-            str(error) for error in errors
-            if isinstance(error, exceptions.ConfigurationError)}
-        due = [known.due for known in self._clusters.values()]
-        if self._configuration_errors:
-            due.append(time.monotonic() + retries.backoff(
-                self._configuration_failures, options.poll_interval))
-            self._configuration_failures += 1
-        else:
-            self._configuration_failures = 0
-        self._due = min(due, default=time.monotonic() + options.poll_interval)
-
-    def _cluster_events(self, known: clusters.Cluster, state: str,
-                        reason: str | None, action: str) -> Events:
-        properties = events.cluster_properties(known.name, state, reason)
-        told = list(events.cluster_events(properties, known.told, action))
-        known.told = properties
-        return told
-
-    def _finish(self, batch: Events, action: str) -> Events:
-        return self.make_pickleable(batch, KUBERNETES_DATASOURCE, action)
+    def _finish(self, told: Events, action: str) -> Events:
+        return self.make_pickleable(told, KUBERNETES_DATASOURCE, action)

@@ -10,17 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One cluster's nodes as last known, kept true by listing them.
+"""One cluster's nodes as last known, kept true by listing and watching them.
 
-Knows nothing of Vitrage.
+Knows nothing of Vitrage. One thread reads from the API server; another asks
+what has changed.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
+import itertools
+import threading
 from typing import NamedTuple
 
 from oslo_log import log
 
 from vitrage_k8s import client as k8s_client
+from vitrage_k8s import decoding
 from vitrage_k8s import exceptions
 from vitrage_k8s import nodes
 
@@ -28,14 +33,14 @@ LOG = log.getLogger(__name__)
 
 
 class Sighting(NamedTuple):
-    """A node that was seen, and what was known of it before, if anything."""
+    """A node, and what was told of it before, if anything."""
 
     node: nodes.Node
     before: nodes.Node | None
 
 
 class Changes(NamedTuple):
-    """A part of what a list tells."""
+    """What has changed, by node: the last state of each, and not the way."""
 
     seen: list[Sighting]
     gone: list[nodes.Node]
@@ -45,25 +50,63 @@ class Inventory:
     """The nodes of one cluster.
 
     :param cluster: the cluster's name, for messages
-    :ivar nodes: the nodes as last known, by uid
     :ivar is_complete: whether the last list told every node that there is
-    :ivar resource_version: the version of the last complete list. Whatever
-        has happened since is told by a watch from it.
+    :ivar resource_version: the version that a watch can begin at: what has
+        happened since is told by it. None before the first complete list.
     """
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
         self.is_complete = False
         self.resource_version: str | None = None
-        self.nodes: dict[str, nodes.Node] = {}
+        # Guards what follows. What is and what was told are by uid; _changed
+        # is the uids of which the two may differ, and never more than that,
+        # so that changes between two questions do not pile up.
+        self._lock = threading.Lock()
+        self._nodes: dict[str, nodes.Node] = {}
+        self._told: dict[str, nodes.Node] = {}
+        self._changed: set[str] = set()
         self._odd: set[tuple[str, str]] = set()
 
-    def relist(self, client: k8s_client.Client, page_size: int,
-               deadline: float) -> Iterator[Changes]:
-        """List all nodes, and yield what is seen a page at a time.
+    def __len__(self) -> int:
+        return len(self._nodes)
 
-        Nodes that are gone are told last, after the last page has come. A
-        list that fails or ends early raises, and tells none.
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._nodes
+
+    def take_changes(self) -> Changes:
+        """Tell what has changed since the last time, and take it for told."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            seen = [Sighting(self._nodes[uid], self._told.get(uid))
+                    for uid in changed if uid in self._nodes]
+            gone = [self._told.pop(uid) for uid in changed
+                    if uid not in self._nodes and uid in self._told]
+            self._told.update((each.node.id, each.node) for each in seen)
+        return Changes([each for each in seen if each.node != each.before],
+                       gone)
+
+    def take_all(self, page_size: int) -> Iterator[Changes]:
+        """Tell all nodes and what has changed, so many nodes at a time."""
+        with self._lock:
+            gone = [node for uid, node in self._told.items()
+                    if uid not in self._nodes]
+            seen = [Sighting(node, self._told.get(uid))
+                    for uid, node in self._nodes.items()]
+            self._told = self._nodes.copy()
+            self._changed.clear()
+        rest = iter(seen)
+        while page := list(itertools.islice(rest, page_size)):
+            yield Changes(page, [])
+        yield Changes([], gone)
+
+    def relist(self, client: k8s_client.Client, page_size: int,
+               deadline: float) -> None:
+        """List all nodes.
+
+        What a page tells is known when the page has come. Nodes that are not
+        in the list are gone, and that is known when its last page has come. A
+        list that fails or ends early raises, and says nothing about absence.
 
         A list that takes longer than etcd keeps its version cannot be told
         to its end (410). It is begun again, for the token that the server
@@ -79,14 +122,14 @@ class Inventory:
         self.is_complete = False
         for limit in (page_size, page_size):
             try:
-                yield from self._list(client, limit, deadline)
+                self._list(client, limit, deadline)
                 return
             except exceptions.Expired as error:
                 LOG.info('%s; beginning the list again', error)
-        yield from self._list(client, None, deadline)
+        self._list(client, None, deadline)
 
     def _list(self, client: k8s_client.Client, limit: int | None,
-              deadline: float) -> Iterator[Changes]:
+              deadline: float) -> None:
         listed: set[str] = set()
         odd: set[tuple[str, str]] = set()
         tokens: set[str | None] = {None}
@@ -96,14 +139,11 @@ class Inventory:
             page = self._read_page(client, limit, token, deadline)
             # All pages of a list are of the version of its first.
             resource_version = resource_version or page.resource_version
-            self._warn(set(page.problems))
+            self._warn(page.problems)
             odd.update(page.problems)
             unidentified = unidentified or page.has_unidentified
-            seen = [Sighting(node, self.nodes.get(node.id))
-                    for node in page.nodes]
-            self.nodes.update((node.id, node) for node in page.nodes)
+            self._see(page.nodes)
             listed.update(node.id for node in page.nodes)
-            yield Changes(seen, [])
             token = page.continue_token
             if token is None:
                 break
@@ -112,28 +152,74 @@ class Inventory:
                     self.cluster, 'the list of nodes goes round in circles')
             tokens.add(token)
         self._odd = odd
+        # Whatever the version was before: after a restore of etcd it goes
+        # back.
+        self.resource_version = resource_version
         if unidentified:
             LOG.warning('Cluster %s: there are nodes without a uid; no node '
                         'is taken for gone', self.cluster)
             return
+        with self._lock:
+            for uid in self._nodes.keys() - listed:
+                del self._nodes[uid]
+                self._changed.add(uid)
         self.is_complete = True
-        self.resource_version = resource_version
-        gone = self.nodes.keys() - listed
-        yield Changes([], [self.nodes.pop(uid) for uid in gone])
 
     def _read_page(self, client: k8s_client.Client, limit: int | None,
-                   token: str | None, deadline: float) -> nodes.Page:
+                   token: str | None, deadline: float) -> decoding.Page:
         body = client.list_nodes(limit, token, deadline)
         try:
-            return nodes.decode_page(body)
+            return decoding.decode_page(body)
         except ValueError as error:
             raise exceptions.MalformedAnswer(
                 self.cluster, f'the answer is not a list of nodes: {error}'
             ) from error
 
-    def _warn(self, odd: set[tuple[str, str]]) -> None:
-        for name, field in sorted(odd - self._odd):
+    def apply(self, line: bytes) -> bool:
+        """Take note of what one line of a watch tells.
+
+        :returns: whether the watch has come to another version by it
+        :raises Expired: the watch cannot go on from its version
+        :raises ClusterError: the watch cannot go on
+        """
+        try:
+            event = decoding.decode_watch_event(line)
+        except decoding.WatchError as error:
+            kind = exceptions.Expired if error.status == 410 \
+                else exceptions.ApiError
+            raise kind(self.cluster, f'the watch ends with {error.status} '
+                       f'({error})', error.status) from error
+        except ValueError as error:
+            raise exceptions.MalformedAnswer(
+                self.cluster, f'the watch tells what is no event: {error}'
+            ) from error
+        if event is None:
+            LOG.warning('Cluster %s: the watch tells an event of an unknown '
+                        'type; it is passed over', self.cluster)
+            return False
+        self._warn(event.problems)
+        if event.node is not None and event.is_deletion:
+            with self._lock:
+                self._changed.add(event.node.id)
+                self._nodes.pop(event.node.id, None)
+        elif event.node is not None:
+            self._see([event.node])
+        if event.resource_version is None:
+            return False
+        self.resource_version = event.resource_version
+        return True
+
+    def _see(self, seen: Iterable[nodes.Node]) -> None:
+        with self._lock:
+            for node in seen:
+                # A heartbeat changes nothing that is told.
+                if self._nodes.get(node.id) != node:
+                    self._nodes[node.id] = node
+                    self._changed.add(node.id)
+
+    def _warn(self, odd: Iterable[tuple[str, str]]) -> None:
+        for name, field in sorted(set(odd) - self._odd):
             LOG.warning('Cluster %s: node %s: %s is not of the expected type '
                         'or missing; the node is shown without it',
                         self.cluster, name, field)
-        self._odd |= odd
+        self._odd.update(odd)

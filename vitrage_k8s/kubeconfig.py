@@ -237,17 +237,17 @@ class Kubeconfig:
         cluster, directory = self._clusters[name]
         user, user_directory = self._users[context.user] if context.user \
             else (credentials.User(), directory)
-        if urlsplit(cluster.server).scheme not in ('http', 'https'):
-            raise exceptions.Misconfigured(
-                name, f'{self.where}: the server of its cluster {name} is no '
-                'URL of https://')
         try:
-            login = known.get(name)
-            if login is None or login.user != user:
-                login = credentials.Credentials(
-                    user, user_directory, _cluster_info(cluster))
-            login.check()
+            if urlsplit(cluster.server).scheme not in ('http', 'https'):
+                raise ValueError(f'the server of its cluster {name} is no URL '
+                                 'of https://')
             authority = _authority(cluster, directory)
+            login = credentials.Credentials(
+                user, user_directory, _cluster_info(cluster, authority))
+            before = known.get(name)
+            if before is not None and before.is_same(login):
+                login = before
+            login.check()
         except (credentials.CredentialsError, ValueError) as error:
             raise exceptions.Misconfigured(
                 name, f'{self.where}: {error}') from error
@@ -277,13 +277,14 @@ def _authority(cluster: _Cluster, directory: pathlib.Path) -> str | None:
     return None
 
 
-def _cluster_info(cluster: _Cluster) -> dict[str, Any]:
+def _cluster_info(cluster: _Cluster, authority: str | None) -> dict[str, Any]:
     """Tell of a cluster what an exec plugin may ask for."""
     return {key: value for key, value in (
         ('server', cluster.server),
         ('tls-server-name', cluster.tls_server_name),
         ('insecure-skip-tls-verify', cluster.insecure_skip_tls_verify),
-        ('certificate-authority-data', cluster.certificate_authority_data),
+        ('certificate-authority-data',
+         base64.b64encode((authority or '').encode()).decode()),
         ('proxy-url', cluster.proxy_url)) if value}
 
 

@@ -47,6 +47,14 @@ def delay(error: exceptions.ClusterError, attempt: int) -> float | None:
     return None
 
 
+def delay_of(attempt: int) -> float:
+    """Tell how long to wait after something that did not work.
+
+    :param attempt: how often it has not worked before, in a row
+    """
+    return _backoff(min(attempt, 10))
+
+
 def backoff(attempt: int, longest: float) -> float:
     """Tell when to look again after something that has failed before.
 

@@ -24,32 +24,38 @@ import collections
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+import dataclasses
 import gzip
 import json
-import re
 import ssl
 import threading
 from typing import Any
 
 from vitrage_k8s import simulator_access
-from vitrage_k8s.simulator_answers import bad_request
+from vitrage_k8s.simulator_answers import as_table
 from vitrage_k8s.simulator_answers import DISCOVERY
 from vitrage_k8s.simulator_answers import encode
 from vitrage_k8s.simulator_answers import failure
 from vitrage_k8s.simulator_answers import Refused
+from vitrage_k8s.simulator_answers import selected_name
 from vitrage_k8s.simulator_answers import table
+from vitrage_k8s.simulator_changes import TooOld
+from vitrage_k8s.simulator_faults import watch_expired
 from vitrage_k8s.simulator_http import Answer
 from vitrage_k8s.simulator_http import Request
 from vitrage_k8s.simulator_http import Server
 from vitrage_k8s.simulator_nodes import Nodes
+from vitrage_k8s.simulator_nodes import Snapshot
 from vitrage_k8s.simulator_nodes import token_of
+from vitrage_k8s.simulator_outlet import Outlet
+from vitrage_k8s.simulator_streams import next_answer
+from vitrage_k8s.simulator_streams import Step
+from vitrage_k8s.simulator_watch import Watch
 
 # As in kube-apiserver: a body of more bytes is compressed, at this level.
 GZIP_THRESHOLD = 128 * 1024
 GZIP_LEVEL = 1
 _NODES = simulator_access.NODES
-# What a script is made of; None is the normal answer.
-Step = Answer | Callable[[Request], Answer | None] | None
 
 
 class Simulator(simulator_access.Access):
@@ -65,6 +71,11 @@ class Simulator(simulator_access.Access):
     :param tls: with it the server speaks TLS; to ask for the clients'
         certificates, CERT_OPTIONAL in it comes closest to kube-apiserver,
         which however answers 401 where this breaks off the handshake
+
+    :ivar bookmark_interval: seconds between the bookmarks of a watch
+    :ivar gone_as_http: whether a version too old to watch from is answered
+        410, as by older servers, instead of 200 and an ERROR event
+    :ivar watching: the watches that are open
     """
 
     def __init__(self, nodes: Iterable[Mapping[str, Any]] = (), *,
@@ -76,7 +87,13 @@ class Simulator(simulator_access.Access):
             maxlen=10_000)
         self.intercept: Callable[[Request], Answer | None] | None = None
         self.stopping = threading.Event()
+        self.bookmark_interval = 60.0
+        self.gone_as_http = False
         self._script: collections.deque[Step] = collections.deque()
+        self._watch_script: collections.deque[Step] = collections.deque()
+        self._streams: set[Outlet] = set()
+        self._thawed = threading.Event()
+        self._thawed.set()
         self._nodes = Nodes(nodes)
         self._tls = tls
         self._server: Server | None = self._bind(port)
@@ -96,6 +113,7 @@ class Simulator(simulator_access.Access):
     def stop(self) -> None:
         """Close every connection and free the port; again is harmless."""
         self.stopping.set()
+        self._nodes.wake()
         if self._server:
             self._server.stop()
             self._server = None
@@ -116,6 +134,10 @@ class Simulator(simulator_access.Access):
         served: dict[str, Any] = json.loads(self._nodes.put(node))
         return served
 
+    def touch(self, name: str) -> None:
+        """Let a node report that it is well, as the kubelet does."""
+        self._nodes.touch(name)
+
     def delete(self, name: str) -> None:
         self._nodes.delete(name)
 
@@ -123,17 +145,53 @@ class Simulator(simulator_access.Access):
         return self._nodes.names()
 
     def expire(self) -> None:
-        """Let every continue token so far answer 410, as compaction does."""
+        """Forget all that is past, as compaction does.
+
+        Every continue token so far, and every version to watch from, is then
+        answered 410; watches that go on are up to date and stay.
+        """
         self._nodes.expire()
+
+    def backup(self) -> Snapshot:
+        """The nodes and their version, for restore()."""
+        return self._nodes.backup()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a backup, as when etcd is restored.
+
+        All watches are cut, and continue tokens and changes forgotten.
+        """
+        self._nodes.restore(snapshot)
+
+    def hang_up(self) -> None:
+        """Cut every watch; each may go on from where it was."""
+        self._nodes.hang_up()
+
+    def freeze(self) -> None:
+        """Send nothing in watches any more, but keep and accept them."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """Send what the watches have waited for."""
+        self._thawed.set()
+
+    @property
+    def watching(self) -> int:
+        return len(self._streams)
 
     def script(self, *answers: Step) -> None:
         """Set what answers the next requests to list nodes, each in turn.
 
         After the last, and in the place of a None, the normal answers go
         on. What is left of an earlier script is forgotten, and what
-        `intercept` answers is not counted.
+        `intercept` answers is not counted. Watches have a script of their
+        own.
         """
         self._script = collections.deque(answers)
+
+    def script_watch(self, *answers: Step) -> None:
+        """Set what answers the next requests to watch nodes, likewise."""
+        self._watch_script = collections.deque(answers)
 
     def kubeconfig(self, *, certificate_authority: bytes | None = None,
                    user: Mapping[str, Any] | None = None) -> str:
@@ -156,17 +214,28 @@ class Simulator(simulator_access.Access):
 
     def _respond(self, request: Request) -> Answer:
         self.requests.append(request)
+        watch = simulator_access.is_watch(request)
         answer = self.intercept(request) if self.intercept else None
         if answer is None and request.path == _NODES:
-            answer = self._scripted(request)
-        return answer or self.answer(request)
+            answer = next_answer(
+                self._watch_script if watch else self._script, request)
+        answer = answer or self.answer(request)
+        if not watch:
+            return answer
+        return dataclasses.replace(
+            answer, gate=self._thawed,
+            stream=answer.stream and self._counted(answer.stream))
 
-    def _scripted(self, request: Request) -> Answer | None:
-        try:
-            step = self._script.popleft()
-        except IndexError:
-            return None
-        return step(request) if callable(step) else step
+    def _counted(self, stream: Callable[[Outlet], None]
+                 ) -> Callable[[Outlet], None]:
+        def write(outlet: Outlet) -> None:
+            self._streams.add(outlet)
+            try:
+                stream(outlet)
+            finally:
+                self._streams.remove(outlet)
+
+        return write
 
     def answer(self, request: Request) -> Answer:
         """The normal answer, compressed if the client accepts that."""
@@ -190,6 +259,8 @@ class Simulator(simulator_access.Access):
             raise Refused(failure(
                 405, 'MethodNotAllowed', 'the server does not allow this '
                 'method on the requested resource'))
+        if simulator_access.is_watch(request):
+            return self._watch(request)
         if path == _NODES:
             return Answer(body=self._list(request))
         if path.startswith(_NODES + '/'):
@@ -209,37 +280,34 @@ class Simulator(simulator_access.Access):
         if item is None:
             raise Refused(failure(404, 'NotFound', f'nodes "{name}" not found',
                                   details={'name': name, 'kind': 'nodes'}))
-        if _as_table(request):
+        if as_table(request):
             return table({}, [item])
         return b'{"kind":"Node","apiVersion":"v1",' + item[1:]
 
+    def _watch(self, request: Request) -> Answer:
+        try:
+            return Answer(stream=Watch(
+                self._nodes, request, lambda: self.bookmark_interval))
+        except TooOld as error:
+            if self.gone_as_http:
+                raise Refused(failure(410, 'Gone', str(error))) from error
+            return Answer(stream=watch_expired(message=str(error)))
+
     def _list(self, request: Request) -> bytes:
-        query = request.query
-        if simulator_access.is_watch(request):
-            # Watching plugs in here: an answer that streams events.
-            raise Refused(failure(
-                501, 'NotImplemented', 'watch is not simulated'))
-        selector = query.get('fieldSelector', '')
-        named = re.fullmatch('metadata[.]name==?([^=!,]+)', selector)
-        if query.get('labelSelector') or (selector and not named):
-            raise bad_request('this selector is not simulated')
-        snapshot, first, last = self._nodes.page(query)
+        name = selected_name(request.query)
+        snapshot, first, last = self._nodes.page(request.query)
         metadata: dict[str, Any] = {'resourceVersion': str(snapshot.version)}
-        if named:
-            found = snapshot.find(named[1])
+        if name is not None:
+            found = snapshot.find(name)
             items = [found] if found else []
         else:
             items = snapshot.items[first:last]
-        if not named and last < len(snapshot.names):
+        if name is None and last < len(snapshot.names):
             metadata['continue'] = token_of(
                 snapshot.version, snapshot.names[last - 1] + '\0')
             metadata['remainingItemCount'] = len(snapshot.names) - last
-        if _as_table(request):
+        if as_table(request):
             return table(metadata, items)
         return b''.join((
             b'{"kind":"NodeList","apiVersion":"v1","metadata":',
             encode(metadata), b',"items":[', b','.join(items), b']}'))
-
-
-def _as_table(request: Request) -> bool:
-    return 'as=Table' in request.headers.get('Accept', '')

@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 
+from vitrage_k8s.simulator_answers import is_set
 from vitrage_k8s import simulator_faults
 from vitrage_k8s.simulator_http import Answer
 from vitrage_k8s.simulator_http import Request
@@ -24,8 +25,8 @@ NODES = '/api/v1/nodes'
 
 
 def is_watch(request: Request) -> bool:
-    """Whether a request for nodes is to watch them."""
-    return request.query.get('watch', 'false') not in ('false', '0')
+    """Whether a request is to watch the nodes."""
+    return request.path == NODES and is_set(request.query, 'watch')
 
 
 class Access:

@@ -10,16 +10,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The bodies of the simulator's answers, apart from the nodes' own."""
+"""What the simulator's answers are made of, and what is asked for."""
 
 import calendar
 from collections.abc import Iterable
 from collections.abc import Mapping
 import json
+import re
 import time
 from typing import Any
 
 from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import Request
 
 TIME = '%Y-%m-%dT%H:%M:%SZ'
 DISCOVERY: dict[str, dict[str, Any]] = {
@@ -82,6 +84,39 @@ class Refused(Exception):
 def bad_request(message: str) -> Refused:
     """Refuse a request that is not understood."""
     return Refused(failure(400, 'BadRequest', message))
+
+
+def is_set(query: Mapping[str, str], name: str) -> bool:
+    """Whether a truth value of a query is true, to Kubernetes."""
+    return query.get(name, 'false') not in ('false', '0')
+
+
+def number(query: Mapping[str, str], name: str) -> int:
+    """A number of a query; 0 if there is none.
+
+    :raises Refused: if it is not one
+    """
+    try:
+        return int(query.get(name) or 0)
+    except ValueError as error:
+        raise bad_request(f'{name} is not a number') from error
+
+
+def selected_name(query: Mapping[str, str]) -> str | None:
+    """The name of the only node to show; None for all.
+
+    :raises Refused: for other selectors
+    """
+    selector = query.get('fieldSelector', '')
+    named = re.fullmatch('metadata[.]name==?([^=!,]+)', selector)
+    if query.get('labelSelector') or (selector and not named):
+        raise bad_request('this selector is not simulated')
+    return named[1] if named else None
+
+
+def as_table(request: Request) -> bool:
+    """Whether a Table is wanted instead of nodes."""
+    return 'as=Table' in request.headers.get('Accept', '')
 
 
 def table(metadata: Mapping[str, Any], items: Iterable[bytes]) -> bytes:

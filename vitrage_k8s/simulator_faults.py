@@ -16,12 +16,17 @@ Or as the thing in its place does: a load balancer, a proxy, a login page.
 The comments name where in k8s.io the texts and the codes come from.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import gzip
+from typing import Any
 import zlib
 
+from vitrage_k8s.simulator_answers import encode
 from vitrage_k8s.simulator_answers import failure
 from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import CLOSE
+from vitrage_k8s.simulator_streams import Stream
 
 _MEBIBYTE = 1 << 20
 
@@ -176,6 +181,89 @@ def huge(size: int, *, compressed: bool = False) -> Answer:
     packed += (packer.compress(b'x' * rest + end), packer.flush())
     return Answer(200, b''.join(packed), {
         'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'})
+
+
+def event(kind: str, node: Mapping[str, Any]) -> bytes:
+    """Make a line of a watch.
+
+    :param node: as in the API, or what else an event may be of
+    """
+    return encode({'type': kind, 'object': {
+        'kind': 'Node', 'apiVersion': 'v1', **node}}) + b'\n'
+
+
+def bookmark(version: str) -> bytes:
+    """Make a line of a watch that tells how far that has come."""
+    # A node that is empty but for the version, as Go writes it.
+    return event('BOOKMARK', {
+        'metadata': {'resourceVersion': version, 'creationTimestamp': None},
+        'spec': {}, 'status': {
+            'daemonEndpoints': {'kubeletEndpoint': {'Port': 0}},
+            'nodeInfo': dict.fromkeys((
+                'machineID', 'systemUUID', 'bootID', 'kernelVersion',
+                'osImage', 'containerRuntimeVersion', 'kubeletVersion',
+                'kubeProxyVersion', 'operatingSystem', 'architecture'), '')}})
+
+
+def watch_error(code: int, reason: str | None, message: str) -> Stream:
+    """Tell of a failure in a watch, where the status was 200 already."""
+    status = failure(code, reason, message).body
+    return Stream(b'{"type":"ERROR","object":%b}\n' % status)
+
+
+def watch_expired(
+        reason: str | None = 'Expired',
+        message: str = 'too old resource version: 1000 (2000)') -> Stream:
+    """Tell in a watch that the version to watch from is too old.
+
+    :param reason: Gone is what servers before 1.16 or so give
+    """
+    # apiserver/pkg/storage/cacher/watch_cache.go
+    return watch_error(410, reason, message)
+
+
+def watch_error_without_reason() -> Stream:
+    """Tell in a watch that etcd does not answer, and end it."""
+    return watch_error(500, None, 'etcdserver: request timed out')
+
+
+def watch_junk(*parts: bytes) -> Stream:
+    """Send a line that is not JSON, and go on with others."""
+    return Stream(b'<html>junk\n', *parts)
+
+
+def watch_unknown_type(*parts: bytes) -> Stream:
+    """Send an event of a type that nobody has heard of, and others."""
+    return Stream(event('REPLACED', {'metadata': {
+        'name': 'unknown', 'uid': 'unknown', 'resourceVersion': '1'}}),
+        *parts)
+
+
+def watch_cut(line: bytes, in_character: bool = False,
+              in_order: bool = False) -> Stream:
+    """Send one half of an event.
+
+    :param line: of event()
+    :param in_character: cut the first that is not ASCII, such as an umlaut
+    :param in_order: end the stream as if that were all, and not break off
+    :raises ValueError: if there is no character to cut
+    """
+    at = len(line) // 2
+    if in_character:
+        at = next((at + 1 for at, byte in enumerate(line) if byte > 127), 0)
+        if not at:
+            raise ValueError('all of this line is ASCII')
+    return Stream(line[:at]) if in_order else Stream(line[:at], CLOSE)
+
+
+def watch_ended() -> Stream:
+    """End a watch at once, in good order."""
+    return Stream()
+
+
+def watch_silent() -> Stream:
+    """Keep a watch open and never send anything, as when half open."""
+    return Stream(end=False)
 
 
 def _go_error(status: int, message: str, **headers: str) -> Answer:

@@ -21,7 +21,6 @@ import http.server
 import socket
 import socketserver
 import ssl
-import struct
 import sys
 import threading
 import time
@@ -29,14 +28,15 @@ from typing import Any
 from typing import NamedTuple
 import urllib.parse
 
+from vitrage_k8s.simulator_outlet import Outlet
+from vitrage_k8s.simulator_outlet import reset
+
 # How long stop() waits, in all, for handlers that sleep in `intercept`.
 STOP_SECONDS = 1.0
 # Instead of a status: end the connection without a byte, in good order (FIN)
 # or as a process does that dies with data unread (RST).
 CLOSE = 0
 RESET = -1
-# Linger for no time: close() then resets the connection.
-_NO_LINGER = struct.pack('ii', 1, 0)
 
 
 class Request(NamedTuple):
@@ -65,6 +65,9 @@ class Answer:
     :ivar cut: the connection is closed after so many bytes of the body
     :ivar delay: seconds before the first byte
     :ivar pace: seconds between two bytes, those of the head included
+    :ivar stream: writes the body, in chunks, instead of what is said above;
+        to break off in the middle, it raises a ConnectionError
+    :ivar gate: nothing is sent while it is not set
 
     Waiting ends when the server stops, and what is left is not sent.
     """
@@ -75,6 +78,8 @@ class Answer:
     cut: int | None = None
     delay: float = 0
     pace: float = 0
+    stream: Callable[[Outlet], None] | None = None
+    gate: threading.Event | None = None
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -211,15 +216,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return None
 
     def _send(self, answer: Answer) -> None:
+        if answer.gate:
+            self._outlet(answer, b'').check()
         if answer.delay and self.server.stopping.wait(answer.delay):
             self.close_connection = True
         elif answer.status <= CLOSE:
             self.close_connection = True
             if answer.status == RESET:
-                self.connection.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-                # Ahead of socketserver, which would send a FIN first.
-                self.connection.close()
+                reset(self.connection)
+        elif answer.stream:
+            outlet = self._outlet(answer, self._head(answer))
+            answer.stream(outlet)
+            outlet.end()
         else:
             head = self._head(answer)
             body = b'' if self.command == 'HEAD' else answer.body[:answer.cut]
@@ -231,8 +239,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if answer.cut is not None:
                 self.close_connection = True
 
+    def _outlet(self, answer: Answer, head: bytes) -> Outlet:
+        return Outlet(self.connection, self.wfile.write, head,
+                      self.server.stopping, answer.gate)
+
     def _head(self, answer: Answer) -> bytes:
         given = {name.title(): answer.headers[name] for name in answer.headers}
+        if answer.stream:
+            given['Transfer-Encoding'] = 'chunked'
         headers = {
             'Cache-Control': 'no-cache, private',
             'Content-Type': 'application/json',

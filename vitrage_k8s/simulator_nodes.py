@@ -27,8 +27,11 @@ import uuid
 
 from vitrage_k8s.simulator_answers import bad_request
 from vitrage_k8s.simulator_answers import encode
+from vitrage_k8s.simulator_answers import number
 from vitrage_k8s.simulator_answers import Refused
 from vitrage_k8s.simulator_answers import TIME
+from vitrage_k8s.simulator_changes import Change
+from vitrage_k8s.simulator_changes import Ring
 from vitrage_k8s.simulator_faults import expired
 
 # Lists that can be paged through at a time; beyond that the oldest expires.
@@ -58,8 +61,12 @@ class Nodes:
         self._now = Snapshot(1000, [], [])
         self._shared = False
         self._kept: dict[int, Snapshot] = {}
+        self._changed = threading.Condition(self._lock)
+        self._ring = Ring(self._changed, 0)
         for node in nodes:
             self.put(node)
+        # A server that starts lists, and knows of no changes before that.
+        self._ring.forget(self._now.version)
 
     def put(self, node: Mapping[str, Any]) -> bytes:
         """Add a node, or replace the one of that name; give what is served.
@@ -89,36 +96,123 @@ class Nodes:
             self._change(name, item)
         return item
 
+    def touch(self, name: str) -> None:
+        """Let a node report that it is well, as the kubelet does.
+
+        :raises KeyError: for a node that is not known
+        """
+        with self._lock:
+            node = self._read(name)
+            match node:
+                case {'status': {'conditions': [*conditions]}}:
+                    now = time.strftime(TIME, time.gmtime())
+                    for condition in conditions:
+                        if isinstance(condition, dict):
+                            condition['lastHeartbeatTime'] = now
+            self._change(name, encode(node))
+
     def delete(self, name: str) -> None:
         with self._lock:
-            if self._now.find(name) is None:
-                raise KeyError(name)
-            self._change(name, None)
+            self._change(name, encode(self._read(name)), deleted=True)
 
-    def _change(self, name: str, item: bytes | None) -> None:
-        # Every change passes here, with the lock held: the place to feed a
-        # ring of events from, once there are watches.
+    def _read(self, name: str) -> dict[str, Any]:
+        """The node of that name, as it is to be in the next version."""
+        found = self._now.find(name)
+        if found is None:
+            raise KeyError(name)
+        node: dict[str, Any] = json.loads(found)
+        node['metadata']['resourceVersion'] = str(self._now.version + 1)
+        return node
+
+    def _change(self, name: str, item: bytes, deleted: bool = False) -> None:
+        # Every change passes here, with the lock held.
         version, names, items = self._now
         if self._shared:
             names, items = names.copy(), items.copy()
             self._shared = False
         at = bisect.bisect_left(names, name)
-        known = slice(at, at + (names[at:at + 1] == [name]))
-        names[known] = [] if item is None else [name]
-        items[known] = [] if item is None else [item]
+        known = names[at:at + 1] == [name]
+        names[at:at + known] = [] if deleted else [name]
+        items[at:at + known] = [] if deleted else [item]
         self._now = Snapshot(version + 1, names, items)
+        kind = 'MODIFIED' if known else 'ADDED'
+        self._ring.add(Change(
+            version + 1, 'DELETED' if deleted else kind, name, item))
 
     def names(self) -> list[str]:
         with self._lock:
             return self._now.names.copy()
 
     def expire(self) -> None:
-        """Let every continue token so far answer 410, as compaction does."""
+        """Forget all that is past, as compaction does.
+
+        Every continue token so far, and every version to watch from, is then
+        answered 410; watches that go on are up to date and stay.
+        """
         with self._lock:
             self._kept.clear()
-            # As if an object of another kind was written: a new list at the
-            # same version would bring the old tokens back to life.
-            self._now = self._now._replace(version=self._now.version + 1)
+            # A new list at the same version would bring the old tokens back
+            # to life.
+            self._write_elsewhere()
+            self._ring.forget(self._now.version)
+
+    def _write_elsewhere(self) -> None:
+        # As if an object of another kind was written: etcd counts them all.
+        self._now = self._now._replace(version=self._now.version + 1)
+
+    def watch(self, version: int) -> tuple[Snapshot, Ring, int]:
+        """What a watch begins with: nodes, and where to read on for changes.
+
+        :param version: what comes after that is wanted, and no nodes then;
+            0 is now
+        :raises TooOld: for a version that changes are not known from
+        """
+        with self._lock:
+            if version:
+                nothing = Snapshot(version, [], [])
+                return nothing, self._ring, self._ring.find(version)
+            self._shared = True
+            return self._now, self._ring, self._ring.total
+
+    def version_at(self, ring: Ring, place: int, seen: int) -> int | None:
+        """The version of a bookmark for a watch that has come so far.
+
+        In a real cluster there is always a newer one, as leases are renewed.
+
+        :returns: None if changes wait to be read
+        """
+        with self._lock:
+            if ring is not self._ring or place != ring.total:
+                return None
+            if self._now.version == seen:
+                self._write_elsewhere()
+            return self._now.version
+
+    def backup(self) -> Snapshot:
+        with self._lock:
+            self._shared = True
+            return self._now
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a backup, and forget all that has happened since."""
+        with self._lock:
+            self._kept.clear()
+            self._now = snapshot
+            self._shared = True
+            self._ring.cut()
+            self._ring = Ring(self._changed, snapshot.version)
+
+    def hang_up(self) -> None:
+        """Cut every watch; each may go on from where it was."""
+        with self._lock:
+            ring = self._ring
+            self._ring = ring.copy()
+            ring.cut()
+
+    def wake(self) -> None:
+        """Let every watch look about."""
+        with self._lock:
+            self._changed.notify_all()
 
     def find(self, name: str) -> bytes | None:
         """The node of that name as it is now."""
@@ -162,10 +256,7 @@ class Nodes:
 
 
 def _limit(query: Mapping[str, str]) -> int:
-    try:
-        limit = int(query.get('limit') or 0)
-    except ValueError as error:
-        raise bad_request('limit is not a number') from error
+    limit = number(query, 'limit')
     whole = query.get('resourceVersion') == '0' and not query.get('continue')
     return sys.maxsize if whole or limit <= 0 else limit
 

@@ -35,6 +35,7 @@ from oslo_db.sqlalchemy import enginefacade
 from oslo_log import log
 from vitrage.api import app
 from vitrage.common import config
+from vitrage.datasources import utils as datasource_utils
 from vitrage.entity_graph import graph_init
 from vitrage.entity_graph import workers
 from vitrage.persistency import service as persistency
@@ -42,6 +43,8 @@ from vitrage import rpc
 from vitrage import storage
 from vitrage.storage.sqlalchemy import models
 from werkzeug import serving
+
+from vitrage_k8s.driver import KubernetesDriver
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -77,6 +80,7 @@ def start(arguments: Sequence[str], port: int,
     schedulers: list[Any] = []
     servers: list[Any] = []
     running.callback(_end, schedulers, servers)
+    running.callback(_close_drivers)
     api = ApiServer(port)
     running.callback(api.close)
     history = persistency.PersistorService(0, database)
@@ -168,6 +172,13 @@ class Graph(graph_init.VitrageGraphInit):
         """Return what takes events from the bus, once it runs."""
         return [self.events_coordination._low_pri_listener,
                 self.events_coordination._high_pri_listener]
+
+
+def _close_drivers() -> None:
+    """Let our driver stop reading; Vitrage's own know no end."""
+    for driver in datasource_utils.drivers.values():
+        if isinstance(driver, KubernetesDriver):
+            driver.close()
 
 
 def _end(schedulers: Iterable[Any], servers: Sequence[Any]) -> None:

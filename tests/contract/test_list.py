@@ -41,6 +41,15 @@ else:
     _TestCase = object
 
 
+def kubeconfig_of_environment(test: testtools.TestCase) -> str:
+    """The path of a real server's kubeconfig; skip the test without one."""
+    path = os.environ.get(VARIABLE, '')
+    if not path:
+        test.skipTest(f'{VARIABLE} NAMES NO KUBECONFIG: no real API server '
+                      'has shown that it does the same')
+    return str(pathlib.Path(path).expanduser())
+
+
 class ListContract(_TestCase):
 
     def kubeconfig(self) -> str:
@@ -233,11 +242,7 @@ class SimulatorListTest(ListContract, testtools.TestCase):
 class ApiServerListTest(ListContract, testtools.TestCase):
 
     def kubeconfig(self) -> str:
-        path = os.environ.get(VARIABLE, '')
-        if not path:
-            self.skipTest(f'{VARIABLE} NAMES NO KUBECONFIG: no real API '
-                          'server has shown that it does the same')
-        return str(pathlib.Path(path).expanduser())
+        return kubeconfig_of_environment(self)
 
     def no_watch_cache(self) -> None:
         self.skipTest('this server has no watch cache for nodes, or it is '

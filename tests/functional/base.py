@@ -30,6 +30,7 @@ from oslo_config import fixture as config_fixture
 from oslo_utils import fixture as time_fixture
 from oslo_utils import timeutils
 import testtools
+from testtools import matchers
 from vitrage.common.constants import DatasourceAction
 from vitrage.datasources import kubernetes as in_tree
 from vitrage.datasources.transformer_base import TransformerBase
@@ -44,6 +45,7 @@ from vitrage.graph.driver.networkx_graph import NXGraph
 from vitrage import opts as vitrage_opts
 
 import vitrage_k8s
+from vitrage_k8s.driver import KubernetesDriver
 from vitrage_k8s.simulator import Simulator
 
 VALUES = pathlib.Path(__file__).parents[2] / 'etc/vitrage/datasources_values'
@@ -164,12 +166,15 @@ class FunctionalTest(testtools.TestCase):
         self.addCleanup(self._forget)
         self.load_datasource()
         if 'max_retries' in cfg.CONF.kubernetes:
-            # A test that is about retries asks for them.
-            self.set_options(max_retries=0)
+            # A test that is about these asks for them.
+            self.set_options(max_retries=0, update_method='none')
 
     @staticmethod
     def _forget() -> None:
         # Vitrage keeps these for the life of its process.
+        for driver in datasource_utils.drivers.values():
+            if isinstance(driver, KubernetesDriver):
+                driver.close()
         datasource_utils.drivers.clear()
         TransformerBase.key_to_uuid_cache.clear()
 
@@ -228,3 +233,8 @@ def open_files() -> int:
 def b64(content: bytes) -> str:
     """Encode what goes into a *-data field of a kubeconfig."""
     return base64.b64encode(content).decode()
+
+
+def at_most(most: float) -> matchers.Matcher:
+    """Match what is not greater than a number."""
+    return matchers.Not(matchers.GreaterThan(most))

@@ -113,6 +113,7 @@ class ClustersTest(base.FunctionalTest):
     def test_failing_cluster_recovers_before_poll_interval(self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
             'vitrage_k8s.retries._FIRST_DELAY', 0.01))
+        self.set_options(update_method='pull')
         self.simulators['two'].stop()
         self.host.start()
         self.assertEqual('ERROR', self.states()['two'])
@@ -124,8 +125,10 @@ class ClustersTest(base.FunctionalTest):
 
         self.assertEqual('OK', self.states()['two'])
         self.assertEqual(6, len(self.host.node_names()))
-        # The others are left alone until it is time.
-        self.assertEqual([], list(self.simulators['one'].requests))
+        # The others go on to be watched.
+        self.assertEqual([], [request for request
+                              in self.simulators['one'].requests
+                              if 'watch' not in request.query])
 
     def test_state_does_not_flap_while_a_list_fails_at_its_end(self) -> None:
         self.set_options(page_size=1)
@@ -230,6 +233,7 @@ class ClustersTest(base.FunctionalTest):
         for simulator in self.simulators.values():
             simulator.intercept = slow
         self.set_options(max_concurrent_lists=limit)
+        self.restart_vitrage()
         self.host.start()
         return most
 
@@ -253,6 +257,8 @@ class ClustersTest(base.FunctionalTest):
 
     @staticmethod
     def is_quiet() -> bool:
-        return not any(thread.name.startswith('vitrage-k8s')
-                       or isinstance(thread, threading.Timer)
-                       for thread in threading.enumerate())
+        """Tell whether there is a thread for each cluster, and no other."""
+        return not any(isinstance(thread, threading.Timer)
+                       for thread in threading.enumerate()) and sum(
+            thread.name.startswith('vitrage-k8s')
+            for thread in threading.enumerate()) == 3

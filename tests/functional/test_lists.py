@@ -49,7 +49,8 @@ class ListTest(base.FunctionalTest):
 
     def resource_version(self) -> str | None:
         [driver] = datasource_utils.get_drivers_by_name(['kubernetes'])
-        return driver._clusters['simulator'].inventory.resource_version
+        known = driver._clusters['simulator'].reflector
+        return known.inventory.resource_version
 
     def change_between_pages(self) -> None:
         """Let the tokens expire, and nodes of the first page change."""

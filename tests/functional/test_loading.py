@@ -35,6 +35,7 @@ class LoadingTest(base.FunctionalTest):
                          set(cfg.CONF.kubernetes))
 
     def test_driver_is_ours_when_our_path_is_first(self) -> None:
+        self.set_options(update_method='pull')
         [driver] = datasource_utils.get_drivers_by_name(['kubernetes'])
 
         self.assertIsInstance(driver, KubernetesDriver)

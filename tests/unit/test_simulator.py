@@ -269,7 +269,6 @@ class SimulatorTest(testtools.TestCase):
                 ('/api/v1/pods', {}, (404, 'NotFound')),
                 (f'{NODES}/a/status', {}, (404, 'NotFound')),
                 (NODES, {'method': 'POST'}, (405, 'MethodNotAllowed')),
-                (NODES, {'watch': 'true'}, (501, 'NotImplemented')),
                 (NODES, {'limit': 'x'}, (400, 'BadRequest'))):
             self.assertEqual(expected, self.refusal(path, **query), path)
 

@@ -238,7 +238,7 @@ class ForbiddenTest(AccessTest):
 
     def test_forbids_each_verb_by_itself(self) -> None:
         paths = {'list': NODES, 'get': f'{NODES}/a',
-                 'watch': f'{NODES}?watch=true'}
+                 'watch': f'{NODES}?watch=true&timeoutSeconds=1'}
         for verb in paths:
             self.simulator.forbidden = {verb}
             self.assertEqual({verb}, {

@@ -1,0 +1,323 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Changes that are seen by watching, between the lists."""
+
+from collections.abc import Callable
+import json
+import threading
+from typing import Any
+
+import fixtures
+
+from tests.functional import base
+from tests import samples
+from vitrage_k8s import reflector
+from vitrage_k8s import simulator_faults as faults
+from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import CLOSE
+from vitrage_k8s.simulator_http import Request
+
+NODES = [samples.node(f'node-{i}') for i in range(5)]
+NAMES = [f'node-{i}' for i in range(5)]
+
+
+class WatchTest(base.FunctionalTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_options(update_method='pull', changes_interval=1,
+                         poll_interval=10_000)
+        # What would take minutes on a real clock.
+        for name, value in (('_SILENCE', 0.5), ('_SHORT', 0.2)):
+            self.useFixture(fixtures.MonkeyPatch(
+                f'vitrage_k8s.reflector.{name}', value))
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.retries._FIRST_DELAY', 0.02))
+        self.log = self.useFixture(fixtures.FakeLogger())
+        self.simulator = self.start_simulator(*NODES)
+        self.simulator.bookmark_interval = 0.1
+        self.host = self.make_host()
+        self.host.start()
+        self.wait_for(lambda: self.simulator.watching == 1)
+        self.simulator.requests.clear()
+
+    def lists(self) -> int:
+        return sum('watch' not in request.query and 'continue'
+                   not in request.query for request
+                   in self.simulator.requests)
+
+    def watches(self) -> int:
+        return sum('watch' in request.query
+                   for request in self.simulator.requests)
+
+    def wait_until_shown(self, condition: Callable[[], Any]) -> None:
+        """Ask for changes, as Vitrage does, until something is shown."""
+        def is_shown() -> bool:
+            self.host.get_changes()
+            return bool(condition())
+        self.wait_for(is_shown)
+
+    def assert_shows_the_truth(self) -> None:
+        """See that all that is there comes to be shown, and nothing else."""
+        expected = {
+            name: self.served(name)['metadata']['uid']
+            for name in self.simulator.names()}
+        self.wait_until_shown(lambda: expected == {
+            name: vertex['id'] for name, vertex
+            in self.host.vertices('kubernetes.node').items()})
+        states = {name: self.state_of(self.served(name))
+                  for name in expected}
+        self.wait_until_shown(lambda: states == {
+            name: vertex['state'] for name, vertex
+            in self.host.vertices('kubernetes.node').items()})
+
+    def served(self, name: str) -> dict[str, Any]:
+        """Return a node as the API server tells of it."""
+        return json.loads(self.simulator.answer(Request(
+            'GET', f'/api/v1/nodes/{name}', {}, {})).body)
+
+    @staticmethod
+    def state_of(node: dict[str, Any]) -> str:
+        [condition] = node['status']['conditions']
+        state = 'Ready' if condition['status'] == 'True' else 'NotReady'
+        return state + (',SchedulingDisabled'
+                        if node['spec'].get('unschedulable') else '')
+
+    def change(self) -> None:
+        """Make a change of each kind."""
+        self.simulator.put(samples.node('node-0', ready='False'))
+        self.simulator.put(samples.node('node-1', unschedulable=True))
+        self.simulator.delete('node-2')
+        self.simulator.delete('node-3')
+        self.simulator.put(samples.node('node-3', 'another-uid'))
+        self.simulator.put(samples.node('node-9'))
+
+    def test_shows_every_kind_of_change_without_a_list(self) -> None:
+        self.change()
+
+        self.assert_shows_the_truth()
+
+        self.assertEqual(0, self.lists())
+        self.assertEqual('another-uid', self.vertex('node-3')['id'])
+
+    def test_heartbeats_are_no_events(self) -> None:
+        rows = len(self.host.rows)
+        versions = [request.query.get('resourceVersion')
+                    for request in self.simulator.requests]
+        for _ in range(20):
+            for name in NAMES:
+                self.simulator.touch(name)
+        self.simulator.put(samples.node('node-0', ready='False'))
+        self.wait_until_shown(
+            lambda: self.vertex('node-0')['state'] == 'NotReady')
+
+        self.assertEqual(1, len(self.host.rows) - rows, versions)
+        self.assertEqual(1, self.host.batches[-1])
+
+    def test_changes_between_two_questions_arrive_as_one(self) -> None:
+        for ready in ('False', 'True', 'Unknown', 'True', 'False'):
+            self.simulator.put(samples.node('node-0', ready=ready))
+        self.simulator.put(samples.node('fleeting'))
+        self.simulator.delete('fleeting')
+        self.simulator.put(samples.node('last'))
+        self.host.batches.clear()
+        self.wait_until_shown(lambda: 'last' in self.host.node_names())
+
+        self.assertEqual('NotReady', self.vertex('node-0')['state'])
+        # node-0, and the two events that make a vertex.
+        self.assertThat(sum(self.host.batches), base.at_most(5))
+
+    def test_idle_cluster_has_no_events(self) -> None:
+        self.host.batches.clear()
+
+        for _ in range(10):
+            self.host.get_changes()
+
+        self.assertEqual([], self.host.batches)
+
+    def test_watches_again_after_a_clean_end(self) -> None:
+        self.simulator.hang_up()
+        self.change()
+
+        self.assert_shows_the_truth()
+
+        self.assertEqual(0, self.lists())
+
+    def assert_recovers_after(self, *steps: Any) -> None:
+        """Break the watch, let the next ones go wrong, and see the truth."""
+        self.simulator.script_watch(*steps)
+        self.simulator.hang_up()
+        self.change()
+
+        self.assert_shows_the_truth()
+        self.wait_for(lambda: self.simulator.watching == 1)
+        self.simulator.put(samples.node('node-4', ready='False'))
+        self.assert_shows_the_truth()
+
+    def test_expired_version_in_every_form(self) -> None:
+        for step in (faults.watch_expired('Expired'),
+                     faults.watch_expired('Gone'),
+                     faults.watch_expired(None),
+                     faults.expired(None)):
+            self.simulator.requests.clear()
+            for name in self.simulator.names():
+                self.simulator.delete(name)
+            for node in NODES:
+                self.simulator.put(node)
+            self.assert_recovers_after(step)
+            self.assertEqual(1, self.lists())
+
+    def test_error_without_a_reason(self) -> None:
+        self.assert_recovers_after(faults.watch_error_without_reason())
+
+    def test_junk_lines(self) -> None:
+        self.assert_recovers_after(faults.watch_junk(), faults.watch_junk())
+
+    def test_unknown_type_of_event_is_passed_over(self) -> None:
+        self.assert_recovers_after(faults.watch_unknown_type())
+
+        self.assertIn('an event of an unknown type', self.log.output)
+
+    def test_cut_in_the_middle_of_a_line_and_of_a_character(self) -> None:
+        line = (b'{"type":"ADDED","object":{"metadata":{"name":"f\xc3\xbcr",'
+                b'"uid":"cut"}}}\n')
+        self.assert_recovers_after(
+            faults.watch_cut(line), faults.watch_cut(line, in_character=True))
+
+        self.assertEqual(0, self.lists())
+
+    def test_refusals(self) -> None:
+        self.assert_recovers_after(
+            faults.too_many_requests('0', plain=True), Answer(CLOSE),
+            faults.internal_error(), faults.unavailable(),
+            faults.html_page(), faults.unauthorized())
+
+    def test_ends_at_once_are_answered_with_few_requests(self) -> None:
+        self.simulator.requests.clear()
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.retries._FIRST_DELAY', 0.2))
+
+        self.assert_recovers_after(*[faults.watch_ended()] * 4)
+
+        self.assertThat(self.watches(), base.at_most(7))
+
+    def test_silent_connection_is_given_up(self) -> None:
+        self.simulator.freeze()
+        self.change()
+        self.wait_for(lambda: self.watches() >= 1)
+        self.simulator.thaw()
+
+        self.assert_shows_the_truth()
+
+    def test_silence_of_a_version_of_the_future_ends_with_a_list(
+            self) -> None:
+        before = self.simulator.backup()
+        for name in NAMES:
+            self.simulator.put(samples.node(name, ready='False'))
+        self.assert_shows_the_truth()
+
+        self.simulator.restore(before)
+
+        # Nothing happens in the cluster from here on.
+        self.assert_shows_the_truth()
+        self.simulator.put(samples.node('node-9'))
+        self.assert_shows_the_truth()
+
+    def test_restart_of_the_api_server(self) -> None:
+        self.simulator.stop()
+        self.change()
+        self.wait_until_shown(lambda: 'ERROR' in [
+            vertex['vitrage_operational_state'] for vertex in
+            self.host.vertices('kubernetes.cluster').values()])
+        self.assertEqual(NAMES, self.host.node_names())
+
+        self.simulator.start()
+
+        self.assert_shows_the_truth()
+        self.wait_until_shown(lambda: [
+            vertex['vitrage_operational_state'] for vertex in
+            self.host.vertices('kubernetes.cluster').values()] == ['OK'])
+
+    def test_list_at_the_same_moment(self) -> None:
+        stopped = threading.Event()
+        self.addCleanup(stopped.set)
+
+        def churn() -> None:
+            number = 0
+            while not stopped.wait(0.001):
+                number += 1
+                name = f'node-{number % 5}'
+                if number % 7:
+                    self.simulator.put(samples.node(
+                        name, ready=str(bool(number % 2))))
+                elif name in self.simulator.names():
+                    self.simulator.delete(name)
+
+        thread = threading.Thread(target=churn)
+        thread.start()
+        for _ in range(10):
+            self.host.poll()
+            self.host.get_changes()
+        stopped.set()
+        thread.join()
+
+        self.assert_shows_the_truth()
+
+    def test_forbidden_watch_leaves_the_lists(self) -> None:
+        self.simulator.forbidden.add('watch')
+        self.simulator.hang_up()
+        self.wait_for(lambda: 'it needs the verb watch' in self.log.output)
+        self.change()
+
+        self.host.poll()
+
+        self.assert_shows_the_truth()
+
+    def test_update_method_none_does_not_watch(self) -> None:
+        self.set_options(update_method='none')
+        self.host.poll()
+        self.wait_for(lambda: self.simulator.watching == 0)
+        self.simulator.put(samples.node('node-9'))
+
+        self.assertEqual(0, self.host.get_changes())
+        self.host.poll()
+
+        self.assertIn('node-9', self.host.node_names())
+
+    def test_cluster_that_is_no_longer_named_is_not_watched(self) -> None:
+        self.start_simulator(cluster='other')
+
+        self.host.poll()
+
+        self.wait_for(lambda: self.simulator.watching == 0)
+        self.assertEqual([], self.host.node_names())
+
+    def test_story_is_told_in_a_line_for_each_turn(self) -> None:
+        for name in NAMES:
+            self.simulator.touch(name)
+        self.simulator.expire()
+        self.simulator.hang_up()
+        self.wait_for(lambda: self.lists() == 1)
+
+        self.assertIn('listing again', self.log.output)
+        self.assertThat(len([
+            line for line in self.log.output.splitlines()
+            if line.startswith('Cluster simulator')]), base.at_most(4))
+
+
+class UnpatchedTest(base.FunctionalTest):
+
+    def test_silence_is_longer_than_the_bookmarks_are_apart(self) -> None:
+        # kube-apiserver sends one a minute.
+        self.assertThat(60, base.at_most(reflector._SILENCE))
+        self.assertThat(reflector._SILENCE, base.at_most(75))
