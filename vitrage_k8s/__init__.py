@@ -36,19 +36,21 @@ OPTS = [
                required=True),
     cfg.StrOpt(DSOpts.UPDATE_METHOD,
                default=UpdateMethod.PULL,
-               help='pull: Vitrage asks for changes every changes_interval '
-                    'seconds, and poll_interval is kept. none: nodes are '
-                    'listed only in the periodic snapshots of Vitrage, every '
-                    '[datasources] snapshots_interval seconds. push is not '
-                    'supported: a Kubernetes API server sends no '
-                    'notifications.',
+               help='pull: the clusters are watched, and Vitrage asks every '
+                    'changes_interval seconds what has changed. none: '
+                    'nodes are only listed, in the periodic snapshots of '
+                    'Vitrage, every [datasources] snapshots_interval '
+                    'seconds. push is not supported: a Kubernetes API '
+                    'server sends no notifications.',
                required=True),
     cfg.IntOpt(DSOpts.CHANGES_INTERVAL,
                default=10,
                min=1,
                help='Seconds between two questions of Vitrage for changes, '
-                    'with update_method = pull. It bounds how soon a poll '
-                    'that has come due is made.'),
+                    'with update_method = pull. A change is in the graph '
+                    'that much later at most. A question costs next to '
+                    'nothing where nothing has changed, but Vitrage logs two '
+                    'lines for each.'),
     cfg.ListOpt('entities',
                 default=[KUBERNETES_CLUSTER, KUBERNETES_NODE],
                 help='Entity types that the transformer serves beside '
@@ -58,10 +60,10 @@ OPTS = [
                default=600,
                min=1,
                help='Seconds after which every node of every cluster is '
-                    'listed again. The periodic snapshots of Vitrage list '
-                    'them too, so a value above [datasources] '
-                    'snapshots_interval has no effect, and neither has any '
-                    'value with update_method = none.'),
+                    'listed again, whatever the watch has told. The periodic '
+                    'snapshots of Vitrage list them too, so a value above '
+                    '[datasources] snapshots_interval has no effect, and '
+                    'neither has any value with update_method = none.'),
     cfg.StrOpt(DSOpts.CONFIG_FILE,
                help='Path of the kubeconfig file that tells where the API '
                     'servers are and how to log in. Unset: the in-cluster '

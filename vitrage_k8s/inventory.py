@@ -165,6 +165,26 @@ class Inventory:
                 self._changed.add(uid)
         self.is_complete = True
 
+    def check_version(self, client: k8s_client.Client,
+                      deadline: float) -> None:
+        """See that the server has not gone back in time.
+
+        After a restore of etcd, a watch from a version of the future tells
+        nothing until that version comes, and then not what has happened
+        before. Versions are numbers, and may be compared: KEP-5504.
+
+        :param client: where to read from
+        :param deadline: when to give up, by ``time.monotonic()``
+        :raises ClusterError: it has gone back, or it cannot be read
+        """
+        now = self._read_page(client, 1, None, deadline).resource_version
+        before = self.resource_version
+        if now and before and now.isdecimal() and before.isdecimal() \
+                and int(now) < int(before):
+            raise exceptions.MalformedAnswer(
+                self.cluster, f'its version has gone back from {before} to '
+                f'{now}, as after a restore of etcd')
+
     def _read_page(self, client: k8s_client.Client, limit: int | None,
                    token: str | None, deadline: float) -> decoding.Page:
         body = client.list_nodes(limit, token, deadline)

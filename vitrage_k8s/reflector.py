@@ -238,9 +238,12 @@ class Reflector:
             try:
                 self._watch_once(client, version, until - began)
             except exceptions.ConnectionFailed as error:
-                if not self._wake.is_set():
-                    LOG.log(log.INFO if short + silent == 0 else log.DEBUG,
-                            '%s; watching again', error)
+                if self._wake.is_set():
+                    return
+                LOG.log(log.INFO if short + silent == 0 else log.DEBUG,
+                        '%s; watching again', error)
+                self.inventory.check_version(
+                    client, time.monotonic() + self._settings.list_timeout)
             lasted = time.monotonic() - began
             if self.inventory.resource_version != version:
                 short = silent = 0

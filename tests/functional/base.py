@@ -30,6 +30,8 @@ from oslo_config import fixture as config_fixture
 from oslo_utils import fixture as time_fixture
 from oslo_utils import timeutils
 import testtools
+from testtools.content import Content
+from testtools.content import text_content
 from testtools import matchers
 from vitrage.common.constants import DatasourceAction
 from vitrage.datasources import kubernetes as in_tree
@@ -238,3 +240,8 @@ def b64(content: bytes) -> str:
 def at_most(most: float) -> matchers.Matcher:
     """Match what is not greater than a number."""
     return matchers.Not(matchers.GreaterThan(most))
+
+
+def text(content: str) -> Content:
+    """Make a detail of a test's report."""
+    return text_content(content)

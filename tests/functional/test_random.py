@@ -1,0 +1,132 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Random changes and faults, and the truth at their end."""
+
+import json
+import random
+import threading
+from typing import Any
+
+import fixtures
+
+from tests.functional import base
+from tests import samples
+from vitrage_k8s import simulator_faults as faults
+from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import CLOSE
+from vitrage_k8s.simulator_http import Request
+
+NAMES = [f'node-{i}' for i in range(6)]
+
+
+class RandomTest(base.FunctionalTest):
+    """Whatever happens, in whatever order: in the end the graph is right."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_options(update_method='pull', poll_interval=10_000,
+                         page_size=2, request_timeout=5)
+        for name, value in (('reflector._SILENCE', 0.4),
+                            ('reflector._SHORT', 0.05),
+                            ('retries._FIRST_DELAY', 0.01)):
+            self.useFixture(fixtures.MonkeyPatch(f'vitrage_k8s.{name}', value))
+        self.simulator = self.start_simulator(
+            *[samples.node(name) for name in NAMES])
+        self.simulator.bookmark_interval = 0.1
+        self.backup = self.simulator.backup()
+
+    def step(self, choose: random.Random) -> None:
+        """Do one thing, of the cluster's, the server's or Vitrage's."""
+        simulator = self.simulator
+        name = choose.choice(NAMES)
+        steps: dict[str, Any] = {
+            'put': lambda: self.put(samples.node(
+                name, f'uid-{choose.randrange(9)}-of-{name}',
+                ready=choose.choice(['True', 'False', 'Unknown']),
+                unschedulable=choose.random() < 0.3)),
+            'delete': lambda: name in simulator.names()
+            and simulator.delete(name),
+            'replace': lambda: (steps['delete'](), steps['put']()),
+            'touch': lambda: name in simulator.names()
+            and simulator.touch(name),
+            'hang_up': simulator.hang_up,
+            'expire': simulator.expire,
+            'backup': lambda: setattr(self, 'backup', simulator.backup()),
+            # The versions in between are few here, and soon made again; that
+            # is no thing of the real world, and only a list can tell.
+            'restore': lambda: (simulator.restore(self.backup),
+                                self.host.poll()),
+            'restart': lambda: (simulator.stop(), simulator.start()),
+            'freeze': lambda: (simulator.freeze(), steps['put'](),
+                               simulator.thaw()),
+            'gone_as_http': lambda: setattr(
+                simulator, 'gone_as_http', choose.random() < 0.5),
+            'script': lambda: simulator.script(*choose.choices([
+                None, faults.internal_error(), faults.expired('x'),
+                Answer(CLOSE), faults.html_page(),
+                Answer(200, b'{"kind":"NodeList","items":[', cut=20)], k=2)),
+            'script_watch': lambda: simulator.script_watch(*choose.choices([
+                None, faults.watch_expired(), faults.watch_junk(),
+                faults.watch_ended(), faults.watch_error_without_reason(),
+                faults.watch_unknown_type(), Answer(CLOSE),
+                faults.too_many_requests('0', plain=True)], k=2)),
+            'get_changes': lambda: self.host.get_changes(),
+            'poll': lambda: self.host.poll(),
+            'pause': lambda: threading.Event().wait(choose.random() / 20),
+        }
+        # Changes are the most frequent, as in life.
+        steps[choose.choice([*steps, *['put', 'delete', 'replace'] * 4])]()
+
+    def put(self, node: dict[str, Any]) -> None:
+        if node['metadata']['name'] in self.simulator.names():
+            # A node keeps its uid for life.
+            del node['metadata']['uid']
+        self.simulator.put(node)
+
+    def truth(self) -> dict[str, tuple[str, str]]:
+        listed = json.loads(self.simulator.answer(Request(
+            'GET', '/api/v1/nodes', {}, {})).body)['items']
+        return {node['metadata']['uid']: (
+            node['metadata']['name'],
+            node['status']['conditions'][0]['status'])
+            for node in listed}
+
+    def shown(self) -> dict[str, tuple[str, str]]:
+        return {vertex['id']: (vertex['name'], vertex['ready'])
+                for vertex in (each.properties for each
+                               in self.host.graph.get_vertices({
+                                   'vitrage_type': 'kubernetes.node',
+                                   'vitrage_is_deleted': False}))}
+
+    def run_random(self, seed: int) -> None:
+        self.addDetail('seed', base.text(str(seed)))
+        choose = random.Random(seed)
+        self.host = self.make_host()
+        self.host.start()
+        for _ in range(60):
+            self.step(choose)
+
+        # Nothing more happens: no list is asked for here.
+        self.simulator.script()
+        self.simulator.script_watch()
+
+        def is_true() -> bool:
+            self.host.get_changes()
+            return self.shown() == self.truth()
+
+        self.wait_for(is_true)
+
+    def test_graph_is_right_in_the_end(self) -> None:
+        for seed in range(12):
+            self.run_random(seed)
+            self._forget()
