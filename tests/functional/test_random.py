@@ -15,7 +15,6 @@
 import json
 import random
 import threading
-from typing import Any
 
 import fixtures
 
@@ -27,6 +26,20 @@ from vitrage_k8s.simulator_http import CLOSE
 from vitrage_k8s.simulator_http import Request
 
 NAMES = [f'node-{i}' for i in range(6)]
+
+# Changes are more frequent than these, as in life.
+STEPS = ['touch', 'hang_up', 'expire', 'backup', 'restore', 'restart',
+         'freeze', 'gone_as_http', 'script', 'script_watch', 'get_changes',
+         'poll', 'pause']
+
+ANSWERS = [None, faults.internal_error(), faults.expired('x'), Answer(CLOSE),
+           faults.html_page(),
+           Answer(200, b'{"kind":"NodeList","items":[', cut=20)]
+
+WATCHES = [None, faults.watch_expired(), faults.watch_junk(),
+           faults.watch_ended(), faults.watch_error_without_reason(),
+           faults.watch_unknown_type(), Answer(CLOSE),
+           faults.too_many_requests('0', plain=True)]
 
 
 class RandomTest(base.FunctionalTest):
@@ -49,46 +62,57 @@ class RandomTest(base.FunctionalTest):
         """Do one thing, of the cluster's, the server's or Vitrage's."""
         simulator = self.simulator
         name = choose.choice(NAMES)
-        steps: dict[str, Any] = {
-            'put': lambda: self.put(samples.node(
-                name, f'uid-{choose.randrange(9)}-of-{name}',
-                ready=choose.choice(['True', 'False', 'Unknown']),
-                unschedulable=choose.random() < 0.3)),
-            'delete': lambda: name in simulator.names()
-            and simulator.delete(name),
-            'replace': lambda: (steps['delete'](), steps['put']()),
-            'touch': lambda: name in simulator.names()
-            and simulator.touch(name),
-            'hang_up': simulator.hang_up,
-            'expire': simulator.expire,
-            'backup': lambda: setattr(self, 'backup', simulator.backup()),
-            # The versions in between are few here, and soon made again; that
-            # is no thing of the real world, and only a list can tell.
-            'restore': lambda: (simulator.restore(self.backup),
-                                self.host.poll()),
-            'restart': lambda: (simulator.stop(), simulator.start()),
-            'freeze': lambda: (simulator.freeze(), steps['put'](),
-                               simulator.thaw()),
-            'gone_as_http': lambda: setattr(
-                simulator, 'gone_as_http', choose.random() < 0.5),
-            'script': lambda: simulator.script(*choose.choices([
-                None, faults.internal_error(), faults.expired('x'),
-                Answer(CLOSE), faults.html_page(),
-                Answer(200, b'{"kind":"NodeList","items":[', cut=20)], k=2)),
-            'script_watch': lambda: simulator.script_watch(*choose.choices([
-                None, faults.watch_expired(), faults.watch_junk(),
-                faults.watch_ended(), faults.watch_error_without_reason(),
-                faults.watch_unknown_type(), Answer(CLOSE),
-                faults.too_many_requests('0', plain=True)], k=2)),
-            'get_changes': lambda: self.host.get_changes(),
-            'poll': lambda: self.host.poll(),
-            'pause': lambda: threading.Event().wait(choose.random() / 20),
-        }
-        # Changes are the most frequent, as in life.
-        steps[choose.choice([*steps, *['put', 'delete', 'replace'] * 4])]()
+        match choose.choice([*STEPS, *['put', 'delete', 'replace'] * 4]):
+            case 'put':
+                self.put(choose, name)
+            case 'delete':
+                self.delete(name)
+            case 'replace':
+                self.delete(name)
+                self.put(choose, name)
+            case 'touch' if name in simulator.names():
+                simulator.touch(name)
+            case 'hang_up':
+                simulator.hang_up()
+            case 'expire':
+                simulator.expire()
+            case 'backup':
+                self.backup = simulator.backup()
+            case 'restore':
+                simulator.restore(self.backup)
+                # The versions in between are few here, and soon made again;
+                # that is no thing of the real world, and only a list tells.
+                self.host.poll()
+            case 'restart':
+                simulator.stop()
+                simulator.start()
+            case 'freeze':
+                simulator.freeze()
+                self.put(choose, name)
+                simulator.thaw()
+            case 'gone_as_http':
+                simulator.gone_as_http = choose.random() < 0.5
+            case 'script':
+                simulator.script(*choose.choices(ANSWERS, k=2))
+            case 'script_watch':
+                simulator.script_watch(*choose.choices(WATCHES, k=2))
+            case 'get_changes':
+                self.host.get_changes()
+            case 'poll':
+                self.host.poll()
+            case 'pause':
+                threading.Event().wait(choose.random() / 20)
 
-    def put(self, node: dict[str, Any]) -> None:
-        if node['metadata']['name'] in self.simulator.names():
+    def delete(self, name: str) -> None:
+        if name in self.simulator.names():
+            self.simulator.delete(name)
+
+    def put(self, choose: random.Random, name: str) -> None:
+        node = samples.node(
+            name, f'uid-{choose.randrange(9)}-of-{name}',
+            ready=choose.choice(['True', 'False', 'Unknown']),
+            unschedulable=choose.random() < 0.3)
+        if name in self.simulator.names():
             # A node keeps its uid for life.
             del node['metadata']['uid']
         self.simulator.put(node)
