@@ -240,6 +240,20 @@ class WatchTest(base.FunctionalTest):
         self.simulator.put(samples.node('node-9'))
         self.assert_shows_the_truth()
 
+    def test_server_that_has_gone_back_in_time_is_listed_at_once(
+            self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.reflector._SILENCE', 600))
+        before = self.simulator.backup()
+        for name in NAMES:
+            self.simulator.put(samples.node(name, ready='False'))
+        self.assert_shows_the_truth()
+
+        self.simulator.restore(before)
+
+        self.assert_shows_the_truth()
+        self.assertIn('its version has gone back from', self.log.output)
+
     def test_restart_of_the_api_server(self) -> None:
         self.simulator.stop()
         self.change()
