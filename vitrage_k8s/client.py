@@ -291,6 +291,9 @@ def _root_cause(error: BaseException) -> str:
         error = cause
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, ValueError):
+        # http.client's and urllib3's way to say that a chunk has no length.
+        return 'the connection broke off'
     return str(error).partition('\n')[0][:200] or type(error).__name__
 
 

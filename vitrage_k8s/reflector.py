@@ -41,7 +41,7 @@ _WATCH_SECONDS = (300, 600)
 
 # Bookmarks come about once a minute; after so much silence the connection
 # is dead, or the server does not know the version yet (etcd was restored).
-_SILENCE = 75.0
+_SILENCE = 74.0
 
 # After so many silent watches in a row it lists, for a version of the future
 # is answered with silence.
@@ -92,6 +92,8 @@ class Reflector:
         self._wake = threading.Event()
         self._failures = 0
         self._doubts = 0
+        # Whether that it watches is news.
+        self._is_news = True
         self._thread: threading.Thread | None = None
 
     @property
@@ -189,6 +191,7 @@ class Reflector:
                         '%s. Its nodes stay in the graph as last known.',
                         error)
                 self.failure = error
+                self._is_news = True
             return False
         if self.failure or not self.has_listed:
             LOG.info('Cluster %s can be read%s: %d nodes', client.cluster,
@@ -221,6 +224,7 @@ class Reflector:
                 self._wake.wait(max(until - time.monotonic(), 0))
                 return
             LOG.info('%s; listing again', error)
+            self._is_news = True
             # The more often in a row, the longer it waits; and many clusters
             # may come to this at the same moment.
             self._wake.wait(retries.delay_of(self._doubts))
@@ -242,6 +246,7 @@ class Reflector:
                     return
                 LOG.log(log.INFO if short + silent == 0 else log.DEBUG,
                         '%s; watching again', error)
+                self._is_news = self._is_news or short + silent == 0
                 self.inventory.check_version(
                     client, time.monotonic() + self._settings.list_timeout)
             lasted = time.monotonic() - began
@@ -282,6 +287,10 @@ class Reflector:
                 # The server is away, and may come back with another past.
                 raise exceptions.ClusterError(
                     client.cluster, error.problem) from error
+            LOG.log(log.INFO if self._is_news else log.DEBUG,
+                    'Cluster %s: watching %d nodes from version %s',
+                    client.cluster, len(self.inventory), version)
+            self._is_news = False
             for line in lines:
                 self.inventory.apply(line)
         finally:

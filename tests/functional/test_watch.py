@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 import json
+import re
 import threading
 from typing import Any
 
@@ -328,12 +329,13 @@ class WatchTest(base.FunctionalTest):
             self.simulator.touch(name)
         self.simulator.expire()
         self.simulator.hang_up()
-        self.wait_for(lambda: self.lists() == 1)
+        self.wait_for(lambda: self.log.output.count('watching 5 nodes') == 3)
 
-        self.assertIn('listing again', self.log.output)
-        self.assertThat(len([
-            line for line in self.log.output.splitlines()
-            if line.startswith('Cluster simulator')]), base.at_most(4))
+        self.assertEqual(
+            ['can be read: 5 nodes', 'watching 5 nodes', 'watching again',
+             'watching 5 nodes', 'listing again', 'watching 5 nodes'],
+            re.findall('can be read: 5 nodes|watching 5 nodes|watching again'
+                       '|listing again', self.log.output))
 
 
 class UnpatchedTest(base.FunctionalTest):
