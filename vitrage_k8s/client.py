@@ -198,7 +198,9 @@ class Client:
             except kubernetes.client.ApiException as error:
                 if error.status != 401 or \
                         not self._config.credentials.refused():
-                    raise self._api_error(error) from error
+                    raise self._api_error(
+                        error, 'watch' if 'watch' in query else 'list'
+                    ) from error
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise self._connection_error(error) from error
 
@@ -259,7 +261,8 @@ class Client:
             self.cluster, f'cannot read from the API server at '
             f'{self._server}: {_root_cause(error)}')
 
-    def _api_error(self, error: Any) -> exceptions.ClusterError:
+    def _api_error(self, error: Any,
+                   verb: str) -> exceptions.ClusterError:
         if not error.status:
             # The client's guise for urllib3's SSLError.
             return self._connection_error(error)
@@ -276,9 +279,10 @@ class Client:
             problem += ': it does not accept the credentials; ' \
                        'renew them in the kubeconfig'
         elif error.status == 403:
-            problem += ': these credentials may not list nodes; bind them ' \
-                       'to a role with the verb list on the resource nodes ' \
-                       '(etc/kubernetes/rbac.yaml of vitrage-k8s)'
+            problem += f': these credentials may not {verb} nodes; bind ' \
+                       f'them to a role with the verb {verb} on the ' \
+                       'resource nodes (etc/kubernetes/rbac.yaml of ' \
+                       'vitrage-k8s)'
         kind = exceptions.Expired if error.status == 410 \
             else exceptions.ApiError
         return kind(self.cluster, problem, error.status, retry_after)

@@ -219,8 +219,8 @@ class Reflector:
             if self._wake.is_set():
                 return
             if isinstance(error, exceptions.ApiError) and error.status == 403:
-                LOG.warning('%s. It is listed every poll_interval only, for '
-                            'it needs the verb watch too.', error)
+                LOG.warning('%s. Until then it is listed every poll_interval '
+                            'only.', error)
                 self._wake.wait(max(until - time.monotonic(), 0))
                 return
             LOG.info('%s; listing again', error)
@@ -229,6 +229,7 @@ class Reflector:
             # may come to this at the same moment.
             self._wake.wait(retries.delay_of(self._doubts))
             self._doubts += 1
+
     def _watch_until(self, client: k8s_client.Client, until: float) -> None:
         """Watch, and watch again.
 

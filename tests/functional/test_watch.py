@@ -298,7 +298,8 @@ class WatchTest(base.FunctionalTest):
     def test_forbidden_watch_leaves_the_lists(self) -> None:
         self.simulator.forbidden.add('watch')
         self.simulator.hang_up()
-        self.wait_for(lambda: 'it needs the verb watch' in self.log.output)
+        self.wait_for(lambda: 'with the verb watch on the resource nodes'
+                      in self.log.output)
         self.change()
 
         self.host.poll()
