@@ -100,6 +100,7 @@ class KubernetesDriver(DriverBase):
 
         :returns: lists of events; what cannot be read is only logged
         """
+        self._forget_other_process()
         if time.monotonic() - self._loaded_at > self._load_interval():
             self._load()
         for cluster in list(self._clusters.values()):
@@ -109,6 +110,7 @@ class KubernetesDriver(DriverBase):
                 yield self._finish(told, datasource_action)
 
     def _get_all(self, action: str) -> Iterator[Events]:
+        self._forget_other_process()
         self._load()
         errors = [error for error in self._errors
                   if not isinstance(error, exceptions.ClusterError)]
@@ -150,6 +152,14 @@ class KubernetesDriver(DriverBase):
                 left.remove(cluster)
                 yield cluster
 
+    def _forget_other_process(self) -> None:
+        """Begin anew in a forked child, where the threads are not."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._clusters.clear()
+            self._owners = clusters.Owners()
+            self._loaded_at = float('-inf')
+
     def _load_interval(self) -> float:
         is_well = not self._errors and not any(
             cluster.failure for cluster in self._clusters.values())
@@ -157,10 +167,6 @@ class KubernetesDriver(DriverBase):
 
     def _load(self) -> None:
         """Read where the clusters are, and begin and end to read them."""
-        if self._pid != os.getpid():
-            # The threads are another process's.
-            self._clusters.clear()
-            self._pid = os.getpid()
         options = CONF.kubernetes
         settings = self._settings(options)
         before = {str(error) for error in self._errors}

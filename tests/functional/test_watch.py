@@ -14,8 +14,10 @@
 
 from collections.abc import Callable
 import json
+import os
 import re
 import threading
+import time
 from typing import Any
 
 import fixtures
@@ -324,6 +326,24 @@ class WatchTest(base.FunctionalTest):
 
         self.wait_for(lambda: self.simulator.watching == 0)
         self.assertEqual([], self.host.node_names())
+
+    def test_forked_child_watches_nothing_unless_it_asks(self) -> None:
+        # Vitrage forks its workers again when one of them dies.
+        child = os.fork()
+        if not child:
+            try:
+                time.sleep(0.5)
+                os._exit(sum(thread.name.startswith('vitrage-k8s')
+                             for thread in threading.enumerate()))
+            finally:
+                os._exit(99)
+        _, status = os.waitpid(child, 0)
+
+        self.assertEqual(0, os.waitstatus_to_exitcode(status))
+        self.assertEqual(1, self.simulator.watching)
+        self.change()
+        self.assert_shows_the_truth()
+        self.assertEqual(0, self.lists())
 
     def test_story_is_told_in_a_line_for_each_turn(self) -> None:
         for name in NAMES:
