@@ -30,6 +30,7 @@ from vitrage_k8s import simulator_faults as faults
 from vitrage_k8s.simulator_http import Answer
 from vitrage_k8s.simulator_http import CLOSE
 from vitrage_k8s.simulator_http import Request
+from vitrage_k8s.simulator_streams import Stream
 
 NODES = [samples.node(f'node-{i}') for i in range(5)]
 NAMES = [f'node-{i}' for i in range(5)]
@@ -213,13 +214,22 @@ class WatchTest(base.FunctionalTest):
             faults.html_page(), faults.unauthorized())
 
     def test_ends_at_once_are_answered_with_few_requests(self) -> None:
-        self.simulator.requests.clear()
         self.useFixture(fixtures.MonkeyPatch(
             'vitrage_k8s.retries._FIRST_DELAY', 0.2))
+        self.simulator.script_watch(*[faults.watch_ended()] * 10_000)
+        self.simulator.hang_up()
+        self.wait_for(lambda: self.watches() > 1)
+        time.sleep(1)
 
-        self.assert_recovers_after(*[faults.watch_ended()] * 4)
+        # Without a pause in between there would be hundreds.
+        self.assertThat(self.watches(), base.at_most(30))
+        self.simulator.script_watch()
+        self.change()
+        self.assert_shows_the_truth()
 
-        self.assertThat(self.watches(), base.at_most(7))
+    def test_line_that_never_ends_is_silence(self) -> None:
+        drips: list[bytes | float] = [b' ', 0.1] * 1000
+        self.assert_recovers_after(Stream(*drips))
 
     def test_silent_connection_is_given_up(self) -> None:
         self.simulator.freeze()
