@@ -80,6 +80,22 @@ OPTS = [
                help='Name of the cluster in the graph with an in-cluster '
                     'configuration, which has no name. Clusters of a '
                     'kubeconfig bear the name that it gives them.'),
+    cfg.DictOpt('projects',
+                default={},
+                help='The OpenStack projects that the clusters are of, as '
+                     'context:project_id pairs (in-cluster: '
+                     'cluster_name:project_id). Users of that project see '
+                     'the cluster and its nodes, and users of others do not. '
+                     'A cluster without one is seen by the administrator '
+                     'only, and by whoever may ask for --all-tenants.'),
+    cfg.BoolOpt('link_by_system_uuid',
+                default=False,
+                help='Tie a node that has no providerID, or that of a '
+                     'distribution (k3s, RKE2), to the Nova server whose '
+                     'UUID its firmware tells (status.nodeInfo.systemUUID). '
+                     'That UUID is the server\'s with Nova on KVM; other '
+                     'hypervisors swap its bytes, or tell another. Only '
+                     'where nova.instance is in [datasources] types.'),
     cfg.IntOpt('page_size',
                default=500,
                min=1,

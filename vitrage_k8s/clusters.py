@@ -13,15 +13,20 @@
 """What is told of each cluster, and which cluster each node is of."""
 
 from collections.abc import Iterator
+from collections.abc import Set
 
 from vitrage.common.constants import DatasourceAction
 
 from vitrage_k8s import events
 from vitrage_k8s import exceptions
 from vitrage_k8s import inventory
+from vitrage_k8s import nodes
 from vitrage_k8s import reflector
 
 READY = 'Ready'
+
+# A vitrage_state that is not by us.
+_BY_TEMPLATE = f'(?!({"|".join(sorted(nodes.VITRAGE_STATES))})$)'
 
 Events = list[events.Event]
 
@@ -60,21 +65,27 @@ class Owners:
 class Cluster:
     """Tells Vitrage of one cluster.
 
-    :param name: the cluster's name
+    :param identity: what the operator says of the cluster; it may change
     :param owners: which cluster each node is of
     :ivar reflector: reads its nodes; None as long as that could not be tried
     :ivar misconfigured: why it cannot be tried now; None if it can
     """
 
-    def __init__(self, name: str, owners: Owners) -> None:
-        self.name = name
+    def __init__(self, identity: events.Identity, owners: Owners) -> None:
+        self.identity = identity
         self.reflector: reflector.Reflector | None = None
         self.misconfigured: exceptions.ClusterError | None = None
         self._owners = owners
         self._conflict: exceptions.ClusterError | None = None
         self._told: events.Properties | None = None
+        self._told_identity = identity
         # Whether nodes that had gone before our time were looked for.
         self._is_reconciled = False
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return self.identity.name
 
     @property
     def failure(self) -> exceptions.ClusterError | None:
@@ -103,6 +114,7 @@ class Cluster:
         if self.reflector and self.failure is None:
             pages = self.reflector.inventory.take_all(page_size)
             yield from self._tell(pages, action, True)
+            self._told_identity = self.identity
         else:
             yield from self._tell(self._take_changes(), action, True)
 
@@ -121,6 +133,10 @@ class Cluster:
         # The cluster comes before its nodes, which hang on it: as a mere
         # neighbour of theirs it would be a placeholder, and hidden.
         told = self._cluster_events(action, tell_cluster)
+        # The nodes whose vitrage_state a template has set: it stays. None as
+        # long as that has not been asked, for no state was to be told.
+        taken: Set[str] | None = \
+            set() if action == DatasourceAction.INIT_SNAPSHOT else None
         for changes in pages:
             try:
                 self._owners.claim(self.name, changes)
@@ -129,8 +145,19 @@ class Cluster:
                 self._owners.release(self.name)
                 yield self._cluster_events(action, True)
                 return
+            if taken is None and (tell_cluster or any(map(
+                    _changes_state, changes.seen))):
+                query = events.query_event(self._properties(), _BY_TEMPLATE)
+                yield [*told, query]
+                told = []
+                taken = events.nodes_found(query)
             for seen in changes.seen:
-                told.extend(events.node_events(self.name, seen, action))
+                if self._told_identity != self.identity:
+                    # What is in the graph was told of another's node.
+                    seen = seen._replace(before=None)
+                told.extend(events.node_events(
+                    self.identity, seen, action,
+                    taken is not None and seen.node.id not in taken))
             told.extend(events.delete_event(self.name, node.id)
                         for node in changes.gone)
             if told:
@@ -152,7 +179,7 @@ class Cluster:
         query = events.query_event(self._properties())
         yield [query]
         gone = [events.delete_event(self.name, uid)
-                for uid in events.uids_found(query)
+                for uid in events.nodes_found(query)
                 if self.reflector and uid not in self.reflector.inventory]
         if gone:
             yield gone
@@ -167,6 +194,11 @@ class Cluster:
     def _properties(self) -> events.Properties:
         failure = self.failure
         if failure is None:
-            return events.cluster_properties(self.name, READY, None)
-        return events.cluster_properties(self.name, failure.state,
+            return events.cluster_properties(self.identity, READY, None)
+        return events.cluster_properties(self.identity, failure.state,
                                          failure.problem)
+
+
+def _changes_state(seen: inventory.Sighting) -> bool:
+    before = seen.before.vitrage_state if seen.before else None
+    return seen.node.vitrage_state != before

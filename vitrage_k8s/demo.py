@@ -16,6 +16,7 @@ What it prints on stdout is for programs: the client's JSON, or the variables
 of the client's environment. Progress and errors go to stderr.
 """
 
+from collections.abc import Callable
 import contextlib
 import importlib.resources
 import os
@@ -32,11 +33,14 @@ from typing import Any
 import yaml
 
 from vitrage_k8s import client as k8s_client
+from vitrage_k8s import demo_scenario
 from vitrage_k8s import exceptions
 from vitrage_k8s import inventory
 from vitrage_k8s import kubeconfig
 from vitrage_k8s import simulator
 from vitrage_k8s import standalone
+
+Say = Callable[[str], None]
 
 PAGE_SIZE = 500
 REQUEST_TIMEOUT = 60.0
@@ -62,21 +66,8 @@ def run(config_file: str | None, contexts: list[str], serve: bool,
     :param port: where the REST API listens; 0 for a free port
     :returns: the exit status
     """
-    # SIGTERM ends it as Ctrl-C does; and so does SIGINT in the background of
-    # a script, where the shell has it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    started = time.monotonic()
-
-    def say(text: str) -> None:
-        print(f'[{time.monotonic() - started:5.1f} s] {text}',
-              file=sys.stderr, flush=True)
-
     with contextlib.ExitStack() as stack:
-        directory = pathlib.Path(stack.enter_context(
-            # A thread that ends may write to the log yet.
-            tempfile.TemporaryDirectory(prefix='vitrage-k8s-',
-                                        ignore_cleanup_errors=True)))
+        say, directory = _begin(stack)
         if config_file is None:
             config_file = str(directory / 'kubeconfig')
             api_server = stack.enter_context(simulator.Simulator(nodes()))
@@ -107,6 +98,41 @@ def run(config_file: str | None, contexts: list[str], serve: bool,
             env=os.environ | vitrage.environment, check=False).returncode
 
 
+def run_scenario(topology: pathlib.Path | None, port: int) -> int:
+    """Run the demo's scenario.
+
+    :param topology: see ``demo_scenario.run``
+    :param port: where the REST API listens; 0 for a free port
+    :returns: the exit status
+    """
+    with contextlib.ExitStack() as stack:
+        say, directory = _begin(stack)
+        try:
+            demo_scenario.run(directory, _client(), topology, port, say)
+        except demo_scenario.ScenarioFailed as error:
+            say(f'ERROR: {error}; Vitrage has logged to '
+                f'{directory / "vitrage/vitrage.log"}')
+            return 1
+    return 0
+
+
+def _begin(stack: contextlib.ExitStack) -> tuple[Say, pathlib.Path]:
+    """Return what tells of progress, and a directory for the time being."""
+    # SIGTERM ends it as Ctrl-C does; and so does SIGINT in the background of
+    # a script, where the shell has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f'[{time.monotonic() - started:5.1f} s] {text}',
+              file=sys.stderr, flush=True)
+
+    # A thread that ends may write to the log yet.
+    return say, pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(
+        prefix='vitrage-k8s-', ignore_cleanup_errors=True)))
+
+
 def _count_nodes(config_file: str,
                  contexts: list[str]) -> list[tuple[str, int]]:
     """Read all nodes once, for Vitrage would only log that it cannot."""
@@ -129,7 +155,7 @@ def _client() -> str:
     ) or 'vitrage'
 
 
-def _serve(vitrage: standalone.Standalone, interval: int, say: Any) -> int:
+def _serve(vitrage: standalone.Standalone, interval: int, say: Say) -> int:
     for name, value in vitrage.environment.items():
         print(f'export {name}={shlex.quote(value)}')
     sys.stdout.flush()

@@ -13,6 +13,7 @@
 """From what is known of the clusters to Vitrage's events."""
 
 from collections.abc import Iterator
+from collections.abc import Set
 import functools
 import math
 import os
@@ -27,6 +28,7 @@ from vitrage.common.constants import UpdateMethod
 from vitrage.datasources.driver_base import DriverBase
 
 from vitrage_k8s import clusters
+from vitrage_k8s import events
 from vitrage_k8s import exceptions
 from vitrage_k8s import kubeconfig
 from vitrage_k8s import KUBERNETES_DATASOURCE
@@ -60,6 +62,7 @@ class KubernetesDriver(DriverBase):
         self._owners = clusters.Owners()
         self._lists = threading.Semaphore()
         self._errors: list[Error] = []
+        self._unused_projects: Set[str] = frozenset()
         self._loaded_at = float('-inf')
         self._poll_was_complete = False
         # Vitrage puts this question to the instance after a get_all, and
@@ -172,21 +175,26 @@ class KubernetesDriver(DriverBase):
         before = {str(error) for error in self._errors}
         self._errors = []
         names = set()
+        contexts = set()
         for found in self._read_kubeconfig(options):
             if isinstance(found, kubeconfig.Cluster):
                 names.add(found.name)
-                self._read(found, settings)
-            else:
-                self._errors.append(found)
-                LOG.log(log.DEBUG if str(found) in before else log.ERROR,
-                        '%s', found)
-                if isinstance(found, exceptions.ClusterError):
-                    names.add(found.cluster)
-                    self._known(found.cluster).misconfigured = found
+                contexts.add(found.context)
+                self._read(self._known(found.name, found.context), found,
+                           settings)
+                continue
+            self._errors.append(found)
+            LOG.log(log.DEBUG if str(found) in before else log.ERROR,
+                    '%s', found)
+            if isinstance(found, exceptions.Misconfigured):
+                names.add(found.cluster)
+                self._known(found.cluster, found.context).misconfigured = found
         if not any(isinstance(error, exceptions.ConfigurationError)
                    for error in self._errors):
             for name in self._clusters.keys() - names:
                 self._clusters.pop(name).stop()
+        if not self._errors:
+            self._warn_of_projects(options.projects.keys() - contexts)
         self._loaded_at = time.monotonic()
 
     def _read_kubeconfig(self, options: Any) -> list[
@@ -214,9 +222,15 @@ class KubernetesDriver(DriverBase):
             options.max_retries, options.poll_interval
             if update_method == UpdateMethod.PULL else None)
 
-    def _read(self, found: kubeconfig.Cluster,
+    def _warn_of_projects(self, unused: Set[str]) -> None:
+        if unused - self._unused_projects:
+            LOG.warning('[kubernetes] projects names what is not polled: %s. '
+                        'It takes the names of contexts',
+                        ', '.join(sorted(unused)))
+        self._unused_projects = unused
+
+    def _read(self, cluster: clusters.Cluster, found: kubeconfig.Cluster,
               settings: reflector.Settings) -> None:
-        cluster = self._known(found.name)
         cluster.misconfigured = None
         if cluster.reflector is None:
             cluster.reflector = reflector.Reflector(found, settings,
@@ -224,9 +238,14 @@ class KubernetesDriver(DriverBase):
         else:
             cluster.reflector.use(found, settings)
 
-    def _known(self, name: str) -> clusters.Cluster:
-        return self._clusters.setdefault(
-            name, clusters.Cluster(name, self._owners))
+    def _known(self, name: str, context: str | None) -> clusters.Cluster:
+        identity = events.Identity(
+            name, CONF.kubernetes.projects.get(context),
+            CONF.kubernetes.link_by_system_uuid)
+        cluster = self._clusters.setdefault(
+            name, clusters.Cluster(identity, self._owners))
+        cluster.identity = identity
+        return cluster
 
     def _finish(self, told: Events, action: str) -> Events:
         return self.make_pickleable(told, KUBERNETES_DATASOURCE, action)

@@ -17,10 +17,10 @@ An event names its cluster and carries the properties of one vertex; Vitrage's
 one that the vertex is to lose.
 """
 
-from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Set
 from typing import Any
+from typing import NamedTuple
 
 import msgspec
 from vitrage.common.constants import DatasourceAction
@@ -33,24 +33,44 @@ from vitrage_k8s import inventory
 from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import nodes
+from vitrage_k8s import providers
 
 Event = dict[str, Any]
-Properties = Mapping[str, str | None]
+Properties = dict[str, str | None]
 
 CLUSTER = 'cluster'
 PROPERTIES = 'properties'
 # The event asks for the vertices of which these properties hold
 # (TransformerBase.get_enrich_query).
 QUERY = 'query'
+# The UUID of the Nova server that contains the node; or, in an event of its
+# own, of the one that does no more.
+SERVER = 'server'
+LOST_SERVER = 'lost_server'
 
 
-def cluster_properties(cluster: str, state: str,
+class Identity(NamedTuple):
+    """What the operator says of a cluster.
+
+    :ivar name: its name
+    :ivar project_id: of its OpenStack project; None if it has none
+    :ivar link_by_system_uuid: whether the UUID that a machine's firmware
+        tells is that of its Nova server
+    """
+
+    name: str
+    project_id: str | None = None
+    link_by_system_uuid: bool = False
+
+
+def cluster_properties(cluster: Identity, state: str,
                        reason: str | None) -> Properties:
     """Tell the properties of a cluster.
 
     :param reason: why the state is not Ready; None if it is
     """
-    return {VProps.ID: cluster, VProps.NAME: cluster, VProps.STATE: state,
+    return {VProps.ID: cluster.name, VProps.NAME: cluster.name,
+            VProps.PROJECT_ID: cluster.project_id, VProps.STATE: state,
             'reason': reason}
 
 
@@ -61,17 +81,31 @@ def cluster_events(properties: Properties, before: Properties | None,
                    properties, before, action)
 
 
-def node_events(cluster: str, seen: inventory.Sighting,
-                action: str) -> Iterator[Event]:
+def node_events(cluster: Identity, seen: inventory.Sighting, action: str,
+                tell_state: bool) -> Iterator[Event]:
     """Tell of a node; see ``_events``.
 
-    :param cluster: the name of the node's cluster
+    :param cluster: the node's cluster
     :param seen: the node, and what was known of it before
     :param action: Vitrage's ``DatasourceAction`` of the poll
+    :param tell_state: whether to tell its vitrage_state, too
     """
-    return _events(
-        KUBERNETES_NODE, cluster, _properties(cluster, seen.node),
-        _properties(cluster, seen.before) if seen.before else None, action)
+    node, before = seen
+    server = _server(cluster, node)
+    for event in _events(
+            KUBERNETES_NODE, cluster.name, _properties(cluster, node),
+            _properties(cluster, before) if before else None, action):
+        event[SERVER] = server
+        if not tell_state:
+            event[PROPERTIES].pop(VProps.VITRAGE_STATE, None)
+        yield event
+    if before and server is None and (lost := _server(cluster, before)):
+        # Vitrage replaces an edge by one to another neighbour of that type,
+        # and keeps the edge if there is none.
+        event = _event(KUBERNETES_NODE, cluster.name, {VProps.ID: node.id})
+        event[DSProps.EVENT_TYPE] = GraphAction.DELETE_RELATIONSHIP
+        event[LOST_SERVER] = lost
+        yield event
 
 
 def delete_event(cluster: str, uid: str) -> Event:
@@ -81,26 +115,41 @@ def delete_event(cluster: str, uid: str) -> Event:
     return event
 
 
-def query_event(properties: Properties) -> Event:
+def query_event(properties: Properties,
+                states: str | None = None) -> Event:
     """Tell of a cluster, and ask for the vertices of its nodes.
 
-    When the event has been processed, ``uids_found`` tells the answer.
+    When the event has been processed, ``nodes_found`` tells the answer.
+
+    :param properties: those of the cluster
+    :param states: a regular expression: only the nodes that have a
+        vitrage_state which matches. None: all nodes
     """
     cluster = str(properties[VProps.ID])
     event = _event(KUBERNETES_CLUSTER, cluster, _present(properties))
     event[QUERY] = {VProps.VITRAGE_TYPE: KUBERNETES_NODE,
                     'cluster': cluster, VProps.VITRAGE_IS_DELETED: False}
+    if states is not None:
+        event[QUERY][f'{VProps.VITRAGE_STATE}.regex'] = states
     return event
 
 
-def uids_found(event: Event) -> Iterable[str]:
-    """Tell the uids of the nodes that a query event has found."""
-    return [vertex[VProps.ID]
-            for vertex in event.get(TransformerBase.QUERY_RESULT, ())]
+def nodes_found(event: Event) -> Set[str]:
+    """Tell the uids of the nodes that a query has found."""
+    return {vertex[VProps.ID]
+            for vertex in event.get(TransformerBase.QUERY_RESULT, ())}
 
 
-def _properties(cluster: str, node: nodes.Node) -> Properties:
-    return msgspec.structs.asdict(node) | {'cluster': cluster}
+def _properties(cluster: Identity, node: nodes.Node) -> Properties:
+    return msgspec.structs.asdict(node) | {
+        'cluster': cluster.name, VProps.PROJECT_ID: cluster.project_id}
+
+
+def _server(cluster: Identity, node: nodes.Node) -> str | None:
+    """Tell the UUID of the Nova server that a node runs on, if it does."""
+    if node.provider == providers.OPENSTACK:
+        return node.instance_id
+    return node.system_uuid if cluster.link_by_system_uuid else None
 
 
 def _present(properties: Properties) -> Properties:

@@ -42,9 +42,18 @@ class ClusterError(KubernetesDatasourceError):
 
 
 class Misconfigured(ClusterError):
-    """What the kubeconfig says of this cluster cannot work."""
+    """What the kubeconfig says of this cluster cannot work.
+
+    :ivar context: the kubeconfig's context that leads to it; None if that is
+        not known
+    """
 
     state = 'Misconfigured'
+
+    def __init__(self, cluster: str, problem: str,
+                 context: str | None = None) -> None:
+        super().__init__(cluster, problem)
+        self.context = context
 
 
 class ConnectionFailed(ClusterError):

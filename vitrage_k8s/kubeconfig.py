@@ -46,6 +46,7 @@ class Cluster(msgspec.Struct, frozen=True):
     """A cluster that can be connected to.
 
     :ivar name: its name, which is also its identity in the graph
+    :ivar context: the context that leads to it; in-cluster, its name
     :ivar server: URL of the API server
     :ivar certificate_authority: PEM of the authorities that may vouch for the
         API server; None for those that the system trusts
@@ -57,6 +58,7 @@ class Cluster(msgspec.Struct, frozen=True):
     """
 
     name: str
+    context: str
     server: str
     credentials: credentials.Credentials
     certificate_authority: str | None = None
@@ -233,7 +235,7 @@ class Kubeconfig:
         if context.user and context.user not in self._users:
             raise exceptions.Misconfigured(
                 name, f'{self.where}: has no user {context.user}, which its '
-                f'context {context_name} is for')
+                f'context {context_name} is for', context_name)
         cluster, directory = self._clusters[name]
         user, user_directory = self._users[context.user] if context.user \
             else (credentials.User(), directory)
@@ -250,9 +252,9 @@ class Kubeconfig:
             login.check()
         except (credentials.CredentialsError, ValueError) as error:
             raise exceptions.Misconfigured(
-                name, f'{self.where}: {error}') from error
+                name, f'{self.where}: {error}', context_name) from error
         return Cluster(
-            name, cluster.server, login, authority,
+            name, context_name, cluster.server, login, authority,
             bool(cluster.insecure_skip_tls_verify),
             cluster.tls_server_name or None, cluster.proxy_url or None)
 
@@ -309,6 +311,7 @@ def load(config_file: str | None, contexts: list[str], cluster_name: str,
     login = known.get(cluster_name) or credentials.Credentials(
         credentials.User(token_file=str(token)), SERVICE_ACCOUNT)
     return iter([Cluster(
-        cluster_name, f'https://{f"[{host}]" if ":" in host else host}:{port}',
-        login, authority.read_text(encoding='ascii')
+        cluster_name, cluster_name,
+        f'https://{f"[{host}]" if ":" in host else host}:{port}', login,
+        authority.read_text(encoding='ascii')
         if authority.exists() else None)])

@@ -20,11 +20,21 @@ its bytes. The names are those of the API reference
 """
 
 from collections.abc import Iterable
+from collections.abc import Mapping
+import re
 import sys
 
 import msgspec
 
 from vitrage_k8s import providers
+
+
+TERMINATING = 'Terminating'
+UNDER_PRESSURE = 'UnderPressure'
+DEGRADED = 'Degraded'
+
+# What vitrage_state can be by us; templates set other values.
+VITRAGE_STATES = frozenset((TERMINATING, UNDER_PRESSURE, DEGRADED))
 
 
 class _Taint(msgspec.Struct):
@@ -55,6 +65,7 @@ class _NodeInfo(msgspec.Struct, rename='camel'):
     kernel_version: str | None = None
     container_runtime_version: str | None = None
     architecture: str | None = None
+    system_uuid: str | None = msgspec.field(name='systemUUID', default=None)
 
 
 class _Capacity(msgspec.Struct):
@@ -89,6 +100,9 @@ class ApiNode(msgspec.Struct):
     status: _Status | None = None
 
 
+_Conditions = Mapping[str | None, str | None]
+
+
 class Node(msgspec.Struct, frozen=True, gc=False):
     """A node as the graph shows it: each field is a property of its vertex.
 
@@ -117,12 +131,14 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     disk_pressure: str | None
     pid_pressure: str | None
     network_unavailable: str | None
+    abnormal_conditions: str | None
     taints: str | None
     kubelet_version: str | None
     os_image: str | None
     kernel_version: str | None
     container_runtime: str | None
     architecture: str | None
+    system_uuid: str | None
     zone: str | None
     region: str | None
     instance_type: str | None
@@ -142,12 +158,14 @@ def to_node(api_node: ApiNode) -> Node:
     addresses = [(a.type, a.address) for a in status.addresses or ()
                  if a.address]
     conditions = {c.type: c.status for c in status.conditions or ()}
+    abnormal = _join(sorted(_abnormal(conditions)))
     provider, instance_id = providers.parse_provider_id(spec.provider_id or '')
     return Node(
         id=metadata.uid or metadata.name or '',
         name=metadata.name,
         state=_state(conditions.get('Ready'), bool(spec.unschedulable)),
-        vitrage_state=_vitrage_state(metadata.deletion_timestamp, conditions),
+        vitrage_state=_vitrage_state(metadata.deletion_timestamp, conditions,
+                                     abnormal),
         creation_timestamp=metadata.creation_timestamp,
         deletion_timestamp=metadata.deletion_timestamp,
         provider=_shared(provider),
@@ -164,6 +182,7 @@ def to_node(api_node: ApiNode) -> Node:
         disk_pressure=_shared(conditions.get('DiskPressure')),
         pid_pressure=_shared(conditions.get('PIDPressure')),
         network_unavailable=_shared(conditions.get('NetworkUnavailable')),
+        abnormal_conditions=_shared(abnormal),
         # Controllers add and remove taints; their order tells nothing.
         taints=_shared(_join(sorted(map(_taint, spec.taints or ())))),
         kubelet_version=_shared(info.kubelet_version),
@@ -171,6 +190,8 @@ def to_node(api_node: ApiNode) -> Node:
         kernel_version=_shared(info.kernel_version),
         container_runtime=_shared(info.container_runtime_version),
         architecture=_shared(info.architecture),
+        system_uuid=providers.parse_system_uuid(
+            info.system_uuid or '', spec.provider_id or ''),
         zone=_label(labels, 'topology.kubernetes.io/zone',
                     'failure-domain.beta.kubernetes.io/zone'),
         region=_label(labels, 'topology.kubernetes.io/region',
@@ -191,22 +212,48 @@ def _state(ready: str | None, unschedulable: bool) -> str:
     return f'{state},SchedulingDisabled' if unschedulable else state
 
 
-def _vitrage_state(deletion_timestamp: str | None,
-                   conditions: dict[str | None, str | None]) -> str | None:
+def _vitrage_state(deletion_timestamp: str | None, conditions: _Conditions,
+                   abnormal: str | None) -> str | None:
     """Tell what STATUS does not show and the operational state must reflect.
 
     Vitrage takes the worse of a vertex's ``state`` and ``vitrage_state``
     (``vitrage.entity_graph.mappings``), by the priorities in the values file.
     """
     if deletion_timestamp:
-        return 'Terminating'
+        return TERMINATING
     if 'True' in (conditions.get(pressure) for pressure in _PRESSURES):
-        return 'UnderPressure'
-    return None
+        return UNDER_PRESSURE
+    return DEGRADED if abnormal else None
 
 
+# What the kubelet and Kubernetes' own controllers tell
+# (https://kubernetes.io/docs/reference/node/node-status/#condition).
 _PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
               'NetworkUnavailable')
+_OWN = frozenset(('Ready', *_PRESSURES))
+
+# Of k3s and RKE2: whether the node votes in etcd. Neither is a problem.
+_NO_PROBLEM = frozenset(('EtcdIsVoter',))
+
+# The ends of names that tell what should be so, as KernelReady does (of EKS);
+# Unhealthy, Unavailable or NotReady do not.
+_WELL_WHEN_TRUE = re.compile('(?<!Not)(?:Ready|Healthy|Available|Reachable|'
+                             'Registered|Installed|Initialized|Running)$')
+
+
+def _abnormal(conditions: _Conditions) -> Iterable[str]:
+    """Tell which conditions that others than Kubernetes add are abnormal.
+
+    They are when True, as node-problem-detector has it (KernelDeadlock,
+    ReadonlyFilesystem), but for those whose name tells what should be so:
+    these are when False. Unknown tells that nobody could look.
+    """
+    for kind, status in conditions.items():
+        if kind and kind not in _OWN and kind not in _NO_PROBLEM:
+            well = 'True' if _WELL_WHEN_TRUE.search(kind) else 'False'
+            if status in ('True', 'False') and status != well:
+                yield kind
+
 
 _ROLE_PREFIX = 'node-role.kubernetes.io/'
 

@@ -67,6 +67,11 @@ _INSTANCE_ID: dict[str, Callable[[str], str]] = {
 }
 
 
+# Their providerID bears the node's own name; whose the machine is, it does not
+# tell.
+_DISTRIBUTIONS = frozenset(('k3s', 'rke2'))
+
+
 def parse_provider_id(provider_id: str) -> tuple[str | None, str | None]:
     """Tell the provider and its id of the machine.
 
@@ -86,3 +91,19 @@ def parse_provider_id(provider_id: str) -> tuple[str | None, str | None]:
     if instance := _ALICLOUD_NO_SCHEME.fullmatch(provider_id):
         return 'alicloud', instance[1]
     return None, None
+
+
+def parse_system_uuid(system_uuid: str, provider_id: str) -> str | None:
+    """Tell the UUID of a machine of which no cloud says whose it is.
+
+    :param system_uuid: a node's ``status.nodeInfo.systemUUID``, which the
+        machine's firmware tells
+    :param provider_id: the node's ``spec.providerID``; empty if it has none
+    :returns: the UUID in lower case; None if there is none of that shape, or
+        the providerID is that of a cloud
+    """
+    if provider_id and \
+            provider_id.partition('://')[0] not in _DISTRIBUTIONS:
+        return None
+    return system_uuid.lower() if re.fullmatch(
+        _UUID, system_uuid, re.IGNORECASE) else None

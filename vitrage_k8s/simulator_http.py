@@ -53,6 +53,7 @@ class Request(NamedTuple):
     query: dict[str, str]
     headers: Mapping[str, str]
     certificate_name: str | None = None
+    body: bytes = b''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,13 +197,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         # Left unread, a body would be taken for the next request.
-        self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         url = urllib.parse.urlsplit(self.path)
         request = Request(
             self.command, urllib.parse.unquote(url.path),
             dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True)),
             {name.title(): value for name, value in self.headers.items()},
-            self._certificate_name())
+            self._certificate_name(), body)
         self._send(self.server.answer(request))
 
     do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = do_GET

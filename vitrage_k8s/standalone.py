@@ -25,12 +25,12 @@ import contextlib
 import json
 import pathlib
 import shutil
-import sysconfig
 from types import TracebackType
+from typing import Any
 import urllib.request
 import warnings
 
-VALUES = pathlib.Path('etc', 'vitrage', 'datasources_values')
+from vitrage_k8s import files
 
 # Operational values of states and severities by falling priority; where two
 # disagree (say the datasource's state, and one that a template sets), the
@@ -38,8 +38,14 @@ VALUES = pathlib.Path('etc', 'vitrage', 'datasources_values')
 # (vitrage.entity_graph.mappings.datasource_info_mapper), openstack.cluster
 # among them; without it each of their events logs an exception. `vitrage` is
 # the type of the alarms that templates raise
-# (vitrage.evaluator.actions.evaluator_event_transformer).
-_MORE_VALUES = {
+# (vitrage.evaluator.actions.evaluator_event_transformer). Those of Vitrage's
+# own datasources mean what its deployments' files mean: of an instance these
+# have the vm_state, which Nova notifies, and not each status of Nova's API,
+# so that one read as SHUTOFF is N/A, and one notified as stopped is not.
+_AVAILABLE: tuple[Mapping[str, str], ...] = (
+    {'DELETED': 'DELETED'}, {'ERROR': 'ERROR'}, {'SUBOPTIMAL': 'SUBOPTIMAL'},
+    {'AVAILABLE': 'OK'})
+_MORE_VALUES: dict[str, tuple[str, tuple[Mapping[str, str], ...]]] = {
     'default': ('RESOURCE', (
         {'DELETED': 'DELETED'}, {'ERROR': 'ERROR'},
         {'SUBOPTIMAL': 'SUBOPTIMAL'}, {'TRANSIENT': 'TRANSIENT'},
@@ -48,6 +54,18 @@ _MORE_VALUES = {
         {'CRITICAL': 'CRITICAL'}, {'SEVERE': 'SEVERE', 'MAJOR': 'SEVERE'},
         {'WARNING': 'WARNING', 'MINOR': 'WARNING'}, {'UNKNOWN': 'N/A'},
         {'OK': 'OK'})),
+    'doctor': ('ALARM', ({'CRITICAL': 'CRITICAL'}, {'OK': 'OK'})),
+    'nova.zone': ('RESOURCE', _AVAILABLE),
+    'nova.host': ('RESOURCE', _AVAILABLE),
+    'nova.instance': ('RESOURCE', (
+        dict.fromkeys(('DELETED', 'HARD_DELETED', 'SOFT_DELETED',
+                       'SHELVED_OFFLOADED'), 'DELETED'),
+        {'ERROR': 'ERROR'},
+        dict.fromkeys(('SUSPENDED', 'PAUSED', 'STOPPED', 'SHELVED'),
+                      'SUBOPTIMAL'),
+        {'RESIZED': 'SUBOPTIMAL'},
+        {'BUILDING': 'TRANSIENT', 'INITIALIZED': 'TRANSIENT'},
+        {'SUBOPTIMAL': 'SUBOPTIMAL'}, {'RESCUED': 'OK'}, {'ACTIVE': 'OK'})),
 }
 
 # The applications and mount points of the file that Vitrage's deployments
@@ -89,6 +107,10 @@ _started = False
 
 class AlreadyStarted(RuntimeError):
     """A second standalone Vitrage was started in one process."""
+
+
+class NotStarted(RuntimeError):
+    """A standalone Vitrage was told something before its start."""
 
 
 class Standalone:
@@ -188,6 +210,23 @@ class Standalone:
                                                  running)
             self._running = running.pop_all()
 
+    def notify(self, event_type: str, payload: Mapping[str, Any]) -> None:
+        """Put a notification on Vitrage's bus, as other services do.
+
+        It returns at once; Vitrage takes it from there in threads of its
+        own, and ignores what no push datasource has asked for. Only this
+        process can do so, for what is sent over ``fake://`` never leaves it.
+
+        :param event_type: such as instance.suspend.end of Nova's
+        :param payload: what can be written as JSON
+        :raises NotStarted: before the start
+        :raises TypeError: for a payload that is not JSON
+        """
+        if not self.url:
+            raise NotStarted('This standalone Vitrage is not started')
+        from vitrage_k8s import standalone_services
+        standalone_services.notify(event_type, payload)
+
     def stop(self) -> None:
         """End all that was started. To call it again does nothing."""
         self._running.close()
@@ -249,13 +288,8 @@ def _mapping(category: str, ranks: Sequence[Mapping[str, str]]) -> str:
 
 
 def _our_values() -> pathlib.Path:
-    """Find our state mappings: in a checkout, else where pip puts them."""
-    for root in (pathlib.Path(__file__).parent.parent,
-                 pathlib.Path(sysconfig.get_path('data'))):
-        if (root / VALUES).is_dir():
-            return root / VALUES
-    raise FileNotFoundError(f'{VALUES} of vitrage_k8s is neither beside the '
-                            'package nor in the data path of this Python')
+    """Find our state mappings."""
+    return files.find()[files.VALUES / 'kubernetes.node.yaml'].parent
 
 
 def _format(value: object) -> str:

@@ -19,10 +19,12 @@ import takes seconds and has side effects, and is due at the start only.
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 import concurrent.futures.thread
 import contextlib
 import gc
+import json
 import logging
 import sys
 import threading
@@ -33,11 +35,13 @@ from typing import TYPE_CHECKING
 from oslo_config import cfg
 from oslo_db.sqlalchemy import enginefacade
 from oslo_log import log
+import oslo_messaging
 from vitrage.api import app
 from vitrage.common import config
 from vitrage.datasources import utils as datasource_utils
 from vitrage.entity_graph import graph_init
 from vitrage.entity_graph import workers
+from vitrage import messaging
 from vitrage.persistency import service as persistency
 from vitrage import rpc
 from vitrage import storage
@@ -172,6 +176,19 @@ class Graph(graph_init.VitrageGraphInit):
         """Return what takes events from the bus, once it runs."""
         return [self.events_coordination._low_pri_listener,
                 self.events_coordination._high_pri_listener]
+
+
+def notify(event_type: str, payload: Mapping[str, Any]) -> None:
+    """Notify Vitrage's push datasources, where they listen.
+
+    :raises TypeError: for a payload that is not JSON
+    """
+    notifier = oslo_messaging.Notifier(
+        messaging.get_transport(), driver='messagingv2',
+        publisher_id='vitrage_k8s',
+        topics=CONF.datasources.notification_topics)
+    # A copy, as from a real bus: drivers write into what they receive.
+    notifier.info({}, event_type, json.loads(json.dumps(payload)))
 
 
 def _close_drivers() -> None:

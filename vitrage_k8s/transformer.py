@@ -16,6 +16,7 @@
 
     openstack.cluster --contains--> kubernetes.cluster
                       kubernetes.cluster --comprised--> kubernetes.node
+                           nova.instance --contains---> kubernetes.node
 """
 
 from typing import Any
@@ -24,6 +25,7 @@ from vitrage.common.constants import DatasourceProperties as DSProps
 from vitrage.common.constants import EdgeLabel
 from vitrage.common.constants import EntityCategory
 from vitrage.common.constants import VertexProperties as VProps
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage.datasources import OPENSTACK_CLUSTER
 from vitrage.datasources.resource_transformer_base import \
     ResourceTransformerBase
@@ -71,9 +73,14 @@ class KubernetesTransformer(ResourceTransformerBase):
     def _create_snapshot_neighbors(self, entity_event: Event) -> list[Any]:
         if entity_event[DSProps.ENTITY_TYPE] == KUBERNETES_CLUSTER:
             return [self._create_root_neighbor(entity_event)]
+        if events.LOST_SERVER in entity_event:
+            return self._create_server_neighbors(
+                entity_event, entity_event[events.LOST_SERVER])
         return [self._create_neighbor(
             entity_event, entity_event[events.CLUSTER], KUBERNETES_CLUSTER,
-            EdgeLabel.COMPRISED, is_entity_source=False)]
+            EdgeLabel.COMPRISED, is_entity_source=False),
+            *self._create_server_neighbors(
+                entity_event, entity_event.get(events.SERVER))]
 
     _create_update_neighbors = _create_snapshot_neighbors
 
@@ -86,6 +93,16 @@ class KubernetesTransformer(ResourceTransformerBase):
             metadata={VProps.VITRAGE_IS_PLACEHOLDER: False,
                       VProps.STATE: tbase.AVAILABLE,
                       VProps.NAME: OPENSTACK_CLUSTER})
+
+    def _create_server_neighbors(self, entity_event: Event,
+                                 server: str | None) -> list[Any]:
+        # Where no datasource makes the servers real, they would be
+        # placeholders, which Vitrage deletes and we would make for ever.
+        if server is None or NOVA_INSTANCE_DATASOURCE not in self.transformers:
+            return []
+        return [self._create_neighbor(
+            entity_event, server, NOVA_INSTANCE_DATASOURCE,
+            EdgeLabel.CONTAINS, is_entity_source=False)]
 
     def _create_entity_key(self, entity_event: Event) -> str:
         return tbase.build_key(self._key_values(

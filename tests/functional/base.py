@@ -43,6 +43,11 @@ from vitrage.entity_graph.driver_exec import DriverExec
 from vitrage.entity_graph import graph_init
 from vitrage.entity_graph.graph_persistency import GraphPersistency
 from vitrage.entity_graph.processor.processor import Processor
+from vitrage.evaluator.actions.action_executor import ActionExecutor
+from vitrage.evaluator.actions.base import ActionType
+from vitrage.evaluator.actions.recipes.base import EVALUATOR_EVENT_TYPE
+from vitrage.evaluator.actions.recipes.set_state import SetState
+from vitrage.evaluator.template_data import ActionSpecs
 from vitrage.graph.driver.networkx_graph import NXGraph
 from vitrage import opts as vitrage_opts
 
@@ -103,6 +108,30 @@ class Host:
         self.advance(cfg.CONF.datasources.snapshots_interval)
         return self._get_all(DatasourceAction.SNAPSHOT)
 
+    def read(self, datasource: str, first: bool = False) -> int:
+        """Poll one datasource only, a second later.
+
+        :param first: whether Vitrage starts with it
+        """
+        self.advance(1)
+        return self._driver_exec.get_all(
+            datasource, DatasourceAction.INIT_SNAPSHOT if first
+            else DatasourceAction.SNAPSHOT)
+
+    def set_state(self, name: str, state: str | None) -> None:
+        """Set the state of a node as a template does; None takes it back."""
+        [step] = SetState.get_do_recipe(ActionSpecs(
+            'id', ActionType.SET_STATE, {'target': self._node(name)},
+            {'state': state}))
+        event = {**step.params, EVALUATOR_EVENT_TYPE: step.type}
+        ActionExecutor._add_default_properties(event)
+        self._process(event)
+
+    def _node(self, name: str) -> Any:
+        [vertex] = self.graph.get_vertices(
+            {'vitrage_type': 'kubernetes.node', 'name': name})
+        return vertex
+
     def get_changes(self) -> int:
         """Ask for changes, a second later."""
         self.advance(1)
@@ -116,7 +145,8 @@ class Host:
         self._clock.advance_time_seconds(seconds)
 
     def _get_all(self, action: str) -> int:
-        return self._driver_exec.get_all('kubernetes', action)
+        return sum(self._driver_exec.get_all(datasource, action)
+                   for datasource in cfg.CONF.datasources.types)
 
     def vertices(self, vitrage_type: str) -> dict[str, dict[str, Any]]:
         """Return the properties of what is in the graph, by name."""

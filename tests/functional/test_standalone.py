@@ -15,22 +15,22 @@
 The standalone Vitrage runs in a process of its own: there is one for each.
 """
 
-from collections.abc import Callable
-from collections.abc import Mapping
 import json
-import os
 import pathlib
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
-import time
 from typing import Any
 import urllib.request
 
 import testtools
 
+from tests.functional.vitrage_process import ClientTest
+from tests.functional.vitrage_process import environment
+from tests.functional.vitrage_process import PATIENCE
+from tests.functional.vitrage_process import run_client
+from tests.functional.vitrage_process import spawn
 from tests import samples
 from vitrage_k8s.simulator import Simulator
 
@@ -77,46 +77,10 @@ TEMPLATE = {
 RESOURCES = {('openstack.cluster', 'OK'), ('kubernetes.cluster', 'OK'),
              ('kubernetes.node', 'OK'), ('kubernetes.node', 'ERROR')}
 
-# What may be too slow on a busy machine, and never is on an idle one.
-PATIENCE = 60
 
-
-def spawn(script: str, directory: str) -> subprocess.Popen[str]:
-    """Start a Python with a script; it is killed if it takes too long."""
-    process = subprocess.Popen(
-        [sys.executable, '-c', script, directory], text=True,
-        cwd=pathlib.Path(__file__).parents[2],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    timer = threading.Timer(5 * PATIENCE, process.kill)
-    timer.daemon = True
-    timer.start()
-    return process
-
-
-def environment(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Wait for a standalone Vitrage, and return what it prints."""
-    assert process.stdout and process.stderr
-    line = process.stdout.readline()
-    if not line:
-        raise AssertionError(process.stderr.read())
-    printed: dict[str, str] = json.loads(line)
-    return printed
-
-
-def run_client(variables: Mapping[str, str],
-               *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the `vitrage` client as an operator would."""
-    return subprocess.run(
-        [str(pathlib.Path(sys.executable).with_name('vitrage')), *arguments],
-        env={**os.environ, **variables}, text=True, capture_output=True,
-        timeout=PATIENCE, check=False)
-
-
-class TestClient(testtools.TestCase):
+class TestClient(ClientTest):
 
     simulator: Simulator
-    process: subprocess.Popen[str]
-    variables: dict[str, str]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -129,20 +93,7 @@ class TestClient(testtools.TestCase):
         cls.addClassCleanup(directory.cleanup)
         pathlib.Path(directory.name, 'kubeconfig').write_text(
             cls.simulator.kubeconfig())
-        cls.process = spawn(SCRIPT, directory.name)
-        cls.addClassCleanup(cls.process.communicate)
-        cls.addClassCleanup(cls.process.kill)
-        cls.variables = environment(cls.process)
-
-    def client(self, *arguments: str, **variables: str) -> str:
-        """Return what the client prints; it must succeed."""
-        done = run_client({**self.variables, **variables}, *arguments)
-        self.assertEqual((0, ''), (done.returncode, done.stderr))
-        return done.stdout
-
-    def table(self, *arguments: str, **variables: str) -> Any:
-        return json.loads(
-            self.client(*arguments, '-f', 'json', **variables))
+        cls.begin(SCRIPT, directory.name)
 
     def resources(self, *arguments: str, **variables: str) -> set[Any]:
         """Return type and state of the resources that `topology` shows."""
@@ -151,12 +102,6 @@ class TestClient(testtools.TestCase):
         return {(vertex['vitrage_type'], vertex['vitrage_operational_state'])
                 for vertex in graph['nodes']
                 if vertex['vitrage_category'] == 'RESOURCE'}
-
-    def eventually(self, expected: object, ask: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while (answer := ask()) != expected and time.monotonic() < deadline:
-            time.sleep(0.1)
-        self.assertEqual(expected, answer)
 
     def test_shows_the_administrator_the_whole_topology(self) -> None:
         self.assertEqual(RESOURCES, self.resources())

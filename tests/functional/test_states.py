@@ -21,6 +21,7 @@ from tests import samples
 CORDONED: list[dict[str, Any]] = [{}, {'unschedulable': True}]
 READY = ['True', 'False', 'Unknown', None]
 PRESSURE = ['False', 'True']
+DEADLOCK = ['False', 'True']
 DELETION = [{}, {'deletionTimestamp': '2026-01-02T03:04:06Z'}]
 
 
@@ -33,11 +34,13 @@ class StateTest(base.FunctionalTest):
 
     def test_operational_state_of_every_combination(self) -> None:
         expected = {}
-        for number, (spec, ready, pressure, deletion) in enumerate(
-                itertools.product(CORDONED, READY, PRESSURE, DELETION)):
+        for number, (spec, ready, pressure, deadlock, deletion) in enumerate(
+                itertools.product(CORDONED, READY, PRESSURE, DEADLOCK,
+                                  DELETION)):
             node = samples.node(f'node-{number}', **spec)
             node['metadata'].update(deletion)
-            conditions = [{'type': 'DiskPressure', 'status': pressure}]
+            conditions = [{'type': 'DiskPressure', 'status': pressure},
+                          {'type': 'KernelDeadlock', 'status': deadlock}]
             if ready:
                 conditions.append({'type': 'Ready', 'status': ready})
             node['status']['conditions'] = conditions
@@ -46,7 +49,7 @@ class StateTest(base.FunctionalTest):
                 expected[f'node-{number}'] = 'TRANSIENT'
             elif ready != 'True':
                 expected[f'node-{number}'] = 'ERROR'
-            elif spec or pressure == 'True':
+            elif spec or 'True' in (pressure, deadlock):
                 expected[f'node-{number}'] = 'SUBOPTIMAL'
             else:
                 expected[f'node-{number}'] = 'OK'
@@ -61,16 +64,68 @@ class StateTest(base.FunctionalTest):
     def test_state_recovers_when_its_cause_has_gone(self) -> None:
         self.simulator.put(samples.node('n'))
         self.host.start()
-        under_pressure = samples.node('n')
-        under_pressure['status']['conditions'].append(
+        for condition in ('MemoryPressure', 'KernelDeadlock'):
+            afflicted = samples.node('n')
+            afflicted['status']['conditions'].append(
+                {'type': condition, 'status': 'True'})
+
+            self.simulator.put(afflicted)
+            self.host.poll()
+            self.assertEqual('SUBOPTIMAL',
+                             self.vertex('n')['vitrage_operational_state'])
+            self.simulator.put(samples.node('n'))
+            self.host.poll()
+
+            self.assertEqual('OK',
+                             self.vertex('n')['vitrage_operational_state'])
+            self.assertNotIn('vitrage_state', self.vertex('n'))
+            self.assertNotIn('abnormal_conditions', self.vertex('n'))
+
+    def test_state_that_a_template_sets_outlives_ours(self) -> None:
+        self.simulator.put(samples.node('n'))
+        self.host.start()
+        self.host.set_state('n', 'SUBOPTIMAL')
+        afflicted = samples.node('n')
+        afflicted['status']['conditions'].append(
             {'type': 'MemoryPressure', 'status': 'True'})
 
-        self.simulator.put(under_pressure)
+        for state in (samples.node('n'), afflicted, samples.node('n')):
+            self.simulator.put(state)
+            self.host.poll()
+            self.assertEqual('SUBOPTIMAL', self.vertex('n')['vitrage_state'])
+
+    def test_ours_shows_when_a_template_takes_its_state_back(self) -> None:
+        afflicted = samples.node('n')
+        afflicted['status']['conditions'].append(
+            {'type': 'MemoryPressure', 'status': 'True'})
+        self.simulator.put(afflicted)
+        self.host.start()
+        self.host.set_state('n', 'ERROR')
         self.host.poll()
-        self.assertEqual('SUBOPTIMAL',
-                         self.vertex('n')['vitrage_operational_state'])
-        self.simulator.put(samples.node('n'))
+        self.assertEqual('ERROR', self.vertex('n')['vitrage_state'])
+
+        self.host.set_state('n', None)
         self.host.poll()
 
-        self.assertEqual('OK', self.vertex('n')['vitrage_operational_state'])
-        self.assertNotIn('vitrage_state', self.vertex('n'))
+        self.assertEqual('UnderPressure', self.vertex('n')['vitrage_state'])
+
+    def test_state_that_a_template_sets_outlives_a_restart(self) -> None:
+        for name in ('suspect', 'under-pressure', 'relieved'):
+            self.simulator.put(samples.node(name))
+        for name in ('under-pressure', 'relieved'):
+            afflicted = samples.node(name)
+            afflicted['status']['conditions'].append(
+                {'type': 'MemoryPressure', 'status': 'True'})
+            self.simulator.put(afflicted)
+        self.host.start()
+        self.host.set_state('suspect', 'SUBOPTIMAL')
+
+        self.simulator.put(samples.node('relieved'))
+        self.restart_vitrage()
+        self.host.poll()
+
+        self.assertEqual(
+            {'suspect': 'SUBOPTIMAL', 'under-pressure': 'UnderPressure',
+             'relieved': None},
+            {name: vertex.get('vitrage_state') for name, vertex
+             in self.host.vertices('kubernetes.node').items()})

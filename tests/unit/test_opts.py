@@ -37,6 +37,8 @@ class OptsTest(testtools.TestCase):
             'config_file': None,
             'contexts': [],
             'cluster_name': 'kubernetes',
+            'projects': {},
+            'link_by_system_uuid': False,
             'page_size': 500,
             'request_timeout': 60,
             'list_timeout': 120,

@@ -15,6 +15,7 @@
 import testtools
 
 from vitrage_k8s.providers import parse_provider_id
+from vitrage_k8s.providers import parse_system_uuid
 
 UUID = '41c40aab-80e9-4bb6-a280-27976bfc811f'
 
@@ -76,3 +77,20 @@ class ParseProviderIdTest(testtools.TestCase):
     def test_tells_provider_and_instance_of_every_form(self) -> None:
         self.assertEqual(
             FORMS, {form: parse_provider_id(form) for form in FORMS})
+
+
+class ParseSystemUuidTest(testtools.TestCase):
+
+    def test_tells_the_uuid_where_no_cloud_claims_the_machine(self) -> None:
+        for provider_id in ('', 'k3s://node-1', 'rke2://node-1'):
+            self.assertEqual(
+                UUID, parse_system_uuid(UUID.upper(), provider_id))
+
+    def test_tells_nothing_where_a_provider_id_tells_of_another(self) -> None:
+        for provider_id in ('openstack:///no-uuid', 'metal3://ns/bmh',
+                            'kind://docker/kind/kind-worker', 'no-uuid'):
+            self.assertIsNone(parse_system_uuid(UUID, provider_id))
+
+    def test_tells_nothing_that_is_no_uuid(self) -> None:
+        for system_uuid in ('', 'Not Settable', f'{UUID}0', UUID[:-1]):
+            self.assertIsNone(parse_system_uuid(system_uuid, ''))

@@ -31,7 +31,7 @@ class ReadmeTest(testtools.TestCase):
             r'^   \* - (.*(?:\n       .*)*)', table, re.MULTILINE)
             for name in re.findall('``([a-z_]+)``', row)}
 
-        # These two are not the node's: our driver and Vitrage make them.
+        # These are not the node's: our driver and Vitrage make them.
         self.assertEqual(
-            {*nodes.Node.__struct_fields__, 'cluster',
+            {*nodes.Node.__struct_fields__, 'cluster', 'project_id',
              'vitrage_operational_state'}, explained)

@@ -57,6 +57,14 @@ class SimulatorTest(testtools.TestCase):
 class AnswerTest(SimulatorTest):
     """How an Answer is sent."""
 
+    def test_hands_over_the_body_of_a_request(self) -> None:
+        connection = self.connect()
+        for body in (b'{"a": 1}', None):
+            connection.request('POST', '/', body)
+            connection.getresponse().read()
+        self.assertEqual([b'{"a": 1}', b''], [
+            request.body for request in self.simulator.requests])
+
     def test_delays_the_first_byte(self) -> None:
         self.simulator.script(Answer(delay=0.3))
         began = time.monotonic()

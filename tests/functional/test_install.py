@@ -1,0 +1,162 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The wheel, as its user meets it: pip installs it, and the command runs."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+
+from oslo_config import cfg
+import testtools
+
+from vitrage_k8s import opts
+
+CHECKOUT = pathlib.Path(__file__).parents[2]
+
+# What the wheel is made of. Not the whole checkout, for pbr and setuptools
+# leave behind what they make; and without git, as in an unpacked archive.
+SOURCES = ('LICENSE', 'README.rst', 'pyproject.toml', 'requirements.txt',
+           'setup.cfg', 'setup.py')
+
+TEMPLATE = 'vitrage/templates/kubernetes_of_a_test.yaml'
+
+# What may be too slow on a busy machine, and never is on an idle one.
+PATIENCE = 300
+
+
+def run(*command: str | pathlib.Path,
+        **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        # Nothing that leads to the checkout, which has another package.
+        command, cwd=tempfile.gettempdir(),
+        env={**os.environ, 'PYTHONPATH': '', **environment},
+        capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def contents(directory: pathlib.Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes()
+            for path in directory.rglob('*') if path.is_file()}
+
+
+class InstallTest(testtools.TestCase):
+
+    scratch: pathlib.Path
+    wheel: pathlib.Path
+    etc: dict[str, bytes]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.scratch = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.scratch)
+        sources = cls.scratch / 'sources'
+        for name in ('etc', 'vitrage_k8s'):
+            shutil.copytree(CHECKOUT / name, sources / name,
+                            ignore=shutil.ignore_patterns('__pycache__'))
+        for name in SOURCES:
+            shutil.copy(CHECKOUT / name, sources)
+        # A new file must not have to be named anywhere.
+        template = sources / 'etc' / TEMPLATE
+        template.parent.mkdir(exist_ok=True)
+        template.write_text('a template')
+        cls.etc = contents(sources / 'etc')
+        # What builds it is in the tests' environment; nothing is downloaded.
+        cls.pip('wheel', '--no-build-isolation', '--wheel-dir', cls.scratch,
+                sources, PBR_VERSION='1.2.3')
+        [cls.wheel] = cls.scratch.glob('*.whl')
+
+    @classmethod
+    def pip(cls, command: str, *arguments: str | pathlib.Path,
+            **environment: str) -> None:
+        done = run(sys.executable, '-m', 'pip', command,
+                   '--disable-pip-version-check', '--no-deps', '--no-index',
+                   *arguments, **environment)
+        if done.returncode:
+            raise AssertionError(done.stdout + done.stderr)
+
+    @classmethod
+    def install(cls, *where: str | pathlib.Path) -> None:
+        # Else pip would remove what it finds in the tests' environment.
+        cls.pip('install', '--ignore-installed', *where, cls.wheel)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.place = pathlib.Path(tempfile.mkdtemp(dir=self.scratch))
+        self.directory = self.place / 'etc-vitrage'
+
+    def assert_installs_files(self, *command: str | pathlib.Path,
+                              **environment: str) -> None:
+        done = run(*command, 'install-files', self.directory, **environment)
+
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+        installed = contents(self.directory)
+        self.read_sample(installed.pop('vitrage-k8s.conf.sample'))
+        self.assertEqual({name.removeprefix('vitrage/'): content
+                          for name, content in self.etc.items()}, installed)
+
+    def read_sample(self, sample: bytes) -> None:
+        path = self.place / 'vitrage.conf'
+        path.write_bytes(sample)
+        conf = cfg.ConfigOpts()
+        conf.register_opts([cfg.ListOpt('types'), cfg.ListOpt('path')],
+                           group='datasources')
+        for group, options in opts.list_opts():
+            conf.register_opts(options, group=group)
+        conf([], default_config_files=[str(path)], default_config_dirs=[])
+        self.assertEqual('vitrage_k8s', conf.datasources.path[0])
+        self.assertIn('kubernetes', conf.datasources.types)
+        self.assertEqual(600, conf.kubernetes.poll_interval)
+
+    def site_packages(self) -> pathlib.Path:
+        """Find where pip has put the package."""
+        [package] = self.place.rglob('vitrage_k8s')
+        return package.parent
+
+    def test_installs_files_from_a_virtual_environment(self) -> None:
+        venv.create(self.place / 'venv')
+        self.install('--prefix', self.place / 'venv')
+        # What it needs is in the tests' environment.
+        (self.site_packages() / 'others.pth').write_text('\n'.join(
+            path for path in sys.path if path.endswith('-packages')))
+
+        self.assert_installs_files(self.place / 'venv/bin/python',
+                                   self.place / 'venv/bin/vitrage-k8s')
+
+    def test_installs_files_from_a_prefix(self) -> None:
+        # As with --user, what Python takes for the data path is elsewhere.
+        self.install('--prefix', self.place / 'prefix')
+
+        self.assert_installs_files(
+            sys.executable, self.place / 'prefix/bin/vitrage-k8s',
+            PYTHONPATH=str(self.site_packages()))
+
+    def test_installs_files_from_a_target(self) -> None:
+        self.install('--target', self.place / 'target')
+
+        self.assert_installs_files(
+            sys.executable, self.place / 'target/bin/vitrage-k8s',
+            PYTHONPATH=str(self.place / 'target'))
+
+    def test_demo_finds_its_nodes(self) -> None:
+        self.install('--target', self.place / 'target')
+
+        done = run(sys.executable, '-c', 'from vitrage_k8s import demo\n'
+                   'print(demo.__file__, len(demo.nodes()))',
+                   PYTHONPATH=str(self.place / 'target'))
+
+        self.assertEqual(f'{self.place}/target/vitrage_k8s/demo.py 6\n',
+                         done.stdout)

@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which OpenStack project each cluster and its nodes are of."""
+
+import json
+
+import fixtures
+
+from tests.functional import base
+from tests import samples
+
+
+class ProjectsTest(base.FunctionalTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.blue = self.start_simulator(samples.node('b'), cluster='blue')
+        self.green = self.start_simulator(samples.node('g'), cluster='green')
+        self.configure('blue', 'green')
+        self.host = self.make_host()
+
+    def configure(self, *contexts: str, server: str | None = None) -> None:
+        """Write a kubeconfig with both clusters, under these contexts."""
+        self.set_options(config_file=self.directory / 'both', contexts=['*'])
+        (self.directory / 'both').write_text(json.dumps({
+            'clusters': [
+                {'name': each.cluster, 'cluster': {
+                    'server': server or each.url}}
+                for each in (self.blue, self.green)],
+            'contexts': [
+                {'name': context, 'context': {'cluster': each.cluster}}
+                for context, each in zip(contexts, (self.blue, self.green),
+                                         strict=True)]}))
+
+    def projects(self) -> dict[str, str | None]:
+        """Return the project of each cluster and node; - if it has none."""
+        return {name: vertex.get('project_id', '-')
+                for kind in ('kubernetes.cluster', 'kubernetes.node')
+                for name, vertex in self.host.vertices(kind).items()}
+
+    def test_cluster_and_nodes_are_of_the_project_of_the_context(self) -> None:
+        self.configure('context-of-blue', 'context-of-green')
+        self.set_options(projects={'context-of-blue': 'p', 'green': 'q'})
+
+        self.host.start()
+
+        self.assertEqual({'blue': 'p', 'b': 'p', 'green': '-', 'g': '-'},
+                         self.projects())
+
+    def test_project_that_is_taken_away_goes_with_the_restart(self) -> None:
+        self.set_options(projects={'blue': 'p', 'green': 'q'})
+        self.host.start()
+        self.set_options(projects={'green': 'r'})
+
+        self.restart_vitrage()
+        self.host.poll()
+
+        self.assertEqual({'blue': '-', 'b': '-', 'green': 'r', 'g': 'r'},
+                         self.projects())
+
+    def test_project_changes_with_the_context(self) -> None:
+        self.set_options(projects={'blue': 'p', 'green': 'q'})
+        self.host.start()
+
+        self.configure('renamed', 'blue')
+        self.host.poll()
+
+        self.assertEqual({'blue': '-', 'b': '-', 'green': 'p', 'g': 'p'},
+                         self.projects())
+
+    def test_cluster_that_cannot_be_tried_keeps_its_project(self) -> None:
+        self.set_options(projects={'blue': 'p', 'green': 'q'})
+        self.host.start()
+
+        self.configure('blue', 'green', server='no URL')
+        self.restart_vitrage()
+        self.host.poll()
+
+        self.assertEqual({'blue': 'p', 'b': 'p', 'green': 'q', 'g': 'q'},
+                         self.projects())
+        self.assertEqual(
+            'Misconfigured',
+            self.host.vertices('kubernetes.cluster')['blue']['state'])
+
+    def test_project_of_what_is_not_polled_is_warned_of_once(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        self.set_options(projects={'bleu': 'p', 'green': 'q'})
+
+        self.host.start()
+        self.host.poll()
+
+        [warning] = [line for line in log.output.splitlines()
+                     if 'projects' in line]
+        self.assertIn('[kubernetes] projects', warning)
+        self.assertIn('bleu', warning)
+        self.assertNotIn('green', warning)

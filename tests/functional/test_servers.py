@@ -1,0 +1,227 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nodes and the Nova servers that they run on.
+
+Vitrage's own datasource nova.instance reads the servers, over HTTP.
+"""
+
+from typing import Any
+
+import fixtures
+from keystoneauth1 import loading
+from oslo_config import cfg
+from vitrage import keystone_client
+from vitrage import opts as vitrage_opts
+
+from tests.functional import base
+from tests import samples
+from vitrage_k8s.simulator_openstack import OpenStack
+
+SERVER = '41c40aab-80e9-4bb6-a280-27976bfc811f'
+OTHER_SERVER = '9f7e0c42-1d53-4c8a-8a77-5f0a4c5b6d21'
+
+
+def node(server: str, name: str = 'n') -> dict[str, Any]:
+    """Make a node with the providerID of a Nova server."""
+    return samples.node(name, providerID=f'openstack:///{server}')
+
+
+def anonymous_node(system_uuid: str, provider_id: str = '') -> dict[str, Any]:
+    """Make a node of which no cloud says that it is its own."""
+    made = samples.node('n', providerID=provider_id)
+    made['status']['nodeInfo'] = {'systemUUID': system_uuid}
+    return made
+
+
+class ServersTest(base.FunctionalTest):
+
+    types = ['nova.instance', 'kubernetes']
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_options('datasources', types=self.types)
+        vitrage_opts.register_opts('nova.instance', ['vitrage.datasources'])
+        # Else the Nova client writes to the home directory.
+        self.useFixture(fixtures.EnvironmentVariable(
+            'NOVACLIENT_UUID_CACHE_DIR', str(self.directory / 'novaclient')))
+        self.cloud = OpenStack({'compute-1': 'nova'}).start()
+        self.addCleanup(self.cloud.stop)
+        keystone_client.register_keystoneauth_opts()
+        cfg.CONF.register_opts(
+            loading.get_auth_plugin_conf_options('password'),
+            group=keystone_client.CFG_GROUP)
+        self.set_options(keystone_client.CFG_GROUP, **self.cloud.credentials)
+        self.simulator = self.start_simulator()
+        self.host = self.make_host()
+
+    def put_server(self, uuid: str = SERVER) -> None:
+        self.cloud.put_server(uuid, name=f'name of {uuid}', host='compute-1',
+                              project_id='project')
+
+    def links(self) -> set[tuple[str, str]]:
+        """Return which server contains which node, where both are shown."""
+        graph = self.host.graph
+        shown = {vertex.vertex_id: vertex for vertex in graph.get_vertices({
+            'vitrage_is_deleted': False, 'vitrage_is_placeholder': False})}
+        return {
+            (shown[edge.source_id]['id'], shown[edge.target_id]['name'])
+            for vertex_id, vertex in shown.items()
+            if vertex['vitrage_type'] == 'nova.instance'
+            for edge in graph.get_edges(vertex_id, attr_filter={
+                'vitrage_is_deleted': False, 'relationship_type': 'contains'})
+            if edge.source_id == vertex_id and edge.target_id in shown}
+
+    def test_ties_a_node_to_its_server_whichever_comes_first(self) -> None:
+        self.put_server()
+        self.simulator.put(node(SERVER.upper()))
+
+        for order in (self.types, self.types[::-1]):
+            self._forget()
+            self.host = self.make_host()
+            for datasource in order:
+                self.host.read(datasource, first=True)
+            self.assertEqual({(SERVER, 'n')}, self.links())
+
+    def test_ties_what_appears_between_the_polls(self) -> None:
+        self.host.start()
+
+        for number, first in enumerate(self.types):
+            name = f'n{number}'
+            server = f'{number}' * 8 + SERVER[8:]
+            second, = set(self.types) - {first}
+            for datasource in (first, second):
+                if datasource == 'kubernetes':
+                    self.simulator.put(node(server, name))
+                else:
+                    self.put_server(server)
+                self.host.read(datasource)
+            self.assertIn((server, name), self.links())
+
+    def test_node_of_another_cloud_has_no_server(self) -> None:
+        self.put_server()
+        for provider_id in (f'vsphere://{SERVER}', f'metal3://{SERVER}',
+                            f'openstack:///{SERVER}0', ''):
+            self.simulator.put(samples.node('n', providerID=provider_id))
+
+            self.host.read('nova.instance', first=True)
+            self.host.read('kubernetes', first=True)
+
+            self.assertEqual(set(), self.links())
+            self.assertEqual(1, len(self.host.vertices('nova.instance')))
+
+    def test_node_that_gets_another_server_loses_the_old_edge(self) -> None:
+        self.put_server()
+        self.put_server(OTHER_SERVER)
+        self.simulator.put(node(SERVER))
+        self.host.start()
+
+        self.simulator.put(node(OTHER_SERVER))
+        self.host.poll()
+
+        self.assertEqual({(OTHER_SERVER, 'n')}, self.links())
+
+    def test_node_that_has_a_server_no_more_loses_the_edge(self) -> None:
+        self.put_server()
+        self.simulator.put(node(SERVER))
+        self.host.start()
+
+        self.simulator.put(samples.node('n', providerID='metal3://ns/bmh'))
+        self.host.poll()
+
+        self.assertEqual(set(), self.links())
+        self.assertEqual('metal3', self.vertex('n')['provider'])
+
+    def test_edge_returns_when_nova_does(self) -> None:
+        self.put_server()
+        self.simulator.put(node(SERVER))
+        self.host.start()
+
+        # The server is taken for gone, and with it its edges.
+        self.cloud.delete_server(SERVER)
+        self.host.poll()
+        self.assertEqual(set(), self.links())
+        self.put_server()
+        self.host.poll()
+
+        self.assertEqual({(SERVER, 'n')}, self.links())
+
+    def test_system_uuid_ties_only_where_the_operator_says_so(self) -> None:
+        self.put_server()
+        self.simulator.put(anonymous_node(SERVER.upper()))
+        self.host.start()
+        self.assertEqual(set(), self.links())
+
+        self.set_options(link_by_system_uuid=True)
+        self.host.poll()
+
+        self.assertEqual({(SERVER, 'n')}, self.links())
+
+    def test_system_uuid_yields_to_the_provider_id(self) -> None:
+        self.set_options(link_by_system_uuid=True)
+        self.put_server()
+        self.put_server(OTHER_SERVER)
+        self.simulator.put(anonymous_node(SERVER, 'k3s://n'))
+        self.host.start()
+        self.assertEqual({(SERVER, 'n')}, self.links())
+
+        # The cloud controller has come by at last.
+        self.simulator.put(anonymous_node(
+            SERVER, f'openstack:///{OTHER_SERVER}'))
+        self.host.poll()
+        self.assertEqual({(OTHER_SERVER, 'n')}, self.links())
+
+        self.simulator.put(anonymous_node(SERVER, 'aws:///z/i-0abc'))
+        self.host.poll()
+        self.assertEqual(set(), self.links())
+
+    def test_system_uuid_that_is_none_ties_nothing(self) -> None:
+        self.set_options(link_by_system_uuid=True)
+        self.simulator.put(anonymous_node('Not Settable'))
+
+        self.host.start()
+
+        self.assertEqual({}, self.host.vertices('nova.instance'))
+        self.assertEqual(['n'], self.host.node_names())
+
+
+class WithoutNovaTest(base.FunctionalTest):
+
+    def test_there_is_no_placeholder_and_nothing_is_ever_deleted(self) -> None:
+        simulator = self.start_simulator(
+            node(SERVER, 'a'), node(OTHER_SERVER, 'b'),
+            anonymous_node(SERVER))
+        self.set_options(link_by_system_uuid=True)
+        self.set_options('datasources', snapshots_interval=60)
+        self.host = self.make_host()
+        deleted: list[str] = []
+        types = set()
+
+        def watch(before: Any, current: Any, is_vertex: bool,
+                  *args: Any) -> None:
+            if not current or current.get('vitrage_is_deleted'):
+                deleted.append(str(current or before))
+            elif is_vertex:
+                types.add(current['vitrage_type'])
+
+        self.host.graph.subscribe(watch)
+        self.host.start()
+
+        for _ in range(20):
+            simulator.touch('a')
+            self.host.poll()
+            self.host.check_consistency()
+
+        self.assertEqual([], deleted)
+        self.assertEqual({'openstack.cluster', 'kubernetes.cluster',
+                          'kubernetes.node'}, types)
+        self.assertEqual(['a', 'b', 'n'], self.host.node_names())

@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A standalone Vitrage in a process of its own, and the `vitrage` client.
+
+There is one Vitrage for each process, so that tests have to start others.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import testtools
+
+# What may be too slow on a busy machine, and never is on an idle one.
+PATIENCE = 60
+
+
+def spawn(script: str, directory: str) -> subprocess.Popen[str]:
+    """Start a Python with a script; it is killed if it takes too long.
+
+    :param directory: what the script finds in sys.argv
+    """
+    process = subprocess.Popen(
+        [sys.executable, '-c', script, directory], text=True,
+        cwd=pathlib.Path(__file__).parents[2], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    timer = threading.Timer(5 * PATIENCE, process.kill)
+    timer.daemon = True
+    timer.start()
+    return process
+
+
+def environment(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Wait for a standalone Vitrage, and return what it prints."""
+    assert process.stdout and process.stderr
+    line = process.stdout.readline()
+    if not line:
+        raise AssertionError(process.stderr.read())
+    printed: dict[str, str] = json.loads(line)
+    return printed
+
+
+def run_client(variables: Mapping[str, str],
+               *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the `vitrage` client as an operator would."""
+    return subprocess.run(
+        [str(pathlib.Path(sys.executable).with_name('vitrage')), *arguments],
+        env={**os.environ, **variables}, text=True, capture_output=True,
+        timeout=PATIENCE, check=False)
+
+
+def eventually(expected: object, ask: Callable[[], object]) -> object:
+    """Ask until the answer is as expected; return the last answer."""
+    deadline = time.monotonic() + PATIENCE
+    while (answer := ask()) != expected and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return answer
+
+
+class ClientTest(testtools.TestCase):
+    """Asks a Vitrage that all tests of the class share.
+
+    :ivar process: where it runs; begin() starts it
+    :ivar variables: with which the client finds it
+    """
+
+    process: subprocess.Popen[str]
+    variables: dict[str, str]
+
+    @classmethod
+    def begin(cls, script: str, directory: str) -> None:
+        """Start a Vitrage; see spawn()."""
+        cls.process = spawn(script, directory)
+        cls.addClassCleanup(cls.process.communicate)
+        cls.addClassCleanup(cls.process.kill)
+        cls.variables = environment(cls.process)
+
+    def client(self, *arguments: str, **variables: str) -> str:
+        """Return what the client prints; it must succeed."""
+        done = run_client({**self.variables, **variables}, *arguments)
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+        return done.stdout
+
+    def table(self, *arguments: str, **variables: str) -> Any:
+        return json.loads(
+            self.client(*arguments, '-f', 'json', **variables))
+
+    def eventually(self, expected: object, ask: Callable[[], object]) -> None:
+        self.assertEqual(expected, eventually(expected, ask))
