@@ -12,21 +12,28 @@
 
 """What is told of each cluster, and which cluster each node is of."""
 
+from collections.abc import Container
+from collections.abc import Generator
 from collections.abc import Iterator
-from collections.abc import Set
+import dataclasses
 
 from vitrage.common.constants import DatasourceAction
+from vitrage.common.constants import VertexProperties as VProps
 
 from vitrage_k8s import events
 from vitrage_k8s import exceptions
 from vitrage_k8s import inventory
+from vitrage_k8s import KUBERNETES_CLUSTER
+from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import nodes
 from vitrage_k8s import reflector
 
 READY = 'Ready'
 
-# A vitrage_state that is not by us.
-_BY_TEMPLATE = f'(?!({"|".join(sorted(nodes.VITRAGE_STATES))})$)'
+# Templates set vitrage_state, too; this matches what is not by us.
+_STATE_MATCHES = f'{VProps.VITRAGE_STATE}.regex'
+_BY_TEMPLATE = f'(?!(?:{"|".join(sorted(nodes.VITRAGE_STATES))})$).'
+_NOT_BY_TEMPLATE = (None, '', *nodes.VITRAGE_STATES)
 
 Events = list[events.Event]
 
@@ -60,6 +67,20 @@ class Owners:
         """Forget the nodes of a cluster."""
         self._cluster_of = {uid: owner for uid, owner
                             in self._cluster_of.items() if owner != cluster}
+
+
+@dataclasses.dataclass
+class _Known:
+    """What the graph shows of the nodes of a cluster.
+
+    :ivar nodes: their properties, by uid; None as long as nobody has asked
+    :ivar by_template: the uids of those whose vitrage_state a template has
+        set: it stays. None as long as nobody has asked, and no vitrage_state
+        is told
+    """
+
+    nodes: dict[str, events.Properties] | None = None
+    by_template: Container[str] | None = None
 
 
 class Cluster:
@@ -132,32 +153,24 @@ class Cluster:
               tell_cluster: bool) -> Iterator[Events]:
         # The cluster comes before its nodes, which hang on it: as a mere
         # neighbour of theirs it would be a placeholder, and hidden.
-        told = self._cluster_events(action, tell_cluster)
-        # The nodes whose vitrage_state a template has set: it stays. None as
-        # long as that has not been asked, for no state was to be told.
-        taken: Set[str] | None = \
-            set() if action == DatasourceAction.INIT_SNAPSHOT else None
+        told = yield from self._tell_cluster(action, tell_cluster)
+        known = _Known()
+        if action == DatasourceAction.INIT_SNAPSHOT:
+            # The graph is empty.
+            known.by_template = known.nodes = {}
         for changes in pages:
             try:
                 self._owners.claim(self.name, changes)
             except exceptions.MalformedAnswer as error:
                 self._conflict = error
                 self._owners.release(self.name)
-                yield self._cluster_events(action, True)
+                yield (yield from self._tell_cluster(action, True))
                 return
-            if taken is None and (tell_cluster or any(map(
-                    _changes_state, changes.seen))):
-                query = events.query_event(self._properties(), _BY_TEMPLATE)
-                yield [*told, query]
-                told = []
-                taken = events.nodes_found(query)
+            if changes.seen:
+                told = yield from self._ask(known, told, tell_cluster or any(
+                    map(_changes_state, changes.seen)))
             for seen in changes.seen:
-                if self._told_identity != self.identity:
-                    # What is in the graph was told of another's node.
-                    seen = seen._replace(before=None)
-                told.extend(events.node_events(
-                    self.identity, seen, action,
-                    taken is not None and seen.node.id not in taken))
+                told.extend(self._node_events(seen, known))
             told.extend(events.delete_event(self.name, node.id)
                         for node in changes.gone)
             if told:
@@ -166,30 +179,77 @@ class Cluster:
         if told:
             yield told
         if self.is_complete and not self._is_reconciled:
+            # Vitrage would delete them as outdated, but only after a poll in
+            # which no cluster has failed.
+            yield from self._ask(known, [], False)
             self._is_reconciled = True
-            if action != DatasourceAction.INIT_SNAPSHOT:
-                yield from self._tell_gone_before()
+            gone = [events.delete_event(self.name, uid)
+                    for uid in known.nodes or ()
+                    if self.reflector and uid not in self.reflector.inventory]
+            if gone:
+                yield gone
 
-    def _tell_gone_before(self) -> Iterator[Events]:
-        """Tell of nodes that went while Vitrage was down, or we were.
-
-        Vitrage would delete them as outdated, but only after a poll in which
-        no cluster has failed.
-        """
-        query = events.query_event(self._properties())
-        yield [query]
-        gone = [events.delete_event(self.name, uid)
-                for uid in events.nodes_found(query)
-                if self.reflector and uid not in self.reflector.inventory]
-        if gone:
-            yield gone
-
-    def _cluster_events(self, action: str, always: bool) -> Events:
+    def _tell_cluster(self, action: str, always: bool
+                      ) -> Generator[Events, None, Events]:
+        """Return what is to be told of the cluster itself, if anything."""
         properties, before = self._properties(), self._told
-        if properties == before and not always:
+        if before is None:
+            before = {}
+            if action != DatasourceAction.INIT_SNAPSHOT:
+                query = events.query_event(
+                    properties, vitrage_type=KUBERNETES_CLUSTER, id=self.name)
+                yield [query]
+                before = events.found(query).get(self.name, {})
+        elif properties == before and not always:
             return []
         self._told = properties
-        return list(events.cluster_events(properties, before, action))
+        return list(events.cluster_events(properties, before))
+
+    def _ask(self, known: '_Known', told: Events, about_states: bool
+             ) -> Generator[Events, None, Events]:
+        """Ask what the graph shows of the nodes, as far as that matters.
+
+        :param told: what is to be told before
+        :param about_states: whether a vitrage_state is to be told
+        :returns: what is yet to be told
+        """
+        if not self._is_reconciled and known.nodes is None:
+            query = events.query_event(
+                self._properties(), vitrage_type=KUBERNETES_NODE,
+                cluster=self.name)
+            yield [*told, query]
+            known.nodes = events.found(query)
+            known.by_template = {
+                uid for uid, vertex in known.nodes.items() if vertex.get(
+                    VProps.VITRAGE_STATE) not in _NOT_BY_TEMPLATE}
+        elif about_states and known.by_template is None:
+            query = events.query_event(
+                self._properties(), vitrage_type=KUBERNETES_NODE,
+                cluster=self.name, **{_STATE_MATCHES: _BY_TEMPLATE})
+            yield [*told, query]
+            known.by_template = events.found(query)
+        else:
+            return told
+        return []
+
+    def _node_events(self, seen: inventory.Sighting,
+                     known: '_Known') -> Iterator[events.Event]:
+        node = seen.node
+        now = events.node_properties(self.identity, node)
+        server = None
+        if seen.before is None:
+            before = (known.nodes or {}).get(node.id, {})
+            # Whoever told of it may have tied it by its system_uuid.
+            server = events.server(
+                self.identity._replace(link_by_system_uuid=True), before)
+        elif seen.before is node and self._told_identity == self.identity:
+            before = now
+        else:
+            before = events.node_properties(self._told_identity, seen.before)
+            server = events.server(self._told_identity, before)
+        if known.by_template is None or node.id in known.by_template:
+            del now[VProps.VITRAGE_STATE]
+        return events.node_events(self.identity, now, before, server)
 
     def _properties(self) -> events.Properties:
         failure = self.failure

@@ -109,10 +109,12 @@ class Operator:
         return {alarm['Name']: alarm['ID'] for alarm
                 in self.ask('alarm', 'list', '--all-tenants')}
 
-    def causes(self, alarm: str) -> list[str]:
-        """Return the name of each alarm in the root-cause analysis of one."""
+    def causes(self, alarm: str) -> list[tuple[str, str]]:
+        """Return each cause and its effect that lead to an alarm, by name."""
         graph = self.ask('rca', 'show', '--all-tenants', alarm)
-        return [node['name'] for node in graph['nodes']]
+        names = [node['name'] for node in graph['nodes']]
+        return [(names[link['source']], names[link['target']])
+                for link in graph['links']]
 
 
 def run(directory: pathlib.Path, client: str, topology: pathlib.Path | None,
@@ -169,11 +171,14 @@ def _play(operator: Operator, cluster: Simulator,
     alarm = _wait(f'there is the alarm: {ALARM}',
                   lambda: operator.alarms().get(ALARM))
     _wait('its cause is known',
-          lambda: HOST_ALARM in operator.causes(alarm))
-    say(f'{time.monotonic() - started:.1f} s later:')
+          lambda: HOST_ALARM in dict(operator.causes(alarm)))
+    say(f'{time.monotonic() - started:.1f} s later there are these alarms:')
     operator.show('alarm', 'list', '--all-tenants', '-c', 'Name', '-c',
                   'Resource Type', '-c', 'Severity')
+    say('And this is why:')
     operator.show('rca', 'show', '--all-tenants', alarm)
+    for cause, effect in operator.causes(alarm):
+        say(f'"{cause}" causes "{effect}"')
     if topology is not None:
         operator.write_topology(topology)
         say(f'The topology is in {topology}')

@@ -18,18 +18,15 @@ one that the vertex is to lose.
 """
 
 from collections.abc import Iterator
-from collections.abc import Set
 from typing import Any
 from typing import NamedTuple
 
 import msgspec
-from vitrage.common.constants import DatasourceAction
 from vitrage.common.constants import DatasourceProperties as DSProps
 from vitrage.common.constants import GraphAction
 from vitrage.common.constants import VertexProperties as VProps
 from vitrage.datasources.transformer_base import TransformerBase
 
-from vitrage_k8s import inventory
 from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import nodes
@@ -74,37 +71,44 @@ def cluster_properties(cluster: Identity, state: str,
             'reason': reason}
 
 
-def cluster_events(properties: Properties, before: Properties | None,
-                   action: str) -> Iterator[Event]:
+def node_properties(cluster: Identity, node: nodes.Node) -> Properties:
+    """Tell the properties of a node."""
+    return msgspec.structs.asdict(node) | {
+        'cluster': cluster.name, VProps.PROJECT_ID: cluster.project_id}
+
+
+def server(cluster: Identity, node: Properties) -> str | None:
+    """Tell the UUID of the Nova server that a node runs on, if it does."""
+    if node.get('provider') == providers.OPENSTACK:
+        return node.get('instance_id')
+    return node.get('system_uuid') if cluster.link_by_system_uuid else None
+
+
+def cluster_events(properties: Properties,
+                   before: Properties) -> Iterator[Event]:
     """Tell of a cluster; see ``_events``."""
     return _events(KUBERNETES_CLUSTER, str(properties[VProps.ID]),
-                   properties, before, action)
+                   properties, before)
 
 
-def node_events(cluster: Identity, seen: inventory.Sighting, action: str,
-                tell_state: bool) -> Iterator[Event]:
+def node_events(cluster: Identity, properties: Properties, before: Properties,
+                server_before: str | None) -> Iterator[Event]:
     """Tell of a node; see ``_events``.
 
     :param cluster: the node's cluster
-    :param seen: the node, and what was known of it before
-    :param action: Vitrage's ``DatasourceAction`` of the poll
-    :param tell_state: whether to tell its vitrage_state, too
+    :param server_before: the Nova server that the node ran on before
     """
-    node, before = seen
-    server = _server(cluster, node)
-    for event in _events(
-            KUBERNETES_NODE, cluster.name, _properties(cluster, node),
-            _properties(cluster, before) if before else None, action):
-        event[SERVER] = server
-        if not tell_state:
-            event[PROPERTIES].pop(VProps.VITRAGE_STATE, None)
+    server_now = server(cluster, properties)
+    for event in _events(KUBERNETES_NODE, cluster.name, properties, before):
+        event[SERVER] = server_now
         yield event
-    if before and server is None and (lost := _server(cluster, before)):
+    if server_before and not server_now:
         # Vitrage replaces an edge by one to another neighbour of that type,
         # and keeps the edge if there is none.
-        event = _event(KUBERNETES_NODE, cluster.name, {VProps.ID: node.id})
+        event = _event(KUBERNETES_NODE, cluster.name,
+                       {VProps.ID: properties[VProps.ID]})
         event[DSProps.EVENT_TYPE] = GraphAction.DELETE_RELATIONSHIP
-        event[LOST_SERVER] = lost
+        event[LOST_SERVER] = server_before
         yield event
 
 
@@ -115,72 +119,48 @@ def delete_event(cluster: str, uid: str) -> Event:
     return event
 
 
-def query_event(properties: Properties,
-                states: str | None = None) -> Event:
-    """Tell of a cluster, and ask for the vertices of its nodes.
+def query_event(properties: Properties, **wanted: str) -> Event:
+    """Tell of a cluster, and ask for vertices as they are before that.
 
-    When the event has been processed, ``nodes_found`` tells the answer.
+    When the event has been processed, ``found`` tells the answer.
 
     :param properties: those of the cluster
-    :param states: a regular expression: only the nodes that have a
-        vitrage_state which matches. None: all nodes
+    :param wanted: what the vertices must have, as in
+        ``vitrage.graph.filter.check_filter``
     """
-    cluster = str(properties[VProps.ID])
-    event = _event(KUBERNETES_CLUSTER, cluster, _present(properties))
-    event[QUERY] = {VProps.VITRAGE_TYPE: KUBERNETES_NODE,
-                    'cluster': cluster, VProps.VITRAGE_IS_DELETED: False}
-    if states is not None:
-        event[QUERY][f'{VProps.VITRAGE_STATE}.regex'] = states
+    event = _event(
+        KUBERNETES_CLUSTER, str(properties[VProps.ID]),
+        {name: value for name, value in properties.items() if value})
+    event[QUERY] = {**wanted, VProps.VITRAGE_IS_DELETED: False}
     return event
 
 
-def nodes_found(event: Event) -> Set[str]:
-    """Tell the uids of the nodes that a query has found."""
-    return {vertex[VProps.ID]
+def found(event: Event) -> dict[str, Properties]:
+    """Tell the properties of the vertices that a query has found, by id."""
+    return {vertex[VProps.ID]: vertex.properties
             for vertex in event.get(TransformerBase.QUERY_RESULT, ())}
 
 
-def _properties(cluster: Identity, node: nodes.Node) -> Properties:
-    return msgspec.structs.asdict(node) | {
-        'cluster': cluster.name, VProps.PROJECT_ID: cluster.project_id}
-
-
-def _server(cluster: Identity, node: nodes.Node) -> str | None:
-    """Tell the UUID of the Nova server that a node runs on, if it does."""
-    if node.provider == providers.OPENSTACK:
-        return node.instance_id
-    return node.system_uuid if cluster.link_by_system_uuid else None
-
-
-def _present(properties: Properties) -> Properties:
-    return {name: value for name, value in properties.items()
-            if value is not None}
-
-
 def _events(entity_type: str, cluster: str, properties: Properties,
-            before: Properties | None, action: str) -> Iterator[Event]:
+            before: Properties) -> Iterator[Event]:
     """Tell the properties of an entity, and those that it has lost.
 
-    Vitrage takes a None for a property that the vertex has as an order to
-    remove it; in a new vertex it would show the None. Of an entity that is new
-    to us, only the initial snapshot, which fills an empty graph, tells that
-    there is no vertex yet, for a restarted Vitrage has kept them all. In
-    between, two events are needed: one that makes the vertex, and one that
-    cleans it.
+    A None makes Vitrage's graph forget a property, but not the copies of it
+    in the workers that answer queries and evaluate templates, which only take
+    over what there is (``vitrage.entity_graph.workers``). So what is lost is
+    emptied first.
 
     :param properties: those of the entity; None for what it has not
-    :param before: those that were told before; None if none were
-    :param action: Vitrage's ``DatasourceAction`` of the poll
+    :param before: those that the graph shows, if any
     """
-    present = _present(properties)
-    if before is not None:
-        lost = {name: None for name, value in properties.items()
-                if value is None and before.get(name) is not None}
-        yield _event(entity_type, cluster, {**present, **lost})
-        return
-    yield _event(entity_type, cluster, present)
-    if action != DatasourceAction.INIT_SNAPSHOT:
-        yield _event(entity_type, cluster, properties)
+    lost = [name for name, value in properties.items()
+            if value is None and before.get(name)]
+    present: Properties = {name: value for name, value in properties.items()
+                           if value is not None}
+    yield _event(entity_type, cluster, present | dict.fromkeys(lost, ''))
+    if lost:
+        yield _event(entity_type, cluster, {
+            VProps.ID: properties[VProps.ID], **dict.fromkeys(lost)})
 
 
 def _event(entity_type: str, cluster: str, properties: Properties) -> Event:

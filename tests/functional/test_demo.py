@@ -104,6 +104,34 @@ class DemoTest(testtools.TestCase):
         self.assert_fails('context other', [
             '--kubeconfig', kubeconfig, '--context', 'other'])
 
+    def test_plays_a_scenario(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            topology = pathlib.Path(directory, 'topology.dot')
+            done = run_demo('--scenario', 'node-failure',
+                            '--dot', str(topology))
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertIn('label=causes', topology.read_text())
+
+        printed = dict(step.split('\n', 1) for step
+                       in done.stdout.split('$ vitrage ')[1:])
+        [rca] = [json.loads(output) for command, output in printed.items()
+                 if command.startswith('rca show')]
+        self.assertEqual(
+            {'compute.host.down', 'Kubernetes node is not ready',
+             'Server of a Kubernetes node is on a host with an alarm'},
+            {alarm['name'] for alarm in rca['nodes']})
+        # At the beginning and at the end; the last one counts here.
+        self.assertEqual('', printed['alarm list --all-tenants'].strip())
+
+    def test_refuses_what_does_not_go_together(self) -> None:
+        for arguments in (['--scenario', 'node-failure', '--serve'],
+                          ['--scenario', 'node-failure', '--kubeconfig', 'k'],
+                          ['--dot', 'file'], ['--context', 'c']):
+            done = run_demo(*arguments)
+
+            self.assertEqual((2, ''), (done.returncode, done.stdout))
+            self.assertIn(arguments[0], done.stderr)
+
     def test_serves_until_interrupted(self) -> None:
         simulator, kubeconfig = self.start_simulator(samples.node('mine'))
         process = subprocess.Popen(

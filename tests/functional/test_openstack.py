@@ -90,8 +90,7 @@ class CloudTest(ClientTest):
         cls.begin(SCRIPT, temporary.name)
 
     def topology(self) -> dict[str, Any]:
-        graph: dict[str, Any] = json.loads(
-            self.client('topology', 'show', '--all-tenants'))
+        graph: dict[str, Any] = self.api.topology.get(all_tenants=True)
         return graph
 
     def edges(self) -> set[tuple[str, str, str]]:
@@ -121,9 +120,10 @@ class CloudTest(ClientTest):
                     '--details', json.dumps({**FAILURE, **details}))
 
     def alarms(self) -> list[tuple[str, ...]]:
-        return [(row['Type'], row['Name'], row['Resource Type'],
-                 row['Severity'])
-                for row in self.table('alarm', 'list', '--all-tenants')]
+        return [(alarm['vitrage_type'], alarm['name'],
+                 alarm['vitrage_resource_type'],
+                 alarm['vitrage_operational_severity'])
+                for alarm in self.api.alarm.list('all', all_tenants=True)]
 
 
 class TestOpenStack(CloudTest):

@@ -13,11 +13,36 @@
 """Which OpenStack project each cluster and its nodes are of."""
 
 import json
+import pathlib
+import tempfile
+from typing import Any
 
 import fixtures
 
 from tests.functional import base
+from tests.functional.vitrage_process import ClientTest
 from tests import samples
+from vitrage_k8s import files
+from vitrage_k8s.simulator import Simulator
+
+SCRIPT = """
+import json, pathlib, sys
+from vitrage_k8s import standalone
+
+directory = pathlib.Path(sys.argv[1])
+with standalone.Standalone(directory, kubernetes={
+        'config_file': directory / 'kubeconfig', 'contexts': '*',
+        'projects': 'blue:p,green:q'}) as vitrage:
+    print(json.dumps(vitrage.environment), flush=True)
+    sys.stdin.read()
+"""
+
+PEOPLE = {
+    'alice': ('p', {'blue', 'b'}), 'bob': ('q', {'green', 'g'}),
+    'carol': ('r', set()),
+    # What is of no project.
+    'admin': ('admin', {'red', 'x'}),
+}
 
 
 class ProjectsTest(base.FunctionalTest):
@@ -104,3 +129,63 @@ class ProjectsTest(base.FunctionalTest):
         self.assertIn('[kubernetes] projects', warning)
         self.assertIn('bleu', warning)
         self.assertNotIn('green', warning)
+
+
+class TestTenants(ClientTest):
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(temporary.cleanup)
+        kubeconfig: dict[str, list[Any]] = {'clusters': [], 'contexts': []}
+        for cluster, node in ('blue', 'b'), ('green', 'g'), ('red', 'x'):
+            simulator = Simulator([samples.node(node, ready='False')])
+            cls.addClassCleanup(simulator.stop)
+            simulator.start()
+            kubeconfig['clusters'].append(
+                {'name': cluster, 'cluster': {'server': simulator.url}})
+            kubeconfig['contexts'].append(
+                {'name': cluster, 'context': {'cluster': cluster}})
+        pathlib.Path(temporary.name, 'kubeconfig').write_text(
+            json.dumps(kubeconfig))
+        cls.begin(SCRIPT, temporary.name)
+
+    def seen(self, user: str, *arguments: str) -> set[str]:
+        """Return the names of resources that `topology show` shows a user."""
+        project, _ = PEOPLE[user]
+        topology = json.loads(self.client(
+            'topology', 'show', *arguments, VITRAGE_USER_ID=user,
+            VITRAGE_PROJECT_ID=project))
+        return {vertex['name'] for vertex in topology['nodes']
+                if vertex['vitrage_category'] == 'RESOURCE'}
+
+    def test_topology_is_that_of_the_users_project(self) -> None:
+        for user, (_, expected) in PEOPLE.items():
+            # The root leads to what is shown.
+            self.assertEqual(expected, self.seen(user) - {'openstack.cluster'})
+        self.assertEqual({'openstack.cluster', 'blue', 'b', 'green', 'g',
+                          'red', 'x'}, self.seen('admin', '--all-tenants'))
+
+    def test_resources_are_those_of_the_users_project(self) -> None:
+        for user, (project, expected) in PEOPLE.items():
+            listed = self.table('resource', 'list', VITRAGE_USER_ID=user,
+                                VITRAGE_PROJECT_ID=project)
+            self.assertEqual(
+                {name if len(name) > 1 else f'uid-of-{name}'
+                 for name in expected},
+                {row['Data Source ID'] for row in listed}
+                - {'OpenStack Cluster'})
+
+    def test_alarms_are_those_of_the_users_project(self) -> None:
+        [template] = [path for path in files.find().values()
+                      if path.name == 'kubernetes_node_not_ready.yaml']
+        self.client('template', 'add', '--path', str(template))
+        self.eventually(3, lambda: len(
+            self.api.alarm.list('all', all_tenants=True)))
+
+        for user, (project, expected) in PEOPLE.items():
+            listed = self.table('alarm', 'list', VITRAGE_USER_ID=user,
+                                VITRAGE_PROJECT_ID=project)
+            self.assertEqual(bool(expected), bool(listed))
+            self.assertGreater(2, len(listed))

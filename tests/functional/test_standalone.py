@@ -189,6 +189,19 @@ class TestClient(ClientTest):
         self.assertIn('Service API not supported',
                       refused.stdout + refused.stderr)
 
+    def test_shows_no_more_what_a_node_has_lost(self) -> None:
+        # Vitrage's workers keep a property that its graph has forgotten.
+        [well] = [row['ID'] for row in self.table('resource', 'list')
+                  if row['Data Source ID'] == 'uid-of-well']
+        tainted = samples.node('well', taints=[
+            {'key': 'k', 'effect': 'NoExecute'}])
+
+        for node, taints in ((tainted, 'k:NoExecute'),
+                             (samples.node('well'), '')):
+            self.simulator.put(node)
+            self.eventually(taints, lambda: self.table(
+                'resource', 'show', well).get('taints', ''))
+
     def test_goes_on_reading_the_datasource(self) -> None:
         def names() -> set[str]:
             return {row['Data Source ID']

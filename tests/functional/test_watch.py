@@ -145,8 +145,8 @@ class WatchTest(base.FunctionalTest):
 
         self.assertEqual('NotReady', self.vertex('node-0')['state'])
         self.assertIn('last', self.host.node_names())
-        # node-0, and the two events that make a vertex.
-        self.assertEqual([3], self.host.batches)
+        # node-0 and last.
+        self.assertEqual([2], self.host.batches)
 
     def test_idle_cluster_has_no_events(self) -> None:
         self.host.batches.clear()
