@@ -157,7 +157,7 @@ def _play(operator: Operator, cluster: Simulator,
     say('Loading the templates')
     [templates] = {path.parent for name, path in files.find().items()
                    if name.parent == files.TEMPLATES}
-    operator.show('template', 'add', '--path', str(templates))
+    operator.show('template', 'add', '--path', os.path.relpath(templates))
     _wait('the templates are active', lambda: all(
         template['Status'] == 'ACTIVE'
         for template in operator.ask('template', 'list')))
