@@ -239,9 +239,10 @@ class Cluster:
         server = None
         if seen.before is None:
             before = (known.nodes or {}).get(node.id, {})
-            # Whoever told of it may have tied it by its system_uuid.
-            server = events.server(
-                self.identity._replace(link_by_system_uuid=True), before)
+            if before:
+                # Whoever told of it may have tied it by its system_uuid.
+                server = events.server(
+                    self.identity._replace(link_by_system_uuid=True), before)
         elif seen.before is node and self._told_identity == self.identity:
             before = now
         else:
