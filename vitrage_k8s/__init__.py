@@ -80,14 +80,23 @@ OPTS = [
                help='Name of the cluster in the graph with an in-cluster '
                     'configuration, which has no name. Clusters of a '
                     'kubeconfig bear the name that it gives them.'),
-    cfg.DictOpt('projects',
-                default={},
-                help='The OpenStack projects that the clusters are of, as '
-                     'context:project_id pairs (in-cluster: '
-                     'cluster_name:project_id). Users of that project see '
-                     'the cluster and its nodes, and users of others do not. '
-                     'A cluster without one is seen by the administrator '
-                     'only, and by whoever may ask for --all-tenants.'),
+    cfg.ListOpt('projects',
+                default=[],
+                help='The OpenStack projects that the clusters are of, each '
+                     'as context:project_id (in-cluster: '
+                     'cluster_name:project_id). The last colon counts. Users '
+                     'of that project see the cluster and its nodes, and '
+                     'users of others do not. A cluster without one is seen '
+                     'by the administrator only, and by whoever may ask for '
+                     '--all-tenants.'),
+    cfg.ListOpt('ignored_conditions',
+                default=['EtcdIsVoter'],
+                help='Types of node conditions that are never taken for '
+                     'abnormal. Conditions that others than Kubernetes add '
+                     'are abnormal when True, or when False if they are '
+                     'named for what should be so (...Ready, ...Healthy and '
+                     'the like); name those here of which this is wrong. '
+                     'EtcdIsVoter (k3s, RKE2) is no problem either way.'),
     cfg.BoolOpt('link_by_system_uuid',
                 default=False,
                 help='Tie a node that has no providerID, or that of a '

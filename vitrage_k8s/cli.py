@@ -14,6 +14,7 @@
 
 import argparse
 from collections.abc import Sequence
+import os
 import pathlib
 import sys
 
@@ -30,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('Interrupted', file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would write what is
+        # left at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _demo(options: argparse.Namespace) -> int:

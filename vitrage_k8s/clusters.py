@@ -12,10 +12,8 @@
 
 """What is told of each cluster, and which cluster each node is of."""
 
-from collections.abc import Container
 from collections.abc import Generator
 from collections.abc import Iterator
-import dataclasses
 
 from vitrage.common.constants import DatasourceAction
 from vitrage.common.constants import VertexProperties as VProps
@@ -33,7 +31,6 @@ READY = 'Ready'
 # Templates set vitrage_state, too; this matches what is not by us.
 _STATE_MATCHES = f'{VProps.VITRAGE_STATE}.regex'
 _BY_TEMPLATE = f'(?!(?:{"|".join(sorted(nodes.VITRAGE_STATES))})$).'
-_NOT_BY_TEMPLATE = (None, '', *nodes.VITRAGE_STATES)
 
 Events = list[events.Event]
 
@@ -69,20 +66,6 @@ class Owners:
                             in self._cluster_of.items() if owner != cluster}
 
 
-@dataclasses.dataclass
-class _Known:
-    """What the graph shows of the nodes of a cluster.
-
-    :ivar nodes: their properties, by uid; None as long as nobody has asked
-    :ivar by_template: the uids of those whose vitrage_state a template has
-        set: it stays. None as long as nobody has asked, and no vitrage_state
-        is told
-    """
-
-    nodes: dict[str, events.Properties] | None = None
-    by_template: Container[str] | None = None
-
-
 class Cluster:
     """Tells Vitrage of one cluster.
 
@@ -100,6 +83,8 @@ class Cluster:
         self._conflict: exceptions.ClusterError | None = None
         self._told: events.Properties | None = None
         self._told_identity = identity
+        # The states that were not told, for a template has set another.
+        self._withheld: dict[str, tuple[str | None, str | None]] = {}
         # Whether nodes that had gone before our time were looked for.
         self._is_reconciled = False
 
@@ -154,10 +139,10 @@ class Cluster:
         # The cluster comes before its nodes, which hang on it: as a mere
         # neighbour of theirs it would be a placeholder, and hidden.
         told = yield from self._tell_cluster(action, tell_cluster)
-        known = _Known()
-        if action == DatasourceAction.INIT_SNAPSHOT:
-            # The graph is empty.
-            known.by_template = known.nodes = {}
+        is_empty = action == DatasourceAction.INIT_SNAPSHOT
+        shown: dict[str, events.Properties] | None = \
+            {} if is_empty or self._is_reconciled else None
+        states = _States(self._withheld)
         for changes in pages:
             try:
                 self._owners.claim(self.name, changes)
@@ -166,28 +151,31 @@ class Cluster:
                 self._owners.release(self.name)
                 yield (yield from self._tell_cluster(action, True))
                 return
-            if changes.seen:
-                told = yield from self._ask(known, told, tell_cluster or any(
-                    map(_changes_state, changes.seen)))
+            if changes.seen and shown is None:
+                if told:
+                    yield told
+                told = []
+                shown = yield from self._ask()
             for seen in changes.seen:
-                told.extend(self._node_events(seen, known))
-            told.extend(events.delete_event(self.name, node.id)
-                        for node in changes.gone)
+                now, before, server = self._compare(seen, shown or {})
+                if not is_empty:
+                    states.note(now, before, tell_cluster)
+                told.extend(events.node_events(
+                    self.identity, now, before, server))
+            for node in changes.gone:
+                states.forget(node.id)
+                told.append(events.delete_event(self.name, node.id))
             if told:
                 yield told
             told = []
         if told:
             yield told
+        yield from self._tell_states(states)
         if self.is_complete and not self._is_reconciled:
-            # Vitrage would delete them as outdated, but only after a poll in
-            # which no cluster has failed.
-            yield from self._ask(known, [], False)
+            if shown is None:
+                shown = yield from self._ask()
             self._is_reconciled = True
-            gone = [events.delete_event(self.name, uid)
-                    for uid in known.nodes or ()
-                    if self.reflector and uid not in self.reflector.inventory]
-            if gone:
-                yield gone
+            yield from self._tell_gone_before(shown)
 
     def _tell_cluster(self, action: str, always: bool
                       ) -> Generator[Events, None, Events]:
@@ -205,52 +193,67 @@ class Cluster:
         self._told = properties
         return list(events.cluster_events(properties, before))
 
-    def _ask(self, known: '_Known', told: Events, about_states: bool
-             ) -> Generator[Events, None, Events]:
-        """Ask what the graph shows of the nodes, as far as that matters.
-
-        :param told: what is to be told before
-        :param about_states: whether a vitrage_state is to be told
-        :returns: what is yet to be told
-        """
-        if not self._is_reconciled and known.nodes is None:
+    def _ask(self) -> Generator[
+            Events, None, dict[str, events.Properties]]:
+        """Ask what the graph shows of the nodes, from before our time."""
+        query = events.query_event(
+            self._properties(), vitrage_type=KUBERNETES_NODE,
+            cluster=self.name)
+        yield [query]
+        shown = events.found(query)
+        if not shown:
+            # The cluster may have had another name.
             query = events.query_event(
-                self._properties(), vitrage_type=KUBERNETES_NODE,
-                cluster=self.name)
-            yield [*told, query]
-            known.nodes = events.found(query)
-            known.by_template = {
-                uid for uid, vertex in known.nodes.items() if vertex.get(
-                    VProps.VITRAGE_STATE) not in _NOT_BY_TEMPLATE}
-        elif about_states and known.by_template is None:
-            query = events.query_event(
-                self._properties(), vitrage_type=KUBERNETES_NODE,
-                cluster=self.name, **{_STATE_MATCHES: _BY_TEMPLATE})
-            yield [*told, query]
-            known.by_template = events.found(query)
-        else:
-            return told
-        return []
+                self._properties(), vitrage_type=KUBERNETES_NODE)
+            yield [query]
+            shown = events.found(query)
+        return shown
 
-    def _node_events(self, seen: inventory.Sighting,
-                     known: '_Known') -> Iterator[events.Event]:
-        node = seen.node
-        now = events.node_properties(self.identity, node)
-        server = None
-        if seen.before is None:
-            before = (known.nodes or {}).get(node.id, {})
-            if before:
-                # Whoever told of it may have tied it by its system_uuid.
-                server = events.server(
-                    self.identity._replace(link_by_system_uuid=True), before)
-        elif seen.before is node and self._told_identity == self.identity:
-            before = now
-        else:
+    def _compare(self, seen: inventory.Sighting,
+                 shown: dict[str, events.Properties]) -> tuple[
+                     events.Properties, events.Properties, str | None]:
+        """Return what is and what was told of a node, and its old server."""
+        now = events.node_properties(self.identity, seen.node)
+        if seen.before is seen.node and self._told_identity == self.identity:
+            return now, now, None
+        if seen.before is not None:
             before = events.node_properties(self._told_identity, seen.before)
-            server = events.server(self._told_identity, before)
-        if known.by_template is None or node.id in known.by_template:
-            del now[VProps.VITRAGE_STATE]
-        return events.node_events(self.identity, now, before, server)
+            return now, before, events.server(self._told_identity, before)
+        before = shown.get(seen.node.id, {})
+        # Whoever told of it may have tied it by its system_uuid.
+        return now, before, events.server(
+            self.identity._replace(link_by_system_uuid=True), before
+        ) if before else None
+
+    def _tell_states(self, states: '_States') -> Iterator[Events]:
+        self._withheld = {}
+        if not states:
+            return
+        query = events.query_event(
+            self._properties(), vitrage_type=KUBERNETES_NODE,
+            **{_STATE_MATCHES: _BY_TEMPLATE})
+        told = [query]
+        for uid, (state, before) in states.items():
+            told.extend(events.state_events(
+                self.name, uid, state, before, query))
+        yield told
+        by_template = events.found(query)
+        self._withheld = {uid: told for uid, told in states.items()
+                          if told[0] and uid in by_template}
+
+    def _tell_gone_before(self, shown: dict[str, events.Properties]
+                          ) -> Iterator[Events]:
+        """Tell of nodes that went while Vitrage was down, or we were.
+
+        Vitrage would delete them as outdated, but only after a poll in which
+        no cluster has failed.
+        """
+        gone = [events.delete_event(self.name, uid)
+                for uid, vertex in shown.items()
+                if vertex.get('cluster') == self.name and self.reflector
+                and uid not in self.reflector.inventory]
+        if gone:
+            yield gone
 
     def _properties(self) -> events.Properties:
         failure = self.failure
@@ -260,6 +263,18 @@ class Cluster:
                                          failure.problem)
 
 
-def _changes_state(seen: inventory.Sighting) -> bool:
-    before = seen.before.vitrage_state if seen.before else None
-    return seen.node.vitrage_state != before
+class _States(dict[str, tuple[str | None, str | None]]):
+    """The vitrage_state to tell of nodes, and the one before, by uid."""
+
+    def note(self, now: events.Properties, before: events.Properties,
+             always: bool) -> None:
+        """Take the state out of what is told of a node, and keep it."""
+        had = before.get(VProps.VITRAGE_STATE)
+        state = now.pop(VProps.VITRAGE_STATE)
+        if had not in nodes.VITRAGE_STATES:
+            had = None
+        if state != had or (state and always):
+            self[str(now[VProps.ID])] = state, had
+
+    def forget(self, uid: str) -> None:
+        self.pop(uid, None)

@@ -108,6 +108,13 @@ def run_scenario(topology: pathlib.Path | None, port: int) -> int:
     with contextlib.ExitStack() as stack:
         say, directory = _begin(stack)
         try:
+            if topology is not None:
+                # Rather now than when everything has been played.
+                topology.touch()
+        except OSError as error:
+            say(f'ERROR: cannot write {topology}: {error.strerror}')
+            return 1
+        try:
             demo_scenario.run(directory, _client(), topology, port, say)
         except demo_scenario.ScenarioFailed as error:
             say(f'ERROR: {error}; Vitrage has logged to '

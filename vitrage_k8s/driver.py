@@ -176,33 +176,38 @@ class KubernetesDriver(DriverBase):
         self._errors = []
         names = set()
         contexts = set()
-        for found in self._read_kubeconfig(options):
+        projects: dict[str, str] = {}
+        for found in self._read_configuration(options, projects):
             if isinstance(found, kubeconfig.Cluster):
                 names.add(found.name)
                 contexts.add(found.context)
-                self._read(self._known(found.name, found.context), found,
-                           settings)
+                self._read(self._known(found.name, projects.get(
+                    found.context)), found, settings)
                 continue
             self._errors.append(found)
             LOG.log(log.DEBUG if str(found) in before else log.ERROR,
                     '%s', found)
             if isinstance(found, exceptions.Misconfigured):
                 names.add(found.cluster)
-                self._known(found.cluster, found.context).misconfigured = found
+                self._known(found.cluster, projects.get(
+                    found.context or '')).misconfigured = found
         if not any(isinstance(error, exceptions.ConfigurationError)
                    for error in self._errors):
             for name in self._clusters.keys() - names:
                 self._clusters.pop(name).stop()
         if not self._errors:
-            self._warn_of_projects(options.projects.keys() - contexts)
+            self._warn_of_projects(projects.keys() - contexts)
         self._loaded_at = time.monotonic()
 
-    def _read_kubeconfig(self, options: Any) -> list[
-            kubeconfig.Cluster | Error]:
+    def _read_configuration(
+            self, options: Any, projects: dict[str, str]) -> list[
+                kubeconfig.Cluster | Error]:
+        """Tell the clusters, and note the project of each context."""
         known = {
             cluster.name: cluster.reflector.cluster.credentials
             for cluster in self._clusters.values() if cluster.reflector}
         try:
+            projects.update(_parse_projects(options.projects))
             return list(kubeconfig.load(
                 options.config_file, options.contexts, options.cluster_name,
                 known))
@@ -238,10 +243,10 @@ class KubernetesDriver(DriverBase):
         else:
             cluster.reflector.use(found, settings)
 
-    def _known(self, name: str, context: str | None) -> clusters.Cluster:
+    def _known(self, name: str, project: str | None) -> clusters.Cluster:
         identity = events.Identity(
-            name, CONF.kubernetes.projects.get(context),
-            CONF.kubernetes.link_by_system_uuid)
+            name, project, CONF.kubernetes.link_by_system_uuid,
+            frozenset(CONF.kubernetes.ignored_conditions))
         cluster = self._clusters.setdefault(
             name, clusters.Cluster(identity, self._owners))
         cluster.identity = identity
@@ -249,3 +254,23 @@ class KubernetesDriver(DriverBase):
 
     def _finish(self, told: Events, action: str) -> Events:
         return self.make_pickleable(told, KUBERNETES_DATASOURCE, action)
+
+
+def _parse_projects(pairs: list[str]) -> dict[str, str]:
+    """Return the project of each context.
+
+    :param pairs: context:project_id; a context may have colons of its own,
+        as those of EKS and OpenShift do
+    :raises ConfigurationError: a pair is none
+    """
+    projects: dict[str, str] = {}
+    for pair in pairs:
+        context, _, project = map(str.strip, pair.rpartition(':'))
+        if not (context and project):
+            raise exceptions.ConfigurationError(
+                f'[kubernetes] projects: "{pair}" is not context:project_id')
+        if projects.setdefault(context, project) != project:
+            raise exceptions.ConfigurationError(
+                f'[kubernetes] projects: the context {context} has two '
+                'projects; leave one of them')
+    return projects

@@ -44,6 +44,8 @@ QUERY = 'query'
 # own, of the one that does no more.
 SERVER = 'server'
 LOST_SERVER = 'lost_server'
+# The query event that is to find the node if its state is not to be told.
+UNLESS_FOUND = 'unless_found'
 
 
 class Identity(NamedTuple):
@@ -53,11 +55,13 @@ class Identity(NamedTuple):
     :ivar project_id: of its OpenStack project; None if it has none
     :ivar link_by_system_uuid: whether the UUID that a machine's firmware
         tells is that of its Nova server
+    :ivar ignored_conditions: types of conditions that are never abnormal
     """
 
     name: str
     project_id: str | None = None
     link_by_system_uuid: bool = False
+    ignored_conditions: frozenset[str] = frozenset()
 
 
 def cluster_properties(cluster: Identity, state: str,
@@ -73,6 +77,7 @@ def cluster_properties(cluster: Identity, state: str,
 
 def node_properties(cluster: Identity, node: nodes.Node) -> Properties:
     """Tell the properties of a node."""
+    node = nodes.ignore_conditions(node, cluster.ignored_conditions)
     return msgspec.structs.asdict(node) | {
         'cluster': cluster.name, VProps.PROJECT_ID: cluster.project_id}
 
@@ -87,7 +92,7 @@ def server(cluster: Identity, node: Properties) -> str | None:
 def cluster_events(properties: Properties,
                    before: Properties) -> Iterator[Event]:
     """Tell of a cluster; see ``_events``."""
-    return _events(KUBERNETES_CLUSTER, str(properties[VProps.ID]),
+    return _remake(KUBERNETES_CLUSTER, str(properties[VProps.ID]),
                    properties, before)
 
 
@@ -99,7 +104,7 @@ def node_events(cluster: Identity, properties: Properties, before: Properties,
     :param server_before: the Nova server that the node ran on before
     """
     server_now = server(cluster, properties)
-    for event in _events(KUBERNETES_NODE, cluster.name, properties, before):
+    for event in _remake(KUBERNETES_NODE, cluster.name, properties, before):
         event[SERVER] = server_now
         yield event
     if server_before and not server_now:
@@ -112,17 +117,36 @@ def node_events(cluster: Identity, properties: Properties, before: Properties,
         yield event
 
 
+def state_events(cluster: str, uid: str, state: str | None,
+                 before: str | None, query: Event) -> Iterator[Event]:
+    """Tell the vitrage_state of a node; see ``_events``.
+
+    Templates set that property, too, and what a template has set stays, for
+    it would not set it again; but a node that is being deleted is.
+
+    :param query: has asked before for the nodes whose state is a template's.
+        Both must be in one list: in between, Vitrage heeds its templates.
+    """
+    for event in _events(
+            KUBERNETES_NODE, cluster,
+            {VProps.ID: uid, VProps.VITRAGE_STATE: state},
+            {VProps.VITRAGE_STATE: before}):
+        if state != nodes.TERMINATING:
+            event[UNLESS_FOUND] = query
+        yield event
+
+
 def delete_event(cluster: str, uid: str) -> Event:
     """Tell that a node is gone."""
-    event = _event(KUBERNETES_NODE, cluster, {VProps.ID: uid})
-    event[DSProps.EVENT_TYPE] = GraphAction.DELETE_ENTITY
-    return event
+    return _deletion(KUBERNETES_NODE, cluster, uid)
 
 
 def query_event(properties: Properties, **wanted: str) -> Event:
-    """Tell of a cluster, and ask for vertices as they are before that.
+    """Ask for vertices.
 
-    When the event has been processed, ``found`` tells the answer.
+    When the event has been processed, ``found`` tells the answer. It tells of
+    a cluster, too, for Vitrage asks for the sake of an event only, and before
+    it heeds the event.
 
     :param properties: those of the cluster
     :param wanted: what the vertices must have, as in
@@ -139,6 +163,31 @@ def found(event: Event) -> dict[str, Properties]:
     """Tell the properties of the vertices that a query has found, by id."""
     return {vertex[VProps.ID]: vertex.properties
             for vertex in event.get(TransformerBase.QUERY_RESULT, ())}
+
+
+def properties_of(event: Event) -> Properties:
+    """Return the properties that an event is to tell."""
+    properties: Properties = event[PROPERTIES]
+    if UNLESS_FOUND in event and \
+            properties[VProps.ID] in found(event[UNLESS_FOUND]):
+        return {name: value for name, value in properties.items()
+                if name != VProps.VITRAGE_STATE}
+    return properties
+
+
+def _remake(entity_type: str, cluster: str, properties: Properties,
+            before: Properties) -> Iterator[Event]:
+    """Tell the properties of an entity; see ``_events``.
+
+    What has another project is made anew: its alarms are of the project that
+    it had when they were raised, and what has no project any more would be
+    the administrator's in Vitrage's graph, and nobody's in its workers.
+    """
+    project = before.get(VProps.PROJECT_ID)
+    if project and project != properties[VProps.PROJECT_ID]:
+        yield _deletion(entity_type, cluster, str(properties[VProps.ID]))
+        before = {}
+    yield from _events(entity_type, cluster, properties, before)
 
 
 def _events(entity_type: str, cluster: str, properties: Properties,
@@ -161,6 +210,12 @@ def _events(entity_type: str, cluster: str, properties: Properties,
     if lost:
         yield _event(entity_type, cluster, {
             VProps.ID: properties[VProps.ID], **dict.fromkeys(lost)})
+
+
+def _deletion(entity_type: str, cluster: str, identity: str) -> Event:
+    event = _event(entity_type, cluster, {VProps.ID: identity})
+    event[DSProps.EVENT_TYPE] = GraphAction.DELETE_ENTITY
+    return event
 
 
 def _event(entity_type: str, cluster: str, properties: Properties) -> Event:

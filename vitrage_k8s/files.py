@@ -98,6 +98,7 @@ def run(directory: pathlib.Path, force: bool) -> int:
     :returns: the exit status
     """
     differing = []
+    done = []
     try:
         contents = {directory / _place(name): path.read_bytes()
                     for name, path in find().items()}
@@ -107,15 +108,23 @@ def run(directory: pathlib.Path, force: bool) -> int:
             if outcome == 'differs':
                 differing.append(path)
             else:
-                print(outcome, path)
+                done.append(f'{outcome} {path}')
     except OSError as error:
+        _print(done)
         print(f'ERROR: {error}', file=sys.stderr)
         return 1
+    # Not before: who reads it may stop in the middle, and the writing not.
+    _print(done)
     for path in differing:
         print(f'ERROR: {path} is there with other content, and was left as '
               'it is; --force overwrites it', file=sys.stderr)
-    print('\n'.join(_advice(directory, contents)))
+    _print(_advice(directory, contents))
     return 1 if differing else 0
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def _below(root: pathlib.Path) -> Iterator[

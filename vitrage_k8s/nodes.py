@@ -19,6 +19,7 @@ its bytes. The names are those of the API reference
 (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
 """
 
+from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Mapping
 import re
@@ -158,14 +159,12 @@ def to_node(api_node: ApiNode) -> Node:
     addresses = [(a.type, a.address) for a in status.addresses or ()
                  if a.address]
     conditions = {c.type: c.status for c in status.conditions or ()}
-    abnormal = _join(sorted(_abnormal(conditions)))
     provider, instance_id = providers.parse_provider_id(spec.provider_id or '')
     return Node(
         id=metadata.uid or metadata.name or '',
         name=metadata.name,
         state=_state(conditions.get('Ready'), bool(spec.unschedulable)),
-        vitrage_state=_vitrage_state(metadata.deletion_timestamp, conditions,
-                                     abnormal),
+        vitrage_state=_vitrage_state(metadata.deletion_timestamp, conditions),
         creation_timestamp=metadata.creation_timestamp,
         deletion_timestamp=metadata.deletion_timestamp,
         provider=_shared(provider),
@@ -182,7 +181,7 @@ def to_node(api_node: ApiNode) -> Node:
         disk_pressure=_shared(conditions.get('DiskPressure')),
         pid_pressure=_shared(conditions.get('PIDPressure')),
         network_unavailable=_shared(conditions.get('NetworkUnavailable')),
-        abnormal_conditions=_shared(abnormal),
+        abnormal_conditions=_shared(_join(sorted(_abnormal(conditions)))),
         # Controllers add and remove taints; their order tells nothing.
         taints=_shared(_join(sorted(map(_taint, spec.taints or ())))),
         kubelet_version=_shared(info.kubelet_version),
@@ -212,8 +211,19 @@ def _state(ready: str | None, unschedulable: bool) -> str:
     return f'{state},SchedulingDisabled' if unschedulable else state
 
 
-def _vitrage_state(deletion_timestamp: str | None, conditions: _Conditions,
-                   abnormal: str | None) -> str | None:
+def ignore_conditions(node: Node, ignored: Container[str]) -> Node:
+    """Tell of a node as if it had not these abnormal conditions."""
+    if node.abnormal_conditions is None:
+        return node
+    abnormal = _join(kind for kind in node.abnormal_conditions.split(',')
+                     if kind not in ignored)
+    return msgspec.structs.replace(
+        node, abnormal_conditions=abnormal, vitrage_state=node.vitrage_state
+        or (DEGRADED if abnormal else None))
+
+
+def _vitrage_state(deletion_timestamp: str | None,
+                   conditions: _Conditions) -> str | None:
     """Tell what STATUS does not show and the operational state must reflect.
 
     Vitrage takes the worse of a vertex's ``state`` and ``vitrage_state``
@@ -223,7 +233,7 @@ def _vitrage_state(deletion_timestamp: str | None, conditions: _Conditions,
         return TERMINATING
     if 'True' in (conditions.get(pressure) for pressure in _PRESSURES):
         return UNDER_PRESSURE
-    return DEGRADED if abnormal else None
+    return None
 
 
 # What the kubelet and Kubernetes' own controllers tell
@@ -232,13 +242,12 @@ _PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
               'NetworkUnavailable')
 _OWN = frozenset(('Ready', *_PRESSURES))
 
-# Of k3s and RKE2: whether the node votes in etcd. Neither is a problem.
-_NO_PROBLEM = frozenset(('EtcdIsVoter',))
-
-# The ends of names that tell what should be so, as KernelReady does (of EKS);
-# Unhealthy, Unavailable or NotReady do not.
-_WELL_WHEN_TRUE = re.compile('(?<!Not)(?:Ready|Healthy|Available|Reachable|'
-                             'Registered|Installed|Initialized|Running)$')
+# What names have that tell what should be so, as KernelReady (EKS),
+# ContainerdHasNoDeprecations (k0s) and SufficientIP (Terway) do; Unhealthy,
+# Unavailable and NotReady do not.
+_WELL_WHEN_TRUE = re.compile(
+    '(?<!Not)(?<!NotYet)(?:Ready|Healthy|Available|Reachable|Registered|'
+    'Installed|Initialized|Running|Ok|OK)$|HasNo[A-Z]|^Sufficient')
 
 
 def _abnormal(conditions: _Conditions) -> Iterable[str]:
@@ -246,10 +255,11 @@ def _abnormal(conditions: _Conditions) -> Iterable[str]:
 
     They are when True, as node-problem-detector has it (KernelDeadlock,
     ReadonlyFilesystem), but for those whose name tells what should be so:
-    these are when False. Unknown tells that nobody could look.
+    these are when False. That is a guess, which the operator may overrule
+    (ignore_conditions). Unknown tells that nobody could look.
     """
     for kind, status in conditions.items():
-        if kind and kind not in _OWN and kind not in _NO_PROBLEM:
+        if kind and kind not in _OWN:
             well = 'True' if _WELL_WHEN_TRUE.search(kind) else 'False'
             if status in ('True', 'False') and status != well:
                 yield kind

@@ -52,7 +52,7 @@ class KubernetesTransformer(ResourceTransformerBase):
         return event.get(events.QUERY)
 
     def _create_snapshot_entity_vertex(self, entity_event: Event) -> Any:
-        properties = entity_event[events.PROPERTIES]
+        properties = events.properties_of(entity_event)
         sample_timestamp = entity_event[DSProps.SAMPLE_DATE]
         vertex = graph_utils.create_vertex(
             self._create_entity_key(entity_event),

@@ -92,12 +92,16 @@ class Host:
             self.graph, coordination.handle_multiple_high_priority)
         self._clock = clock
         self.batches: list[int] = []
+        # Called after each list of events, when templates have their turn.
+        self.between: Callable[[], None] | None = None
 
     def _process(self, event: Any) -> None:
         batch = event if isinstance(event, list) else [event]
         self.batches.append(len(batch))
         for each in batch:
             self._processor.process_event(each)
+        if self.between and isinstance(event, list):
+            self.between()
 
     def start(self) -> int:
         """Make the first poll, into an empty graph."""

@@ -75,7 +75,7 @@ class ProjectsTest(base.FunctionalTest):
 
     def test_cluster_and_nodes_are_of_the_project_of_the_context(self) -> None:
         self.configure('context-of-blue', 'context-of-green')
-        self.set_options(projects={'context-of-blue': 'p', 'green': 'q'})
+        self.set_options(projects=['context-of-blue:p', 'green:q'])
 
         self.host.start()
 
@@ -83,9 +83,9 @@ class ProjectsTest(base.FunctionalTest):
                          self.projects())
 
     def test_project_that_is_taken_away_goes_with_the_restart(self) -> None:
-        self.set_options(projects={'blue': 'p', 'green': 'q'})
+        self.set_options(projects=['blue:p', 'green:q'])
         self.host.start()
-        self.set_options(projects={'green': 'r'})
+        self.set_options(projects=['green:r'])
 
         self.restart_vitrage()
         self.host.poll()
@@ -94,7 +94,7 @@ class ProjectsTest(base.FunctionalTest):
                          self.projects())
 
     def test_project_changes_with_the_context(self) -> None:
-        self.set_options(projects={'blue': 'p', 'green': 'q'})
+        self.set_options(projects=['blue:p', 'green:q'])
         self.host.start()
 
         self.configure('renamed', 'blue')
@@ -104,7 +104,7 @@ class ProjectsTest(base.FunctionalTest):
                          self.projects())
 
     def test_cluster_that_cannot_be_tried_keeps_its_project(self) -> None:
-        self.set_options(projects={'blue': 'p', 'green': 'q'})
+        self.set_options(projects=['blue:p', 'green:q'])
         self.host.start()
 
         self.configure('blue', 'green', server='no URL')
@@ -117,9 +117,54 @@ class ProjectsTest(base.FunctionalTest):
             'Misconfigured',
             self.host.vertices('kubernetes.cluster')['blue']['state'])
 
+    def test_context_may_have_colons(self) -> None:
+        contexts = ('arn:aws:eks:eu-west-1:123456789012:cluster/blue',
+                    'default/api-green:6443/kube:admin')
+        self.configure(*contexts)
+        self.set_options(projects=[
+            f'{context}:{project}' for context, project
+            in zip(contexts, 'pq', strict=True)])
+
+        self.host.start()
+
+        self.assertEqual({'blue': 'p', 'b': 'p', 'green': 'q', 'g': 'q'},
+                         self.projects())
+
+    def test_project_goes_though_the_cluster_is_renamed(self) -> None:
+        self.set_options(projects=['blue:p', 'green:q'])
+        self.host.start()
+
+        for is_restarted in (False, True):
+            self.blue.cluster += '-renamed'
+            self.configure('renamed', 'green')
+            if is_restarted:
+                self.restart_vitrage()
+            self.host.poll()
+
+            self.assertEqual('-', self.projects()['b'])
+            self.assertEqual(self.blue.cluster, self.vertex('b')['cluster'])
+            self.set_options(projects=['renamed:p', 'green:q'])
+            self.restart_vitrage()
+            self.host.poll()
+            self.assertEqual('p', self.projects()['b'])
+            self.set_options(projects=['green:q'])
+
+    def test_what_is_no_pair_is_said_and_changes_nothing(self) -> None:
+        self.set_options(projects=['blue:p', 'green:q'])
+        self.host.start()
+        before = self.host.everything()
+
+        for wrong in ('blue', 'blue:', ':p', 'blue:p,blue:q'):
+            log = self.useFixture(fixtures.FakeLogger())
+            self.set_options(projects=wrong.split(','))
+            self.host.poll()
+
+            self.assertIn('[kubernetes] projects: ', log.output)
+            self.assertEqual(before, self.host.everything())
+
     def test_project_of_what_is_not_polled_is_warned_of_once(self) -> None:
         log = self.useFixture(fixtures.FakeLogger())
-        self.set_options(projects={'bleu': 'p', 'green': 'q'})
+        self.set_options(projects=['bleu:p', 'green:q'])
 
         self.host.start()
         self.host.poll()

@@ -99,15 +99,64 @@ class StateTest(base.FunctionalTest):
         afflicted['status']['conditions'].append(
             {'type': 'MemoryPressure', 'status': 'True'})
         self.simulator.put(afflicted)
+        self.set_options(update_method='pull')
         self.host.start()
-        self.host.set_state('n', 'ERROR')
+        for go_on in (self.host.poll, self.host.get_changes):
+            self.host.set_state('n', 'ERROR')
+            self.host.poll()
+            self.assertEqual('ERROR', self.vertex('n')['vitrage_state'])
+
+            self.host.set_state('n', None)
+            go_on()
+
+            self.assertEqual('UnderPressure',
+                             self.vertex('n')['vitrage_state'])
+
+    def test_state_that_a_template_sets_meanwhile_stays(self) -> None:
+        node = samples.node('n')
+        self.simulator.put(node)
+        self.host.start()
+        node['status']['conditions'].append(
+            {'type': 'MemoryPressure', 'status': 'True'})
+        self.simulator.put(node)
+
+        # Between any two lists of our events; the evaluator tells it once.
+        self.host.between = lambda: self.host.set_state('n', 'ERROR')
         self.host.poll()
+        self.host.between = None
+        self.host.poll()
+
         self.assertEqual('ERROR', self.vertex('n')['vitrage_state'])
 
-        self.host.set_state('n', None)
+    def test_deletion_shows_whatever_a_template_sets(self) -> None:
+        node = samples.node('n')
+        self.simulator.put(node)
+        self.host.start()
+        self.host.set_state('n', 'SUBOPTIMAL')
+
+        node['metadata']['deletionTimestamp'] = '2026-01-02T03:04:06Z'
+        self.simulator.put(node)
         self.host.poll()
 
-        self.assertEqual('UnderPressure', self.vertex('n')['vitrage_state'])
+        self.assertEqual('TRANSIENT',
+                         self.vertex('n')['vitrage_operational_state'])
+
+    def test_operator_says_which_conditions_are_never_abnormal(self) -> None:
+        node = samples.node('n')
+        node['status']['conditions'] += [
+            {'type': kind, 'status': 'True'}
+            for kind in ('EtcdIsVoter', 'GresIsCompatible')]
+        self.simulator.put(node)
+        self.host.start()
+        self.assertEqual('GresIsCompatible',
+                         self.vertex('n')['abnormal_conditions'])
+
+        self.set_options(ignored_conditions=['EtcdIsVoter',
+                                             'GresIsCompatible'])
+        self.host.poll()
+
+        self.assertNotIn('abnormal_conditions', self.vertex('n'))
+        self.assertEqual('OK', self.vertex('n')['vitrage_operational_state'])
 
     def test_state_that_a_template_sets_outlives_a_restart(self) -> None:
         for name in ('suspect', 'under-pressure', 'relieved'):

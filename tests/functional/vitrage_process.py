@@ -45,9 +45,14 @@ def spawn(script: str, directory: str) -> subprocess.Popen[str]:
         [sys.executable, '-c', script, directory], text=True,
         cwd=pathlib.Path(__file__).parents[2], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    timer = threading.Timer(5 * PATIENCE, process.kill)
-    timer.daemon = True
-    timer.start()
+
+    def guard() -> None:
+        try:
+            process.wait(5 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+    threading.Thread(target=guard, daemon=True).start()
     return process
 
 
@@ -96,7 +101,12 @@ class ClientTest(testtools.TestCase):
         cls.process = spawn(script, directory)
         cls.addClassCleanup(cls.process.communicate)
         cls.addClassCleanup(cls.process.kill)
-        cls.variables = environment(cls.process)
+        cls.connect(environment(cls.process))
+
+    @classmethod
+    def connect(cls, variables: dict[str, str]) -> None:
+        """Ask the Vitrage that the client finds with these variables."""
+        cls.variables = variables
         connection = requests.Session()
         connection.trust_env = False
         cls.api = client.Client('1', session.Session(

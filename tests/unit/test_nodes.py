@@ -126,12 +126,20 @@ class StateTest(testtools.TestCase):
             {'type': 'NTPProblem', 'status': 'Unknown'}]})
 
         self.assertEqual(
-            ('Ready', 'Degraded', 'KernelDeadlock,ReadonlyFilesystem'),
-            (node.state, node.vitrage_state, node.abnormal_conditions))
+            ('Ready', 'KernelDeadlock,ReadonlyFilesystem'),
+            (node.state, node.abnormal_conditions))
+        self.assertEqual('Degraded', nodes.ignore_conditions(
+            node, ['KernelDeadlock']).vitrage_state)
+        ignored = nodes.ignore_conditions(
+            node, ['ReadonlyFilesystem', 'KernelDeadlock'])
+        self.assertEqual((None, None), (ignored.vitrage_state,
+                                        ignored.abnormal_conditions))
 
     def test_conditions_that_should_be_so_are_abnormal_when_false(
             self) -> None:
         well = {'KernelReady': 'True', 'example.com/CSIHealthy': 'True',
+                'ContainerdHasNoDeprecations': 'True',
+                'SufficientIP': 'True', 'KubeletConfigOk': 'True',
                 'GPUNotReady': 'False', 'RuntimeUnhealthy': 'False',
                 'StorageUnavailable': 'False', 'MonitorReady': 'Unknown'}
         opposite = {'True': 'False', 'False': 'True', 'Unknown': 'Unknown'}
@@ -139,28 +147,24 @@ class StateTest(testtools.TestCase):
         for conditions, abnormal in (
                 (well, None),
                 ({kind: opposite[status] for kind, status in well.items()},
-                 'GPUNotReady,KernelReady,RuntimeUnhealthy,'
-                 'StorageUnavailable,example.com/CSIHealthy')):
+                 'ContainerdHasNoDeprecations,GPUNotReady,KernelReady,'
+                 'KubeletConfigOk,RuntimeUnhealthy,StorageUnavailable,'
+                 'SufficientIP,example.com/CSIHealthy')):
             node = decode_node(status={'conditions': [
                 {'type': kind, 'status': status}
                 for kind, status in conditions.items()]})
 
             self.assertEqual(abnormal, node.abnormal_conditions)
 
-    def test_vote_in_etcd_is_no_problem_whatever_it_is(self) -> None:
-        for status in ('True', 'False'):
-            node = decode_node(status={'conditions': [
-                {'type': 'EtcdIsVoter', 'status': status}]})
-
-            self.assertIsNone(node.vitrage_state)
-
     def test_pressure_tells_more_than_an_abnormal_condition(self) -> None:
         node = decode_node(status={'conditions': [
             {'type': 'MemoryPressure', 'status': 'True'},
             {'type': 'KernelDeadlock', 'status': 'True'}]})
 
-        self.assertEqual(('UnderPressure', 'KernelDeadlock'),
-                         (node.vitrage_state, node.abnormal_conditions))
+        self.assertEqual(
+            ('UnderPressure', 'KernelDeadlock'),
+            (nodes.ignore_conditions(node, []).vitrage_state,
+             node.abnormal_conditions))
 
     def test_node_that_is_being_deleted_is_terminating(self) -> None:
         node = decode_node(

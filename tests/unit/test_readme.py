@@ -25,7 +25,7 @@ README = (pathlib.Path(__file__).parents[2] / 'README.rst').read_text()
 class ReadmeTest(testtools.TestCase):
 
     def test_explains_every_property_of_a_node(self) -> None:
-        table = README.partition('.. list-table::')[2].partition(
+        table = README.partition('What each property means')[2].partition(
             'A cluster (')[0]
         explained = {name for row in re.findall(
             r'^   \* - (.*(?:\n       .*)*)', table, re.MULTILINE)
