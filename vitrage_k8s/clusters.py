@@ -239,7 +239,7 @@ class Cluster:
         yield told
         by_template = events.found(query)
         self._withheld = {uid: told for uid, told in states.items()
-                          if told[0] and uid in by_template}
+                          if state[0] and uid in by_template}
 
     def _tell_gone_before(self, shown: dict[str, events.Properties]
                           ) -> Iterator[Events]:

@@ -97,11 +97,19 @@ class ProjectsTest(base.FunctionalTest):
         self.set_options(projects=['blue:p', 'green:q'])
         self.host.start()
 
+        before = self.vertex('b')['vitrage_id']
         self.configure('renamed', 'blue')
+        self.host.poll()
         self.host.poll()
 
         self.assertEqual({'blue': '-', 'b': '-', 'green': 'p', 'g': 'p'},
                          self.projects())
+        # Made anew, for the alarms of the old one are of the old project.
+        self.assertNotEqual(before, self.vertex('b')['vitrage_id'])
+        self.assertEqual(2, len(self.host.graph.get_vertices({
+            'vitrage_type': 'kubernetes.node', 'vitrage_is_deleted': False})))
+        self.assertEqual(2, len([edge for edge in self.host.everything()[1]
+                                 if edge[1] == 'comprised']))
 
     def test_cluster_that_cannot_be_tried_keeps_its_project(self) -> None:
         self.set_options(projects=['blue:p', 'green:q'])
