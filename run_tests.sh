@@ -2,9 +2,17 @@
 # Runs the linters, mypy and all tests: ./run_tests.sh [tox arguments]
 #
 # Sets itself up in this checkout (.venv-tox for tox, .tox for what tox makes)
-# with Python 3.10 to 3.13 and what PyPI has.
+# with Python 3.10 to 3.13 and what PyPI has. As root it installs RabbitMQ and
+# MariaDB with apt-get, if they are missing; without them the end-to-end tests
+# are skipped.
 set -eu
 cd "$(dirname "$0")"
 . tools/setup_venv.sh
+. tools/install_servers.sh
 setup_venv .venv-tox tox ''
-exec .venv-tox/bin/tox run "$@"
+install_servers
+status=0
+.venv-tox/bin/tox run "$@" || status=$?
+# Again, for by now this is far up.
+[ -z "$skipped_because" ] || warn_of_servers "$skipped_because"
+exit $status

@@ -2,63 +2,76 @@
 
 # install_servers: install the servers that tests/e2e starts for itself, where
 # they are missing. Says on stderr what it does. Without them these tests are
-# skipped: that is said loudly, and is no failure.
+# skipped, which is said loudly, and is no failure; skipped_because is then
+# the reason, and else empty.
 #
-# Of MariaDB it is the server alone: the package mariadb-server would also
-# make a database, and a service that starts with the machine.
+# Of MariaDB these are the programs alone: the package mariadb-server would
+# also make a database, and a service that starts with the machine.
 install_servers() {
+    skipped_because=
     packages=$(missing_servers)
     if [ -z "$packages" ]; then
         return 0
-    fi
-    if ! command -v apt-get >/dev/null; then
-        warn_of_servers "there is no apt-get"
+    elif ! command -v apt-get >/dev/null; then
+        skipped_because='there is no apt-get'
     elif [ "$(id -u)" != 0 ]; then
-        warn_of_servers "this is not root"
+        skipped_because='only root may do so'
     elif ! apt_install "$packages"; then
-        warn_of_servers "apt-get could not install them (see above)"
+        skipped_because='apt-get has failed'
     elif [ -n "$(missing_servers)" ]; then
-        warn_of_servers "they are not where they are looked for, though" \
-                        "apt-get has installed them"
+        skipped_because='apt-get has put them elsewhere'
     fi
+    [ -z "$skipped_because" ] || warn_of_servers "$skipped_because"
 }
 
-# Print the packages to install; nothing if all is there. tests/e2e/programs.py
-# looks in the same places.
+# Print the packages to install; nothing if all is there.
+# tests/e2e/services.py looks for the same programs in the same places.
 missing_servers() (
-    PATH=$PATH:/usr/lib/rabbitmq/bin:/usr/local/sbin:/usr/sbin:/sbin
+    PATH=/usr/lib/rabbitmq/bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin
     missing=
-    command -v rabbitmq-server >/dev/null || missing="$missing rabbitmq-server"
-    command -v mariadbd >/dev/null || missing="$missing mariadb-server-core"
+    for program in rabbitmq-server epmd; do
+        if ! command -v $program >/dev/null; then
+            missing=rabbitmq-server
+        fi
+    done
+    for program in mariadbd mariadb-install-db my_print_defaults; do
+        if ! command -v $program >/dev/null; then
+            missing="$missing mariadb-server-core mariadb-client-core"
+            break
+        fi
+    done
     echo "${missing# }"
 )
 
-# apt_install PACKAGES: in a subshell, for the traps and variables.
+# apt_install PACKAGES: in a shell of its own, for the traps.
 apt_install() (
     echo "Installing $1 with apt-get, for the end-to-end tests;" \
-         "this takes about a minute" >&2
-    log=$(mktemp)
+         "this may take a minute" >&2
     policy=/usr/sbin/policy-rc.d
     made_policy=
     ticker=
-    trap 'rm -f "$log" $made_policy; [ -z "$ticker" ] || kill $ticker' EXIT
+    log=$(mktemp)
+    trap 'rm -f "$log" $made_policy; [ -z "$ticker" ] || kill $ticker 2>/dev/null' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    # The packages' own services are not to be started. This is how Debian
-    # asks; who has such a file has answered already.
+    # The services of the packages are not to be started. This is how one
+    # tells Debian so; where there is such a file, it stays as it is.
     if [ ! -e $policy ]; then
         made_policy=$policy
         printf '#!/bin/sh\nexit 101\n' > $policy
-        chmod +x $policy
+        chmod 755 $policy
     fi
-    (while sleep 15; do echo "... still installing" >&2; done) &
+    (while sleep 15 >/dev/null 2>&1; do echo "... still installing" >&2; done) &
     ticker=$!
-    # What is known of the packages may be nothing, or too old to be found.
+    # What apt knows of the packages may be nothing, or too old.
     # shellcheck disable=SC2086  # one word for each package
-    apt_get install $1 > "$log" 2>&1 ||
-        { apt_get update && apt_get install $1; } > "$log" 2>&1 ||
-        { tail -n 20 "$log" >&2; exit 1; }
+    if apt_get install $1 > "$log" 2>&1 ||
+            { apt_get update && apt_get install $1; } > "$log" 2>&1; then
+        return 0
+    fi
+    tail -n 20 "$log" >&2
+    return 1
 )
 
 apt_get() {
@@ -72,11 +85,9 @@ apt_get() {
 warn_of_servers() {
     cat >&2 <<END
 ******************************************************************************
-WARNING: the end-to-end tests (tests/e2e) will be SKIPPED. They need a RabbitMQ
-and a MariaDB to start for themselves, and there is none:
-    missing: $(missing_servers)
-    not installed, for $*
-To run them, on Debian or Ubuntu:
+WARNING: the end-to-end tests (tests/e2e) are SKIPPED: there is no RabbitMQ, or
+no MariaDB, that they could start for themselves, and neither could be
+installed ($1). To run them, on Debian or Ubuntu:
     sudo apt-get install --no-install-recommends $(missing_servers)
 ******************************************************************************
 END

@@ -14,9 +14,12 @@
 
 from collections.abc import Generator
 from collections.abc import Iterator
+from collections.abc import Set
+import dataclasses
 
 from vitrage.common.constants import DatasourceAction
 from vitrage.common.constants import VertexProperties as VProps
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
 from vitrage_k8s import events
 from vitrage_k8s import exceptions
@@ -66,6 +69,16 @@ class Owners:
                             in self._cluster_of.items() if owner != cluster}
 
 
+@dataclasses.dataclass
+class Servers:
+    """The Nova servers that the graph shows, for one poll of all clusters.
+
+    :ivar uuids: None as long as nobody has asked
+    """
+
+    uuids: Set[str] | None = None
+
+
 class Cluster:
     """Tells Vitrage of one cluster.
 
@@ -111,7 +124,8 @@ class Cluster:
             self.reflector.stop()
         self._owners.release(self.name)
 
-    def tell_all(self, page_size: int, action: str) -> Iterator[Events]:
+    def tell_all(self, page_size: int, action: str,
+                 servers: Servers) -> Iterator[Events]:
         """Tell the cluster and all its nodes, so many at a time.
 
         Where it cannot be read, only what has changed is told.
@@ -119,23 +133,25 @@ class Cluster:
         self._conflict = None
         if self.reflector and self.failure is None:
             pages = self.reflector.inventory.take_all(page_size)
-            yield from self._tell(pages, action, True)
+            yield from self._tell(pages, action, True, servers)
             self._told_identity = self.identity
         else:
-            yield from self._tell(self._take_changes(), action, True)
+            yield from self._tell(self._take_changes(), action, True,
+                                  Servers(set()))
 
     def tell_changes(self, action: str) -> Iterator[Events]:
         """Tell what has changed since something was told, if anything."""
         if self._conflict is None and (self.failure or (
                 self.reflector and self.reflector.has_listed)):
-            yield from self._tell(self._take_changes(), action, False)
+            yield from self._tell(self._take_changes(), action, False,
+                                  Servers(set()))
 
     def _take_changes(self) -> Iterator[inventory.Changes]:
         if self.reflector:
             yield self.reflector.inventory.take_changes()
 
     def _tell(self, pages: Iterator[inventory.Changes], action: str,
-              tell_cluster: bool) -> Iterator[Events]:
+              tell_cluster: bool, servers: Servers) -> Iterator[Events]:
         # The cluster comes before its nodes, which hang on it: as a mere
         # neighbour of theirs it would be a placeholder, and hidden.
         told = yield from self._tell_cluster(action, tell_cluster)
@@ -156,12 +172,19 @@ class Cluster:
                     yield told
                 told = []
                 shown = yield from self._ask()
+            if changes.seen and servers.uuids is None:
+                query = events.query_event(
+                    self._properties(), vitrage_type=NOVA_INSTANCE_DATASOURCE,
+                    vitrage_is_placeholder=False)
+                yield [*told, query]
+                told = []
+                servers.uuids = events.found(query).keys()
             for seen in changes.seen:
                 now, before, server = self._compare(seen, shown or {})
                 if not is_empty:
                     states.note(now, before, tell_cluster)
                 told.extend(events.node_events(
-                    self.identity, now, before, server))
+                    self.identity, now, before, server, servers.uuids or ()))
             for node in changes.gone:
                 states.forget(node.id)
                 told.append(events.delete_event(self.name, node.id))
@@ -215,7 +238,7 @@ class Cluster:
         """Return what is and what was told of a node, and its old server."""
         now = events.node_properties(self.identity, seen.node)
         if seen.before is seen.node and self._told_identity == self.identity:
-            return now, now, None
+            return now, now, events.server(self.identity, now)
         if seen.before is not None:
             before = events.node_properties(self._told_identity, seen.before)
             return now, before, events.server(self._told_identity, before)
@@ -238,8 +261,9 @@ class Cluster:
                 self.name, uid, state, before, query))
         yield told
         by_template = events.found(query)
-        self._withheld = {uid: told for uid, told in states.items()
-                          if state[0] and uid in by_template}
+        self._withheld = {
+            uid: (state, before) for uid, (state, before) in states.items()
+            if state and uid in by_template}
 
     def _tell_gone_before(self, shown: dict[str, events.Properties]
                           ) -> Iterator[Events]:

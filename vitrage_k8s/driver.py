@@ -24,8 +24,10 @@ from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log
+from vitrage.common.constants import DatasourceAction
 from vitrage.common.constants import UpdateMethod
 from vitrage.datasources.driver_base import DriverBase
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
 from vitrage_k8s import clusters
 from vitrage_k8s import events
@@ -117,8 +119,13 @@ class KubernetesDriver(DriverBase):
         self._load()
         errors = [error for error in self._errors
                   if not isinstance(error, exceptions.ClusterError)]
+        # Without Nova, and in an empty graph, there is nothing to ask for.
+        servers = clusters.Servers(
+            None if NOVA_INSTANCE_DATASOURCE in CONF.datasources.types
+            and action != DatasourceAction.INIT_SNAPSHOT else set())
         for cluster in self._list_all():
-            for told in cluster.tell_all(CONF.kubernetes.page_size, action):
+            for told in cluster.tell_all(CONF.kubernetes.page_size, action,
+                                         servers):
                 yield self._finish(told, action)
             if cluster.failure:
                 errors.append(cluster.failure)

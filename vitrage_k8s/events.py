@@ -17,6 +17,7 @@ An event names its cluster and carries the properties of one vertex; Vitrage's
 one that the vertex is to lose.
 """
 
+from collections.abc import Container
 from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
@@ -97,15 +98,25 @@ def cluster_events(properties: Properties,
 
 
 def node_events(cluster: Identity, properties: Properties, before: Properties,
-                server_before: str | None) -> Iterator[Event]:
+                server_before: str | None,
+                servers: Container[str]) -> Iterator[Event]:
     """Tell of a node; see ``_events``.
+
+    A server that the graph does not show becomes a placeholder, until it is
+    told, too. Vitrage deletes placeholders in time. If they were told again
+    and again, that would go on for ever with the servers of other clouds.
 
     :param cluster: the node's cluster
     :param server_before: the Nova server that the node ran on before
+    :param servers: Nova servers that the graph shows
     """
     server_now = server(cluster, properties)
+    is_told = server_now != server_before or server_now in servers
     for event in _remake(KUBERNETES_NODE, cluster.name, properties, before):
-        event[SERVER] = server_now
+        if is_told or event.get(DSProps.EVENT_TYPE):
+            # What is deleted is made anew, with its edges.
+            is_told = True
+            event[SERVER] = server_now
         yield event
     if server_before and not server_now:
         # Vitrage replaces an edge by one to another neighbour of that type,
@@ -141,7 +152,7 @@ def delete_event(cluster: str, uid: str) -> Event:
     return _deletion(KUBERNETES_NODE, cluster, uid)
 
 
-def query_event(properties: Properties, **wanted: str) -> Event:
+def query_event(properties: Properties, **wanted: str | bool) -> Event:
     """Ask for vertices.
 
     When the event has been processed, ``found`` tells the answer. It tells of
@@ -203,7 +214,7 @@ def _events(entity_type: str, cluster: str, properties: Properties,
     :param before: those that the graph shows, if any
     """
     lost = [name for name, value in properties.items()
-            if value is None and before.get(name)]
+            if value is None and before.get(name) is not None]
     present: Properties = {name: value for name, value in properties.items()
                            if value is not None}
     yield _event(entity_type, cluster, present | dict.fromkeys(lost, ''))

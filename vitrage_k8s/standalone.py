@@ -173,15 +173,7 @@ class Standalone:
         Its user is the administrator. With another VITRAGE_USER_ID and
         VITRAGE_PROJECT_ID it sees what that tenant would see.
         """
-        variables = {'OS_AUTH_TYPE': 'vitrage-noauth',
-                     'VITRAGE_ENDPOINT': self.url,
-                     'VITRAGE_USER_ID': 'admin',
-                     'VITRAGE_PROJECT_ID': 'admin'}
-        proxies = urllib.request.getproxies()
-        if proxies and not urllib.request.proxy_bypass('127.0.0.1'):
-            variables['no_proxy'] = ','.join(
-                filter(None, (proxies.get('no'), '127.0.0.1')))
-        return variables
+        return environment(self.url)
 
     def start(self) -> None:
         """Start Vitrage; return when all datasources have been read once.
@@ -199,7 +191,7 @@ class Standalone:
                 'configuration and state are global')
         self._directory.mkdir(parents=True, exist_ok=True)
         self._database.unlink(missing_ok=True)
-        arguments = _write(self._directory, self._options)
+        arguments = write_configuration(self._directory, self._options)
         with contextlib.ExitStack() as running:
             with warnings.catch_warnings():
                 warnings.filterwarnings('ignore', _NOISE)
@@ -241,9 +233,21 @@ class Standalone:
         self.stop()
 
 
-def _write(directory: pathlib.Path,
-          options: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """Write vitrage.conf and the files that it names.
+def environment(url: str) -> dict[str, str]:
+    """Return the variables of the `vitrage` client for a REST API at `url`."""
+    variables = {'OS_AUTH_TYPE': 'vitrage-noauth', 'VITRAGE_ENDPOINT': url,
+                 'VITRAGE_USER_ID': 'admin', 'VITRAGE_PROJECT_ID': 'admin'}
+    proxies = urllib.request.getproxies()
+    if proxies and not urllib.request.proxy_bypass('127.0.0.1'):
+        variables['no_proxy'] = ','.join(
+            filter(None, (proxies.get('no'), '127.0.0.1')))
+    return variables
+
+
+def write_configuration(
+        directory: pathlib.Path,
+        options: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Write vitrage.conf and the files that it names, for any of its services.
 
     :param directory: where to, an absolute path
     :param options: values by group and option. None leaves an option at its

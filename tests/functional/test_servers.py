@@ -141,6 +141,35 @@ class ServersTest(base.FunctionalTest):
         self.assertEqual(set(), self.links())
         self.assertEqual('metal3', self.vertex('n')['provider'])
 
+    def test_server_of_another_cloud_is_looked_for_once(self) -> None:
+        self.put_server()
+        self.simulator.put(node(SERVER, 'ours'))
+        self.simulator.put(node(OTHER_SERVER, 'foreign'))
+        self.host.start()
+        for _ in range(4):
+            self.host.poll()
+            self.host.check_consistency()
+        self.host.rows.clear()
+
+        for _ in range(6):
+            self.host.poll()
+            self.host.check_consistency()
+        # But for the host, which nova.instance alone tells of.
+        hosts = {vertex.vertex_id for vertex in self.host.graph.get_vertices(
+            {'vitrage_type': 'nova.host'})}
+        hosts |= {row.payload['vertex_id'] for row in self.host.rows
+                  if row.payload.get('vitrage_type') == 'nova.host'}
+        self.assertEqual([], [
+            row.payload for row in self.host.rows if not hosts & {
+                row.payload.get('vertex_id'), row.payload.get('source_id')}])
+        self.assertEqual({(SERVER, 'ours')}, self.links())
+
+        # It was ours, and came late.
+        self.put_server(OTHER_SERVER)
+        self.host.poll()
+        self.assertEqual({(SERVER, 'ours'), (OTHER_SERVER, 'foreign')},
+                         self.links())
+
     def test_edge_returns_when_nova_does(self) -> None:
         self.put_server()
         self.simulator.put(node(SERVER))
