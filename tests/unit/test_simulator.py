@@ -330,8 +330,15 @@ class SimulatorTest(testtools.TestCase):
         self.assertEqual('', stderr.getvalue())
 
     def test_can_be_stopped_by_what_intercepts(self) -> None:
-        self.simulator.intercept = lambda _: self.simulator.stop()
+        stopped = threading.Event()
+
+        def stop(_: Request) -> None:
+            self.simulator.stop()
+            stopped.set()
+
+        self.simulator.intercept = stop
         self.assertRaises(http.client.RemoteDisconnected, self.get)
+        self.assertTrue(stopped.wait(10))
         self.simulator.intercept = None
         self.simulator.start()
         self.assertEqual(200, self.get()[0])
