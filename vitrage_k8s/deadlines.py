@@ -21,6 +21,7 @@ from collections.abc import Iterator
 import contextlib
 import socket
 import threading
+import time
 from typing import Any
 import weakref
 
@@ -58,6 +59,7 @@ class Deadlines:
         timer.daemon = True
         timer.start()
         failure: Exception | None = None
+        started = time.monotonic()
         try:
             yield
         except Exception as error:
@@ -68,7 +70,10 @@ class Deadlines:
         # and that may pass for the end of an answer.
         if self._aborted.is_set():
             raise TimeoutError('given up') from failure
-        if self._expired.is_set():
+        # The socket's own timeout may come before the timer gets its turn.
+        is_late = failure is not None and \
+            time.monotonic() - started >= seconds
+        if self._expired.is_set() or is_late:
             raise TimeoutError(
                 f'no complete answer within {seconds:g} s') from failure
         if failure is not None:
