@@ -186,7 +186,7 @@ class Cluster:
                 told.extend(events.node_events(
                     self.identity, now, before, server, servers.uuids or ()))
             for node in changes.gone:
-                states.forget(node.id)
+                states.pop(node.id, None)
                 told.append(events.delete_event(self.name, node.id))
             if told:
                 yield told
@@ -299,6 +299,3 @@ class _States(dict[str, tuple[str | None, str | None]]):
             had = None
         if state != had or (state and always):
             self[str(now[VProps.ID])] = state, had
-
-    def forget(self, uid: str) -> None:
-        self.pop(uid, None)

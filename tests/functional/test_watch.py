@@ -239,14 +239,17 @@ class WatchTest(base.FunctionalTest):
 
         self.assert_shows_the_truth()
 
-    def test_silence_of_a_version_of_the_future_ends_with_a_list(
-            self) -> None:
+    def go_back_in_time(self) -> None:
+        """Change all nodes, and restore what was before."""
         before = self.simulator.backup()
         for name in NAMES:
             self.simulator.put(samples.node(name, ready='False'))
         self.assert_shows_the_truth()
-
         self.simulator.restore(before)
+
+    def test_silence_of_a_version_of_the_future_ends_with_a_list(
+            self) -> None:
+        self.go_back_in_time()
 
         # Nothing happens in the cluster from here on.
         self.assert_shows_the_truth()
@@ -257,12 +260,8 @@ class WatchTest(base.FunctionalTest):
             self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
             'vitrage_k8s.reflector._SILENCE', 600))
-        before = self.simulator.backup()
-        for name in NAMES:
-            self.simulator.put(samples.node(name, ready='False'))
-        self.assert_shows_the_truth()
 
-        self.simulator.restore(before)
+        self.go_back_in_time()
 
         self.assert_shows_the_truth()
         self.assertIn('its version has gone back from', self.log.output)
