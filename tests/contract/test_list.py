@@ -50,6 +50,18 @@ def kubeconfig_of_environment(test: testtools.TestCase) -> str:
     return str(pathlib.Path(path).expanduser())
 
 
+def start(test: testtools.TestCase,
+          api_server: simulator.Simulator) -> str:
+    """Start a simulator for a test; return the path of its kubeconfig."""
+    test.addCleanup(api_server.stop)
+    api_server.start()
+    handle, path = tempfile.mkstemp()
+    test.addCleanup(os.remove, path)
+    with open(handle, 'w') as file:
+        file.write(api_server.kubeconfig())
+    return path
+
+
 class ListContract(_TestCase):
 
     def kubeconfig(self) -> str:
@@ -226,13 +238,7 @@ class SimulatorListTest(ListContract, testtools.TestCase):
             {'metadata': {'name': name},
              'status': {'images': [{'names': [name]}] * 3000 * (name != 'a')}}
             for name in ('b10', 'a', 'b-2', 'b.3', 'b2', 'z')])
-        self.addCleanup(self.simulator.stop)
-        self.simulator.start()
-        handle, path = tempfile.mkstemp()
-        self.addCleanup(os.remove, path)
-        with open(handle, 'w') as file:
-            file.write(self.simulator.kubeconfig())
-        return path
+        return start(self, self.simulator)
 
     def change_nodes(self) -> None:
         self.simulator.delete('b2')

@@ -20,7 +20,6 @@ they create a node of their own, which no machine is behind, and delete it.
 from collections.abc import Iterator
 import json
 import os
-import tempfile
 import time
 from typing import Any
 from typing import TYPE_CHECKING
@@ -260,13 +259,7 @@ class SimulatorWatchTest(WatchContract, testtools.TestCase):
         self.simulator = simulator.Simulator(
             [{'metadata': {'name': name}} for name in 'abc'])
         self.simulator.bookmark_interval = 0.2
-        self.addCleanup(self.simulator.stop)
-        self.simulator.start()
-        handle, path = tempfile.mkstemp()
-        self.addCleanup(os.remove, path)
-        with open(handle, 'w') as file:
-            file.write(self.simulator.kubeconfig())
-        return path
+        return test_list.start(self, self.simulator)
 
     def create(self, name: str) -> None:
         self.simulator.put({'metadata': {'name': name}})
