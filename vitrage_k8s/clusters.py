@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from collections.abc import Set
 import dataclasses
 
+from oslo_log import log
 from vitrage.common.constants import DatasourceAction
 from vitrage.common.constants import VertexProperties as VProps
 from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
@@ -25,9 +26,12 @@ from vitrage_k8s import events
 from vitrage_k8s import exceptions
 from vitrage_k8s import inventory
 from vitrage_k8s import KUBERNETES_CLUSTER
+from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import nodes
 from vitrage_k8s import reflector
+
+LOG = log.getLogger(__name__)
 
 READY = 'Ready'
 
@@ -94,6 +98,7 @@ class Cluster:
         self.misconfigured: exceptions.ClusterError | None = None
         self._owners = owners
         self._conflict: exceptions.ClusterError | None = None
+        self._logged_conflict: str | None = None
         self._told: events.Properties | None = None
         self._told_identity = identity
         # The states that were not told, for a template has set another.
@@ -117,6 +122,16 @@ class Cluster:
         """Whether every node that there is has been told."""
         return self.failure is None and self.reflector is not None \
             and self.reflector.inventory.is_complete
+
+    def has_node(self, uid: str) -> bool:
+        """Return whether a node is known to be there."""
+        return self.reflector is not None and uid in self.reflector.inventory
+
+    def query_all(self) -> events.Event:
+        """Return the query for all vertices of this datasource."""
+        return events.query_event(
+            self._properties(),
+            vitrage_datasource_name=KUBERNETES_DATASOURCE)
 
     def stop(self) -> None:
         """Stop reading, for it is no longer to be shown."""
@@ -164,6 +179,9 @@ class Cluster:
                 self._owners.claim(self.name, changes)
             except exceptions.MalformedAnswer as error:
                 self._conflict = error
+                if self._logged_conflict != str(error):
+                    self._logged_conflict = str(error)
+                    LOG.warning('%s', error)
                 self._owners.release(self.name)
                 yield (yield from self._tell_cluster(action, True))
                 return

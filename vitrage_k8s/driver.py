@@ -26,6 +26,7 @@ from oslo_config import cfg
 from oslo_log import log
 from vitrage.common.constants import DatasourceAction
 from vitrage.common.constants import UpdateMethod
+from vitrage.common.constants import VertexProperties as VProps
 from vitrage.datasources.driver_base import DriverBase
 from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
@@ -33,7 +34,9 @@ from vitrage_k8s import clusters
 from vitrage_k8s import events
 from vitrage_k8s import exceptions
 from vitrage_k8s import kubeconfig
+from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_DATASOURCE
+from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import reflector
 
 CONF = cfg.CONF
@@ -66,19 +69,14 @@ class KubernetesDriver(DriverBase):
         self._errors: list[Error] = []
         self._unused_projects: Set[str] = frozenset()
         self._loaded_at = float('-inf')
-        self._poll_was_complete = False
-        # Vitrage puts this question to the instance after a get_all, and
-        # deletes what that get_all did not tell; see the class's answer.
-        self.should_delete_outdated_entities = (  # type: ignore[method-assign]
-            lambda: self._poll_was_complete)
 
     @staticmethod
     def should_delete_outdated_entities() -> bool:
-        """Answer for the class: nodes do not age out of the graph.
+        """Return False: nodes do not age out of the graph.
 
-        ConsistencyEnforcer asks the class, once, whether vertices that
-        nothing has been heard of for two snapshots intervals are to be
-        deleted. They are not: their API server may be out of reach.
+        Their API server may be out of reach; and where the processing of one
+        event fails, Vitrage skips the rest of its list without an error, so
+        that healthy nodes look outdated. What is gone is deleted by name.
         """
         return False
 
@@ -91,11 +89,13 @@ class KubernetesDriver(DriverBase):
     def get_all(self, datasource_action: str) -> Iterator[Events]:
         """List every node of every cluster.
 
+        A cluster that cannot be read is one in ERROR in the graph; its nodes
+        stay as last known.
+
         :returns: lists of events, page_size nodes at a time, as the lists
-            come to their ends. At its end the iteration raises PollFailed if
-            not every cluster could be read.
+            come to their ends. The iteration raises PollFailed where Vitrage
+            or a reflector gives no answer.
         """
-        self._poll_was_complete = False
         return self._get_all(datasource_action)
 
     def get_changes(self, datasource_action: str) -> Iterator[Events]:
@@ -117,8 +117,6 @@ class KubernetesDriver(DriverBase):
     def _get_all(self, action: str) -> Iterator[Events]:
         self._forget_other_process()
         self._load()
-        errors = [error for error in self._errors
-                  if not isinstance(error, exceptions.ClusterError)]
         # Without Nova, and in an empty graph, there is nothing to ask for.
         servers = clusters.Servers(
             None if NOVA_INSTANCE_DATASOURCE in CONF.datasources.types
@@ -127,13 +125,47 @@ class KubernetesDriver(DriverBase):
             for told in cluster.tell_all(CONF.kubernetes.page_size, action,
                                          servers):
                 yield self._finish(told, action)
-            if cluster.failure:
-                errors.append(cluster.failure)
-        if errors:
+        # The first snapshot goes into an empty graph.
+        if action != DatasourceAction.INIT_SNAPSHOT:
+            for told in self._delete_gone():
+                yield self._finish(told, action)
+
+    def _delete_gone(self) -> Iterator[Events]:
+        """Yield deletions of what the graph shows and is not there any more.
+
+        These are the nodes that the complete list of their cluster does not
+        have, and all of the clusters that are no longer configured.
+
+        :raises PollFailed: the graph did not answer
+        """
+        if not self._clusters:
+            return
+        query = next(iter(self._clusters.values())).query_all()
+        yield [query]
+        if not events.is_answered(query):
             raise exceptions.PollFailed(
-                '; '.join(map(str, errors))) from errors[0]
-        self._poll_was_complete = all(
-            cluster.is_complete for cluster in self._clusters.values())
+                'Vitrage did not say what its graph shows; nothing is deleted')
+        gone = [events.deletion_of(vertex) for vertex in events.answer(query)
+                if self._is_gone(vertex)]
+        if gone:
+            yield gone
+
+    def _is_gone(self, vertex: events.Properties) -> bool:
+        """Return whether what a vertex of this datasource shows is gone."""
+        is_node = vertex[VProps.VITRAGE_TYPE] == KUBERNETES_NODE
+        if not is_node and vertex[VProps.VITRAGE_TYPE] != KUBERNETES_CLUSTER:
+            # Of Vitrage's own Kubernetes datasource, which ours replaces.
+            return all(cluster.is_complete
+                       for cluster in self._clusters.values())
+        uid = str(vertex[VProps.ID])
+        cluster = self._clusters.get(
+            str(vertex.get(events.CLUSTER)) if is_node else uid)
+        if cluster is None:
+            # A configuration that was not read in full may have it.
+            return not any(isinstance(error, exceptions.ConfigurationError)
+                           for error in self._errors)
+        return is_node and cluster.is_complete and not any(
+            other.has_node(uid) for other in self._clusters.values())
 
     def _list_all(self) -> Iterator[clusters.Cluster]:
         """List all clusters, and return each as its list has ended."""

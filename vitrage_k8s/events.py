@@ -26,6 +26,7 @@ import msgspec
 from vitrage.common.constants import DatasourceProperties as DSProps
 from vitrage.common.constants import GraphAction
 from vitrage.common.constants import VertexProperties as VProps
+from vitrage.datasources.consistency import CONSISTENCY_DATASOURCE
 from vitrage.datasources.transformer_base import TransformerBase
 
 from vitrage_k8s import KUBERNETES_CLUSTER
@@ -174,6 +175,32 @@ def found(event: Event) -> dict[str, Properties]:
     """Tell the properties of the vertices that a query has found, by id."""
     return {vertex[VProps.ID]: vertex.properties
             for vertex in event.get(TransformerBase.QUERY_RESULT, ())}
+
+
+def is_answered(event: Event) -> bool:
+    """Return whether Vitrage has answered a query.
+
+    It has not where the processing of an event before it in its list failed.
+    """
+    return TransformerBase.QUERY_RESULT in event
+
+
+def answer(event: Event) -> Iterator[Properties]:
+    """Yield the properties of the vertices that a query has found."""
+    for vertex in event[TransformerBase.QUERY_RESULT]:
+        yield vertex.properties
+
+
+def deletion_of(vertex: Properties) -> Event:
+    """Return the deletion of a vertex, as Vitrage's consistency makes it.
+
+    It names the very vertex, whatever its key (``vitrage.entity_graph.
+    driver_exec`` deletes what is outdated in this way).
+    """
+    return {DSProps.ENTITY_TYPE: CONSISTENCY_DATASOURCE,
+            DSProps.EVENT_TYPE: GraphAction.DELETE_ENTITY,
+            VProps.IS_REAL_VITRAGE_ID: True,
+            VProps.VITRAGE_ID: vertex[VProps.VITRAGE_ID]}
 
 
 def properties_of(event: Event) -> Properties:

@@ -96,8 +96,4 @@ class Expired(ApiError):
 
 
 class PollFailed(KubernetesDatasourceError):
-    """Not every cluster could be read in this poll.
-
-    Raised at the end of a poll, so that Vitrage takes the poll for failed
-    and deletes nothing (``vitrage.entity_graph.driver_exec``).
-    """
+    """A poll could not be made as a whole, and deletes nothing."""

@@ -42,6 +42,10 @@ ALL_CONTEXTS = '*'
 SERVICE_ACCOUNT = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount')
 
 
+_MEND = '; set config_file to the path of a kubeconfig that the user of ' \
+        'this service can read'
+
+
 class Cluster(msgspec.Struct, frozen=True):
     """A cluster that can be connected to.
 
@@ -113,24 +117,44 @@ class Kubeconfig:
     def __init__(self, config_file: str | None) -> None:
         if config_file:
             self.where = f'[kubernetes] config_file: {config_file}'
-            paths = [pathlib.Path(config_file).expanduser()]
+            paths = [config_file]
         else:
             default = os.environ.get('KUBECONFIG') or '~/.kube/config'
             self.where = '[kubernetes] config_file is not set, and the ' \
                          f'default kubeconfig {default}'
-            paths = [pathlib.Path(path).expanduser()
-                     for path in default.split(os.pathsep) if path]
+            paths = [path for path in default.split(os.pathsep) if path]
         self._clusters: dict[str, tuple[_Cluster, pathlib.Path]] = {}
         self._users: dict[str, tuple[credentials.User, pathlib.Path]] = {}
         self._contexts: dict[str, _Context] = {}
         self._current: str | None = None
-        there = [path for path in paths if path.exists()]
+        there = [path for path in map(self._expand, paths)
+                 if self._is_there(path)]
         if not there:
             raise exceptions.ConfigurationError(
-                f'{self.where}: there is no such file; set config_file to the '
-                'path of a kubeconfig that this service can read')
+                f'{self.where}: there is no such file{_MEND}')
         for path in there:
             self._merge(path)
+
+    def _expand(self, path: str) -> pathlib.Path:
+        try:
+            return pathlib.Path(path).expanduser()
+        except RuntimeError as error:
+            # No HOME, and no entry of this user id in passwd.
+            raise exceptions.ConfigurationError(
+                f'{self.where}: the user of this service has no home '
+                f'directory for {path}{_MEND}') from error
+
+    def _is_there(self, path: pathlib.Path) -> bool:
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (OSError, ValueError) as error:
+            raise exceptions.ConfigurationError(
+                f'{self.where}: {path} cannot be read: '
+                f'{getattr(error, "strerror", None) or error}{_MEND}'
+            ) from error
+        return True
 
     def _merge(self, path: pathlib.Path) -> None:
         # What an earlier file says stays (kubectl's rule for $KUBECONFIG).
@@ -155,7 +179,7 @@ class Kubeconfig:
             return msgspec.convert(
                 yaml.safe_load(path.read_text(encoding='utf-8')), _File)
         except OSError as error:
-            problem = f'cannot be read: {error.strerror}'
+            problem = f'{path} cannot be read: {error.strerror}{_MEND}'
         except UnicodeDecodeError:
             problem = 'is no kubeconfig: it is not text'
         except yaml.YAMLError as error:

@@ -18,7 +18,9 @@ driver reads from the simulator over HTTP.
 
 import base64
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
+import json
 import pathlib
 import shutil
 import tempfile
@@ -259,6 +261,18 @@ class FunctionalTest(testtools.TestCase):
             if time.monotonic() > deadline:
                 self.fail('it did not come to pass')
             time.sleep(0.05)
+
+
+def merge_kubeconfigs(simulators: Iterable[Simulator]) -> dict[str, Any]:
+    """Return one kubeconfig with a context for each server."""
+    merged: dict[str, Any] = {}
+    for simulator in simulators:
+        for part, items in json.loads(simulator.kubeconfig()).items():
+            if isinstance(items, list):
+                merged[part] = merged.get(part, []) + items
+            else:
+                merged.setdefault(part, items)
+    return merged
 
 
 def open_files() -> int:

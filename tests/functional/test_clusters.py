@@ -14,7 +14,6 @@
 
 import json
 import threading
-from typing import Any
 
 import fixtures
 
@@ -31,16 +30,12 @@ class ClustersTest(base.FunctionalTest):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger())
         self.simulators: dict[str, Simulator] = {}
-        self.kubeconfig: dict[str, Any] = {
-            'clusters': [], 'contexts': [], 'users': []}
         for name in ('one', 'two', 'three'):
             simulator = self.start_simulator(
                 samples.node(f'a-{name}'), samples.node(f'b-{name}'),
                 cluster=name)
             self.simulators[name] = simulator
-            for part, items in json.loads(simulator.kubeconfig()).items():
-                if part in self.kubeconfig:
-                    self.kubeconfig[part] += items
+        self.kubeconfig = base.merge_kubeconfigs(self.simulators.values())
         self.write_kubeconfig()
         self.set_options(contexts=['*'], poll_interval=1000)
         self.host = self.make_host()

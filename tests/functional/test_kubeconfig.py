@@ -14,6 +14,7 @@
 
 import json
 import logging
+import os
 import pathlib
 import shutil
 from typing import Any
@@ -57,11 +58,17 @@ class KubeconfigTest(base.FunctionalTest):
     def assert_refused(self, *messages: str) -> None:
         """Poll and see that nothing comes but one message."""
         self.host.start()
+        self.host.poll()
+        self.host.get_changes()
 
         self.assertEqual([], self.host.node_names())
         for message in messages:
             self.assertIn(message, self.log.output)
-        self.assertIn('ConfigurationError: [kubernetes]', self.log.output)
+        lines = [line for line in self.log.output.splitlines()
+                 if line.startswith('[kubernetes]')]
+        self.assertEqual(sorted(set(lines)), sorted(lines))
+        self.assertNotEqual([], lines)
+        self.assertNotIn('Traceback', self.log.output)
 
     def test_polls_the_current_context_when_none_is_named(self) -> None:
         self.start_clusters('one', 'two')
@@ -164,6 +171,52 @@ class KubeconfigTest(base.FunctionalTest):
         self.assert_refused('config_file is not set, and the default '
                             'kubeconfig /no/.kube/config: there is no such')
 
+    def test_file_in_a_directory_that_may_not_be_entered(self) -> None:
+        directory = self.directory / 'root'
+        directory.mkdir()
+        self.set_options(config_file=str(directory / 'config'))
+        directory.chmod(0)
+        self.addCleanup(directory.chmod, 0o700)
+        if os.geteuid() == 0:
+            # Root may enter.
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+
+        self.assert_refused(
+            f'{directory}/config cannot be read: Permission denied; set '
+            'config_file to')
+
+    def test_file_that_may_not_be_entered_any_more_deletes_nothing(
+            self) -> None:
+        self.start_clusters('one')
+        self.host.start()
+        self.directory.chmod(0)
+        self.addCleanup(self.directory.chmod, 0o700)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+
+        self.host.poll()
+        self.host.poll()
+
+        self.assertEqual(['node-of-one'], self.host.node_names())
+        self.assertEqual(1, self.log.output.count('Permission denied'))
+        self.assertNotIn('Traceback', self.log.output)
+
+    def test_user_without_a_home(self) -> None:
+        self.useFixture(fixtures.EnvironmentVariable('HOME', None))
+        self.useFixture(fixtures.EnvironmentVariable('KUBECONFIG', None))
+        self.useFixture(fixtures.MonkeyPatch('pwd.getpwuid', _no_entry))
+
+        self.assert_refused('has no home directory for ~/.kube/config; set '
+                            'config_file to')
+
+    def test_config_file_below_a_home_that_is_not(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch('pwd.getpwnam', _no_entry))
+        self.set_options(config_file='~vitrage/.kube/config')
+
+        self.assert_refused('has no home directory for ~vitrage/.kube/config')
+
     def test_file_that_is_not_yaml(self) -> None:
         path = self.write_kubeconfig('{"a: [')
 
@@ -229,3 +282,7 @@ class KubeconfigTest(base.FunctionalTest):
         self.assertIn('users[].user.token: is no token', self.log.output)
         self.assertNotIn('SECRET', self.log.output)
         self.assertNotIn('SECRET', str(self.host.everything()))
+
+
+def _no_entry(user: int | str) -> None:
+    raise KeyError(user)
