@@ -35,6 +35,7 @@ from vitrage_k8s import exceptions
 from vitrage_k8s import kubeconfig
 from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import reflector
+from vitrage_k8s import text
 
 CONF = cfg.CONF
 LOG = log.getLogger(__name__)
@@ -130,6 +131,9 @@ class KubernetesDriver(DriverBase):
             if cluster.failure:
                 errors.append(cluster.failure)
         if errors:
+            # Vitrage logs the traceback (vitrage.entity_graph.driver_exec).
+            # The causes of our errors are others', whose text is not safe.
+            errors[0].__cause__ = None
             raise exceptions.PollFailed(
                 '; '.join(map(str, errors))) from errors[0]
         self._poll_was_complete = all(
@@ -238,7 +242,7 @@ class KubernetesDriver(DriverBase):
         if unused - self._unused_projects:
             LOG.warning('[kubernetes] projects names what is not polled: %s. '
                         'It takes the names of contexts',
-                        ', '.join(sorted(unused)))
+                        text.make_safe(', '.join(sorted(unused))))
         self._unused_projects = unused
 
     def _read(self, cluster: clusters.Cluster, found: kubeconfig.Cluster,

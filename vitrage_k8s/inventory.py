@@ -28,6 +28,7 @@ from vitrage_k8s import client as k8s_client
 from vitrage_k8s import decoding
 from vitrage_k8s import exceptions
 from vitrage_k8s import nodes
+from vitrage_k8s import text
 
 LOG = log.getLogger(__name__)
 
@@ -241,5 +242,6 @@ class Inventory:
         for name, field in sorted(set(odd) - self._odd):
             LOG.warning('Cluster %s: node %s: %s is not of the expected type '
                         'or missing; the node is shown without it',
-                        self.cluster, name, field)
+                        self.cluster, text.make_safe(name),
+                        text.make_safe(field))
         self._odd.update(odd)

@@ -33,6 +33,7 @@ import yaml
 
 from vitrage_k8s import credentials
 from vitrage_k8s import exceptions
+from vitrage_k8s import text
 
 LOG = log.getLogger(__name__)
 
@@ -213,7 +214,8 @@ class Kubeconfig:
                 yield cluster
             elif choose_all:
                 LOG.debug('Context %s is passed over: its cluster %s is that '
-                          'of the context %s', name, cluster.name, same)
+                          'of the context %s', text.make_safe(name),
+                          cluster.name, text.make_safe(same))
             else:
                 yield exceptions.ConfigurationError(
                     f'[kubernetes] contexts: the context {name} is of the '
