@@ -280,6 +280,13 @@ def _parse_projects(pairs: list[str]) -> dict[str, str]:
         if not (context and project):
             raise exceptions.ConfigurationError(
                 f'[kubernetes] projects: "{pair}" is not context:project_id')
+        if not text.is_key(project, text.LONGEST_PROJECT_ID):
+            raise exceptions.ConfigurationError(
+                '[kubernetes] projects: the project '
+                f'{text.make_safe(project, text.LONGEST_VALUE)} of the '
+                f'context {context} has more than {text.LONGEST_PROJECT_ID} '
+                'characters, or some that cannot be printed; give the id of '
+                'an OpenStack project')
         if projects.setdefault(context, project) != project:
             raise exceptions.ConfigurationError(
                 f'[kubernetes] projects: the context {context} has two '

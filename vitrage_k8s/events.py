@@ -77,7 +77,7 @@ def cluster_properties(cluster: Identity, state: str,
             'reason': reason and text.make_safe(reason, text.LONGEST_REASON)}
 
 
-# What is not free text: keys, which are never cut, and
+# What is not free text: keys, which are never cut (see decoding.LeftOut), and
 # what has few values, or one form.
 _NOT_FREE = {VProps.ID, VProps.NAME, 'provider_id', 'instance_id',
              VProps.STATE, VProps.VITRAGE_STATE, 'unschedulable',
@@ -172,6 +172,11 @@ def state_events(cluster: str, uid: str, state: str | None,
 def delete_event(cluster: str, uid: str) -> Event:
     """Tell that a node is gone."""
     return _deletion(KUBERNETES_NODE, cluster, uid)
+
+
+def touch_event(cluster: str, uid: str) -> Event:
+    """Return an event that leaves a node as it is, but not outdated."""
+    return _event(KUBERNETES_NODE, cluster, {VProps.ID: uid})
 
 
 def query_event(properties: Properties, **wanted: str | bool) -> Event:

@@ -44,5 +44,8 @@ class ReadmeTest(testtools.TestCase):
         for sentence in (
                 f'cut to {text.LONGEST_VALUE} characters',
                 f'to {text.LONGEST_LIST:,}, ',
-                f'``reason`` to {text.LONGEST_REASON:,}.'):
+                f'``reason`` to {text.LONGEST_REASON:,}.',
+                f'uid or name of more than {text.LONGEST_NAME} characters',
+                f'instance id of more than {text.LONGEST_MACHINE_ID:,}',
+                f'project id of more than {text.LONGEST_PROJECT_ID} '):
             self.assertIn(sentence, said)
