@@ -29,6 +29,7 @@ import time
 
 from oslo_config import cfg
 from poll import make_node
+from vitrage import datasources
 
 import vitrage_k8s
 from vitrage_k8s.driver import KubernetesDriver
@@ -37,6 +38,8 @@ from vitrage_k8s.simulator import Simulator
 
 def main(nodes: int, changes: int) -> None:
     logging.disable()
+    # The driver reads which other datasources there are.
+    cfg.CONF.register_opts(datasources.OPTS, group='datasources')
     cfg.CONF.register_opts(vitrage_k8s.OPTS, group='kubernetes')
     cfg.CONF([])
     simulator = Simulator(map(make_node, range(nodes))).start()

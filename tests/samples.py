@@ -15,6 +15,7 @@
 from typing import Any
 
 from vitrage_k8s import demo
+from vitrage_k8s import nodes
 
 # The sample of the original specification, as its API server of Kubernetes
 # 1.7 sent it.
@@ -48,6 +49,9 @@ SPECIFICATION_PROPERTIES = {
     'capacity_pods': '110',
 }
 
+# All that a node can have.
+NODE_PROPERTIES = frozenset(nodes.Node.__struct_fields__)
+
 
 def node(name: str, uid: str | None = None, *, ready: str = 'True',
          **spec: Any) -> dict[str, Any]:
@@ -63,4 +67,36 @@ def node(name: str, uid: str | None = None, *, ready: str = 'True',
             'conditions': [{'type': 'Ready', 'status': ready}],
             'addresses': [{'type': 'InternalIP', 'address': '10.0.0.1'}],
         },
+    }
+
+
+def worst_node(character: str) -> dict[str, Any]:
+    """Make a node of which all is as long as it can be shown, or longer.
+
+    :param character: what it is made of
+    """
+    long = character * 2000
+    name = character * 253
+    provider = character * 22
+    return {
+        'metadata': {
+            'name': name, 'uid': name, 'creationTimestamp': long,
+            'deletionTimestamp': long,
+            'labels': {f'node-role.kubernetes.io/{long}': '',
+                       'topology.kubernetes.io/zone': long,
+                       'topology.kubernetes.io/region': long,
+                       'node.kubernetes.io/instance-type': long}},
+        'spec': {'providerID': f'{provider}://{character * 999}',
+                 'unschedulable': True,
+                 'taints': [{'key': long, 'effect': long}]},
+        'status': {
+            'addresses': [{'type': kind, 'address': long} for kind in (
+                'InternalIP', 'ExternalIP', 'Hostname')],
+            'capacity': {'cpu': long, 'memory': long, 'pods': long},
+            'conditions': [{'type': kind, 'status': long} for kind in (
+                'Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure',
+                'NetworkUnavailable')] + [{'type': long, 'status': 'True'}],
+            'nodeInfo': dict.fromkeys((
+                'kubeletVersion', 'osImage', 'kernelVersion',
+                'containerRuntimeVersion', 'architecture'), long)},
     }

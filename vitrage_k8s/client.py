@@ -36,6 +36,7 @@ from vitrage_k8s import deadlines
 from vitrage_k8s import exceptions
 from vitrage_k8s import kubeconfig
 from vitrage_k8s import retries
+from vitrage_k8s import text
 
 Read = TypeVar('Read')
 
@@ -47,6 +48,9 @@ _CONNECT_TIMEOUT = 10.0
 _LARGEST_ANSWER = 256 * 1024 * 1024
 _CHUNK = 64 * 1024
 _LONGEST_LINE = 32 * 1024 * 1024
+
+# Of what a server says; it leaves room in a reason for what to do.
+_LONGEST_QUOTE = 400
 
 
 class Client:
@@ -268,7 +272,8 @@ class Client:
             return self._connection_error(error)
         retry_after = retries.parse_retry_after(
             (error.headers or {}).get('Retry-After'))
-        said = _status_message(error.body) or error.reason
+        said = text.make_safe(
+            _status_message(error.body) or error.reason or '', _LONGEST_QUOTE)
         # A traceback prints these, and they may be long or confidential.
         error.body = error.headers = None
         problem = f'the API server at {self._server} answered ' \
@@ -308,7 +313,6 @@ class _Status(msgspec.Struct):
 def _status_message(body: Any) -> str | None:
     """Return the message of a Status object; None where it is none."""
     try:
-        message = msgspec.json.decode(body or b'', type=_Status).message
-    except msgspec.DecodeError:
+        return msgspec.json.decode(body or b'', type=_Status).message
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return message[:300] if message else None

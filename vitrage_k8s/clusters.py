@@ -105,6 +105,9 @@ class Cluster:
         self._withheld: dict[str, tuple[str | None, str | None]] = {}
         # Whether nodes that had gone before our time were looked for.
         self._is_reconciled = False
+        # The vertices from before our time, by uid, of nodes that cannot be
+        # shown as they are now.
+        self._last_known: dict[str, events.Properties] = {}
 
     @property
     def name(self) -> str:
@@ -217,6 +220,7 @@ class Cluster:
                 shown = yield from self._ask()
             self._is_reconciled = True
             yield from self._tell_gone_before(shown)
+        yield from self._keep_last_known(tell_cluster)
 
     def _tell_cluster(self, action: str, always: bool
                       ) -> Generator[Events, None, Events]:
@@ -260,7 +264,8 @@ class Cluster:
         if seen.before is not None:
             before = events.node_properties(self._told_identity, seen.before)
             return now, before, events.server(self._told_identity, before)
-        before = shown.get(seen.node.id, {})
+        before = self._last_known.pop(
+            seen.node.id, shown.get(seen.node.id, {}))
         # Whoever told of it may have tied it by its system_uuid.
         return now, before, events.server(
             self.identity._replace(link_by_system_uuid=True), before
@@ -288,14 +293,35 @@ class Cluster:
         """Tell of nodes that went while Vitrage was down, or we were.
 
         Vitrage would delete them as outdated, but only after a poll in which
-        no cluster has failed.
+        no cluster has failed. Those that exist, but cannot be shown as they
+        are now, are noted for ``_keep_last_known``.
         """
+        if self.reflector is None:
+            return
+        known = self.reflector.inventory
+        self._last_known = {
+            uid: vertex for uid, vertex in shown.items()
+            if uid in known and not known.is_shown(uid)}
         gone = [events.delete_event(self.name, uid)
                 for uid, vertex in shown.items()
-                if vertex.get('cluster') == self.name and self.reflector
-                and uid not in self.reflector.inventory]
+                if vertex.get('cluster') == self.name and uid not in known]
         if gone:
             yield gone
+
+    def _keep_last_known(self, is_poll: bool) -> Iterator[Events]:
+        """Keep nodes that cannot be shown, as long as they exist.
+
+        Vitrage deletes what a poll has no event of.
+        """
+        batch = []
+        for uid in list(self._last_known):
+            if self.reflector and uid not in self.reflector.inventory:
+                del self._last_known[uid]
+                batch.append(events.delete_event(self.name, uid))
+            elif is_poll:
+                batch.append(events.touch_event(self.name, uid))
+        if batch:
+            yield batch
 
     def _properties(self) -> events.Properties:
         failure = self.failure

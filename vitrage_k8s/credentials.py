@@ -48,6 +48,7 @@ from oslo_log import log
 
 from vitrage_k8s import exec_plugin
 from vitrage_k8s import logins
+from vitrage_k8s import text
 
 LOG = log.getLogger(__name__)
 
@@ -237,13 +238,13 @@ class Credentials:
             if authorization:
                 self._last_token = authorization
                 if was_lost:
-                    LOG.info('%s holds a token again.', field)
+                    LOG.info('%s holds a token again.', text.make_safe(field))
                 return authorization
             if self._last_token or self.user.token:
                 if not was_lost:
                     LOG.warning(
                         '%s %s. The token before it is used until the file '
-                        'holds one again.', field, problem)
+                        'holds one again.', text.make_safe(field), problem)
                 return self._last_token or logins.bearer(
                     self.user.token or '', f'{_USER}.token')
         raise CredentialsError(

@@ -12,16 +12,19 @@
 
 """What an API server answers: lists of nodes, and watches, from their bytes.
 
-Pure functions. What is odd in one node costs that part of that node only.
+Pure functions. What is odd in one node costs that part of that node only, or
+that node where the part is a key.
 """
 
 import contextlib
 from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
 from vitrage_k8s import nodes
 from vitrage_k8s import salvage
+from vitrage_k8s import text
 
 
 class _ListMetadata(msgspec.Struct, rename='camel'):
@@ -57,6 +60,17 @@ class _OddNodeList(msgspec.Struct):
     metadata: _ListMetadata | None = None
 
 
+class LeftOut(NamedTuple):
+    """A node that exists and cannot be shown.
+
+    :ivar fields: those of its keys that cannot be shown as they are
+    """
+
+    uid: str
+    name: str
+    fields: str
+
+
 class Page(msgspec.Struct, frozen=True):
     """A page of a list of nodes.
 
@@ -65,6 +79,7 @@ class Page(msgspec.Struct, frozen=True):
     :ivar continue_token: asks for the next page; None after the last
     :ivar problems: pairs of a node's name and the field of it that could not
         be read, and is missing from ``nodes``
+    :ivar left_out: the nodes that are missing from ``nodes``
     :ivar has_unidentified: whether the page holds something that is no known
         node for lack of a uid, so that nothing can be told of absence
     """
@@ -73,6 +88,7 @@ class Page(msgspec.Struct, frozen=True):
     resource_version: str | None
     continue_token: str | None
     problems: list[tuple[str, str]]
+    left_out: list[LeftOut]
     has_unidentified: bool
 
 
@@ -95,16 +111,38 @@ def decode_page(body: bytes) -> Page:
     if not metadata.continue_token and metadata.remaining_item_count:
         raise ValueError(f'{metadata.remaining_item_count} nodes remain, but '
                          'no token to continue with')
-    found, has_unidentified = [], False
+    found, left_out, has_unidentified = [], [], False
     for api_node in api_nodes:
         identity = api_node.metadata or nodes.Metadata()
         if not identity.uid:
             has_unidentified = True
             odd.append((identity.name or '(no name)', 'metadata.uid'))
         if identity.uid or identity.name:
-            found.append(nodes.to_node(api_node))
+            node = nodes.to_node(api_node)
+            if unfit := _left_out(node):
+                left_out.append(unfit)
+            else:
+                found.append(node)
     return Page(found, metadata.resource_version or None,
-                metadata.continue_token or None, odd, has_unidentified)
+                metadata.continue_token or None, odd, left_out,
+                has_unidentified)
+
+
+def _left_out(node: nodes.Node) -> LeftOut | None:
+    if text.is_key(f'{node.id}{node.name}{node.provider_id}'
+                   f'{node.instance_id}', text.LONGEST_NAME):
+        # As of nearly every node: so is each of them.
+        return None
+    # A key that is cut, or has characters replaced, may be another node's.
+    fields = [field for field, key, longest in (
+        ('metadata.uid', node.id, text.LONGEST_NAME),
+        ('metadata.name', node.name, text.LONGEST_NAME),
+        ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
+        ('the instance id in spec.providerID', node.instance_id,
+         text.LONGEST_MACHINE_ID),
+    ) if key and not text.is_key(key, longest)]
+    return LeftOut(node.id, node.name or '(no name)', ', '.join(fields)) \
+        if fields else None
 
 
 _DECODER = msgspec.json.Decoder(_NodeList)
@@ -128,12 +166,14 @@ class WatchEvent(msgspec.Struct, frozen=True):
     :ivar node: the node that was added, modified or deleted, if any
     :ivar is_deletion: whether it was deleted
     :ivar problems: see ``Page.problems``
+    :ivar left_out: the node that was added or modified, if it is left out
     """
 
     resource_version: str | None = None
     node: nodes.Node | None = None
     is_deletion: bool = False
     problems: list[tuple[str, str]] = []
+    left_out: LeftOut | None = None
 
 
 class WatchError(ValueError):
@@ -179,8 +219,11 @@ def decode_watch_event(line: bytes) -> WatchEvent | None:
         raise ValueError(str(error)) from error
     if not (api_node.metadata and api_node.metadata.uid):
         raise ValueError('an event of a node without a uid')
-    return WatchEvent(version or None, nodes.to_node(api_node),
-                      event.type == 'DELETED', odd)
+    node = nodes.to_node(api_node)
+    is_deletion = event.type == 'DELETED'
+    left_out = None if is_deletion else _left_out(node)
+    return WatchEvent(version or None, None if left_out else node,
+                      is_deletion, odd, left_out)
 
 
 _EVENT_DECODER = msgspec.json.Decoder(_WatchEvent)

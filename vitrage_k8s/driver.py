@@ -38,6 +38,7 @@ from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import reflector
+from vitrage_k8s import text
 
 CONF = cfg.CONF
 LOG = log.getLogger(__name__)
@@ -270,7 +271,7 @@ class KubernetesDriver(DriverBase):
         if unused - self._unused_projects:
             LOG.warning('[kubernetes] projects names what is not polled: %s. '
                         'It takes the names of contexts',
-                        ', '.join(sorted(unused)))
+                        text.make_safe(', '.join(sorted(unused))))
         self._unused_projects = unused
 
     def _read(self, cluster: clusters.Cluster, found: kubeconfig.Cluster,
@@ -308,6 +309,13 @@ def _parse_projects(pairs: list[str]) -> dict[str, str]:
         if not (context and project):
             raise exceptions.ConfigurationError(
                 f'[kubernetes] projects: "{pair}" is not context:project_id')
+        if not text.is_key(project, text.LONGEST_PROJECT_ID):
+            raise exceptions.ConfigurationError(
+                '[kubernetes] projects: the project '
+                f'{text.make_safe(project, text.LONGEST_VALUE)} of the '
+                f'context {context} has more than {text.LONGEST_PROJECT_ID} '
+                'characters, or some that cannot be printed; give the id of '
+                'an OpenStack project')
         if projects.setdefault(context, project) != project:
             raise exceptions.ConfigurationError(
                 f'[kubernetes] projects: the context {context} has two '

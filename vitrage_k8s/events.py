@@ -33,6 +33,7 @@ from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import nodes
 from vitrage_k8s import providers
+from vitrage_k8s import text
 
 Event = dict[str, Any]
 Properties = dict[str, str | None]
@@ -74,14 +75,35 @@ def cluster_properties(cluster: Identity, state: str,
     """
     return {VProps.ID: cluster.name, VProps.NAME: cluster.name,
             VProps.PROJECT_ID: cluster.project_id, VProps.STATE: state,
-            'reason': reason}
+            'reason': reason and text.make_safe(reason, text.LONGEST_REASON)}
+
+
+# What is not free text: keys, which are never cut (see decoding.LeftOut), and
+# what has few values, or one form.
+_NOT_FREE = {VProps.ID, VProps.NAME, 'provider_id', 'instance_id',
+             VProps.STATE, VProps.VITRAGE_STATE, 'unschedulable',
+             'system_uuid'}
+_LISTS = {'addresses', 'internal_ip', 'external_ip', 'hostname', 'roles',
+          'abnormal_conditions', 'taints'}
+# JSON escapes no character of plain text with more than 2.
+_SHORT = text.LONGEST_VALUE // 2
+_FREE = [(name, text.LONGEST_LIST if name in _LISTS else text.LONGEST_VALUE)
+         for name in nodes.Node.__struct_fields__ if name not in _NOT_FREE]
 
 
 def node_properties(cluster: Identity, node: nodes.Node) -> Properties:
     """Tell the properties of a node."""
     node = nodes.ignore_conditions(node, cluster.ignored_conditions)
-    return msgspec.structs.asdict(node) | {
+    properties = msgspec.structs.asdict(node) | {
         'cluster': cluster.name, VProps.PROJECT_ID: cluster.project_id}
+    for name, longest in _FREE:
+        value = properties[name]
+        # make_safe would return it as it is. Nearly all text is like this, and
+        # so many calls take twice the time.
+        if value and not (len(value) <= _SHORT and value.isascii()
+                          and value.isprintable()):
+            properties[name] = text.make_safe(value, longest)
+    return properties
 
 
 def server(cluster: Identity, node: Properties) -> str | None:
@@ -151,6 +173,11 @@ def state_events(cluster: str, uid: str, state: str | None,
 def delete_event(cluster: str, uid: str) -> Event:
     """Tell that a node is gone."""
     return _deletion(KUBERNETES_NODE, cluster, uid)
+
+
+def touch_event(cluster: str, uid: str) -> Event:
+    """Return an event that leaves a node as it is, but not outdated."""
+    return _event(KUBERNETES_NODE, cluster, {VProps.ID: uid})
 
 
 def query_event(properties: Properties, **wanted: str | bool) -> Event:

@@ -13,12 +13,22 @@
 """Our errors. Each message names the cluster or the option it is about.
 
 They are raised from their cause, and never quote what a server sent beyond
-the message of its Status object, nor anything of the credentials.
+the message of its Status object, nor anything of the credentials. What they do
+quote is made safe here, in one place: names and paths of a kubeconfig,
+messages of servers, errors of libraries.
 """
+
+from vitrage_k8s import text
 
 
 class KubernetesDatasourceError(Exception):
-    """Whatever keeps nodes from being read."""
+    """Whatever keeps nodes from being read.
+
+    :param message: as ``str()`` returns it, but for what makes it safe
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(text.make_safe(message))
 
 
 class ConfigurationError(KubernetesDatasourceError):
@@ -29,7 +39,7 @@ class ClusterError(KubernetesDatasourceError):
     """One cluster could not be read; the others are not concerned.
 
     :ivar cluster: the cluster's name
-    :ivar problem: the message without the cluster's name
+    :ivar problem: the message without the cluster's name, as it was given
     :ivar state: the state of the cluster that the graph shows
     """
 

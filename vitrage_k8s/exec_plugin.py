@@ -224,9 +224,8 @@ class Plugin:
     def _find(self) -> str:
         found = shutil.which(self._program) if self._spec.command else None
         if found is None:
-            # It may be meant for a terminal.
-            hint = ''.join(character if character.isprintable() else ' '
-                           for character in self._spec.install_hint or '')
+            # It may be of several lines, for a terminal.
+            hint = ' '.join((self._spec.install_hint or '').split())
             raise self._error(
                 'there is no such program that this service may run; install '
                 f'it, or correct command. {hint[:500]}'.rstrip())

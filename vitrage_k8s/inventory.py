@@ -16,6 +16,7 @@ Knows nothing of Vitrage. One thread reads from the API server; another asks
 what has changed.
 """
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 import itertools
@@ -28,6 +29,7 @@ from vitrage_k8s import client as k8s_client
 from vitrage_k8s import decoding
 from vitrage_k8s import exceptions
 from vitrage_k8s import nodes
+from vitrage_k8s import text
 
 LOG = log.getLogger(__name__)
 
@@ -66,12 +68,20 @@ class Inventory:
         self._nodes: dict[str, nodes.Node] = {}
         self._told: dict[str, nodes.Node] = {}
         self._changed: set[str] = set()
-        self._odd: set[tuple[str, str]] = set()
+        # The uids of nodes that exist and are not in _nodes, or only as they
+        # were before (decoding.LeftOut).
+        self._left_out: set[str] = set()
+        # What has been warned of.
+        self._odd: set[tuple[str, ...]] = set()
 
     def __len__(self) -> int:
         return len(self._nodes)
 
     def __contains__(self, uid: str) -> bool:
+        return uid in self._nodes or uid in self._left_out
+
+    def is_shown(self, uid: str) -> bool:
+        """Return whether a node is shown, be it only as last known."""
         return uid in self._nodes
 
     def take_changes(self) -> Changes:
@@ -131,7 +141,8 @@ class Inventory:
     def _list(self, client: k8s_client.Client, limit: int | None,
               deadline: float) -> None:
         listed: set[str] = set()
-        odd: set[tuple[str, str]] = set()
+        odd: set[tuple[str, ...]] = set()
+        left_out: set[str] = set()
         tokens: set[str | None] = {None}
         token = resource_version = None
         unidentified = False
@@ -139,8 +150,10 @@ class Inventory:
             page = self._read_page(client, limit, token, deadline)
             # All pages of a list are of the version of its first.
             resource_version = resource_version or page.resource_version
-            self._warn(page.problems)
-            odd.update(page.problems)
+            self._warn(page.problems, page.left_out)
+            odd.update(page.problems, page.left_out)
+            left_out.update(node.uid for node in page.left_out)
+            self._left_out |= left_out
             unidentified = unidentified or page.has_unidentified
             self._see(page.nodes)
             listed.update(node.id for node in page.nodes)
@@ -160,7 +173,8 @@ class Inventory:
                         'is taken for gone', self.cluster)
             return
         with self._lock:
-            for uid in self._nodes.keys() - listed:
+            self._left_out = left_out
+            for uid in self._nodes.keys() - listed - left_out:
                 del self._nodes[uid]
                 self._changed.add(uid)
         self.is_complete = True
@@ -217,7 +231,9 @@ class Inventory:
             LOG.warning('Cluster %s: the watch tells an event of an unknown '
                         'type; it is passed over', self.cluster)
             return False
-        self._warn(event.problems)
+        self._warn(event.problems, [event.left_out] if event.left_out else [])
+        if event.node is not None:
+            self._left_out.discard(event.node.id)
         if event.node is not None and event.is_deletion:
             with self._lock:
                 self._changed.add(event.node.id)
@@ -237,9 +253,21 @@ class Inventory:
                     self._nodes[node.id] = node
                     self._changed.add(node.id)
 
-    def _warn(self, odd: Iterable[tuple[str, str]]) -> None:
+    def _warn(self, odd: Iterable[tuple[str, str]],
+              left_out: Collection[decoding.LeftOut]) -> None:
+        hidden = {node.name for node in left_out}
         for name, field in sorted(set(odd) - self._odd):
-            LOG.warning('Cluster %s: node %s: %s is not of the expected type '
-                        'or missing; the node is shown without it',
-                        self.cluster, name, field)
-        self._odd.update(odd)
+            if name not in hidden:
+                LOG.warning('Cluster %s: node %s: %s is not of the expected '
+                            'type or missing; the node is shown without it',
+                            self.cluster, _short(name), text.make_safe(field))
+        for _, name, fields in sorted(set(left_out) - self._odd):
+            LOG.warning('Cluster %s: node %s: %s cannot be shown, being too '
+                        'long or not printable; the node is left out, and '
+                        'stays as last known if it is shown already',
+                        self.cluster, _short(name), fields)
+        self._odd.update(odd, left_out)
+
+
+def _short(name: str) -> str:
+    return text.make_safe(name, text.LONGEST_VALUE)

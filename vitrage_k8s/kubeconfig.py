@@ -33,6 +33,7 @@ import yaml
 
 from vitrage_k8s import credentials
 from vitrage_k8s import exceptions
+from vitrage_k8s import text
 
 LOG = log.getLogger(__name__)
 
@@ -237,7 +238,8 @@ class Kubeconfig:
                 yield cluster
             elif choose_all:
                 LOG.debug('Context %s is passed over: its cluster %s is that '
-                          'of the context %s', name, cluster.name, same)
+                          'of the context %s', text.make_safe(name),
+                          cluster.name, text.make_safe(same))
             else:
                 yield exceptions.ConfigurationError(
                     f'[kubernetes] contexts: the context {name} is of the '
@@ -256,6 +258,7 @@ class Kubeconfig:
             raise exceptions.ConfigurationError(
                 f'{self.where}: has no cluster {name}, which its context '
                 f'{context_name} is of')
+        _check_name(f'{self.where}: the name of its cluster', name)
         if context.user and context.user not in self._users:
             raise exceptions.Misconfigured(
                 name, f'{self.where}: has no user {context.user}, which its '
@@ -281,6 +284,18 @@ class Kubeconfig:
             name, context_name, cluster.server, login, authority,
             bool(cluster.insecure_skip_tls_verify),
             cluster.tls_server_name or None, cluster.proxy_url or None)
+
+
+def _check_name(field: str, name: str) -> None:
+    """Check that a cluster can be shown by its name.
+
+    :raises ConfigurationError: it cannot
+    """
+    if not text.is_key(name, text.LONGEST_NAME):
+        raise exceptions.ConfigurationError(
+            f'{field} {text.make_safe(name, text.LONGEST_VALUE)} has more '
+            f'than {text.LONGEST_NAME} characters, or some that cannot be '
+            'printed; give the cluster another name there')
 
 
 def _authority(cluster: _Cluster, directory: pathlib.Path) -> str | None:
@@ -331,6 +346,7 @@ def load(config_file: str | None, contexts: list[str], cluster_name: str,
     token = SERVICE_ACCOUNT / 'token'
     if config_file or contexts or not (host and port and token.exists()):
         return Kubeconfig(config_file).clusters(contexts, known)
+    _check_name('[kubernetes] cluster_name:', cluster_name)
     authority = SERVICE_ACCOUNT / 'ca.crt'
     login = known.get(cluster_name) or credentials.Credentials(
         credentials.User(token_file=str(token)), SERVICE_ACCOUNT)

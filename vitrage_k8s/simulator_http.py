@@ -69,6 +69,7 @@ class Answer:
     :ivar stream: writes the body, in chunks, instead of what is said above;
         to break off in the middle, it raises a ConnectionError
     :ivar gate: nothing is sent while it is not set
+    :ivar phrase: the reason phrase, of Latin-1; None for the usual one
 
     Waiting ends when the server stops, and what is left is not sent.
     """
@@ -81,6 +82,7 @@ class Answer:
     pace: float = 0
     stream: Callable[[Outlet], None] | None = None
     gate: threading.Event | None = None
+    phrase: str | None = None
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -258,7 +260,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             del headers['Content-Length']
         if headers.get('Connection') == 'close':
             self.close_connection = True
-        phrase = http.client.responses.get(answer.status, '')
+        phrase = answer.phrase
+        if phrase is None:
+            phrase = http.client.responses.get(answer.status, '')
         return ''.join((
             f'{self.protocol_version} {answer.status} {phrase}\r\n',
             *(f'{name}: {value}\r\n' for name, value in headers.items()),

@@ -32,7 +32,7 @@ ODD: dict[str, dict[str, Any]] = {
                    'status': {'addresses': None, 'conditions': None,
                               'images': None}},
     'null-labels': {'metadata': {'labels': None, 'annotations': None}},
-    'x' * 253: {},
+    'x' * 253: {'metadata': {'uid': 'x'}},
 }
 
 

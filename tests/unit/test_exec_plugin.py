@@ -248,7 +248,7 @@ class CheckTest(ExecTestCase):
     def test_names_a_missing_command_and_the_hint(self) -> None:
         self.is_refused(
             r'\(command no-such\): there is no such program.* Install '
-            r'no-such:  \[1mnow$',
+            r'no-such: \?\[1mnow$',
             self.exec(V1, 'no-such',
                       install_hint='Install no-such:\n\x1b[1mnow\n'))
 

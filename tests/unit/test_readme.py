@@ -18,6 +18,7 @@ import re
 import testtools
 
 from vitrage_k8s import nodes
+from vitrage_k8s import text
 
 README = (pathlib.Path(__file__).parents[2] / 'README.rst').read_text()
 
@@ -35,3 +36,16 @@ class ReadmeTest(testtools.TestCase):
         self.assertEqual(
             {*nodes.Node.__struct_fields__, 'cluster', 'project_id',
              'vitrage_operational_state'}, explained)
+
+    def test_says_how_long_text_may_be(self) -> None:
+        said = ' '.join(README.partition('What each property means')[2]
+                        .partition('When something goes wrong')[0].split())
+
+        for sentence in (
+                f'cut to {text.LONGEST_VALUE} characters',
+                f'to {text.LONGEST_LIST:,}, ',
+                f'``reason`` to {text.LONGEST_REASON:,}.',
+                f'uid or name of more than {text.LONGEST_NAME} characters',
+                f'instance id of more than {text.LONGEST_MACHINE_ID:,}',
+                f'project id of more than {text.LONGEST_PROJECT_ID} '):
+            self.assertIn(sentence, said)

@@ -57,6 +57,14 @@ class SimulatorTest(testtools.TestCase):
 class AnswerTest(SimulatorTest):
     """How an Answer is sent."""
 
+    def test_sends_a_reason_phrase(self) -> None:
+        for phrase, expected in ((None, 'Forbidden'), ('', ''),
+                                 ('\x1b\xe9' * 6000, '\x1b\xe9' * 6000)):
+            self.simulator.intercept = lambda request: Answer(
+                403, phrase=phrase)  # noqa: B023
+
+            self.assertEqual(expected, self.get().reason)
+
     def test_hands_over_the_body_of_a_request(self) -> None:
         connection = self.connect()
         for body in (b'{"a": 1}', None):
