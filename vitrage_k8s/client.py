@@ -288,9 +288,10 @@ class Client:
                        f'them to a role with the verb {verb} on the ' \
                        'resource nodes (etc/kubernetes/rbac.yaml of ' \
                        'vitrage-k8s)'
-        kind = exceptions.Expired if error.status == 410 \
-            else exceptions.ApiError
-        return kind(self.cluster, problem, error.status, retry_after)
+        kinds = {401: exceptions.Refused, 403: exceptions.Refused,
+                 410: exceptions.Expired}
+        return kinds.get(error.status, exceptions.ApiError)(
+            self.cluster, problem, error.status, retry_after)
 
 
 def _root_cause(error: BaseException) -> str:

@@ -49,8 +49,9 @@ Events = clusters.Events
 # How soon the kubeconfig is read again where something is wrong, in seconds.
 _LOAD_INTERVAL = 10.0
 
-# What a list may take beyond list_timeout: looking up the server's name.
-_GRACE = 30.0
+# What a list may take beyond list_timeout: looking up the server's name, and
+# the time for which a 403 is doubted.
+_GRACE = 60.0
 
 
 class KubernetesDriver(DriverBase):

@@ -101,6 +101,10 @@ class ApiError(ClusterError):
         self.retry_after = retry_after
 
 
+class Refused(ApiError):
+    """The server does not know who asks (401), or forbids it (403)."""
+
+
 class Expired(ApiError):
     """The server cannot tell the rest of a list, for it is too old (410)."""
 

@@ -32,6 +32,7 @@ from vitrage_k8s import exceptions
 from vitrage_k8s import inventory
 from vitrage_k8s import kubeconfig
 from vitrage_k8s import retries
+from vitrage_k8s import verdicts
 
 LOG = log.getLogger(__name__)
 
@@ -49,6 +50,9 @@ _SILENT_WATCHES = 3
 
 # A watch that lasted for less has not worked, unless it told something.
 _SHORT = 1.0
+
+# After how many seconds a watch is asked for again that is not allowed.
+_WATCH_AGAIN = 60.0
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -71,14 +75,12 @@ class Reflector:
     :param settings: how to read
     :param lists: bounds how many clusters are listed at a time
     :ivar inventory: its nodes
-    :ivar failure: why it cannot be read at present; None if it can
     :ivar has_listed: whether there has been a complete list
     """
 
     def __init__(self, cluster: kubeconfig.Cluster, settings: Settings,
                  lists: threading.Semaphore) -> None:
         self.inventory = inventory.Inventory(cluster.name)
-        self.failure: exceptions.ClusterError | None = None
         self.has_listed = False
         self._cluster = cluster
         self._settings = settings
@@ -90,7 +92,8 @@ class Reflector:
         self._is_stopped = False
         # Set where the thread is to list, or to end, and not to wait.
         self._wake = threading.Event()
-        self._failures = 0
+        self._outcome = verdicts.Lists()
+        self._no_watch = verdicts.Refusals()
         self._doubts = 0
         # Whether that it watches is news.
         self._is_news = True
@@ -100,6 +103,11 @@ class Reflector:
     def cluster(self) -> kubeconfig.Cluster:
         """Where the cluster is and how to log in."""
         return self._cluster
+
+    @property
+    def failure(self) -> exceptions.ClusterError | None:
+        """Why it cannot be read; None if it can, or is not known yet."""
+        return self._outcome.failure
 
     def start(self) -> None:
         """Begin to list and watch; again is harmless."""
@@ -114,6 +122,8 @@ class Reflector:
         with self._lock:
             if (cluster, settings) != (self._cluster, self._settings):
                 self._cluster, self._settings = cluster, settings
+                self._outcome.doubt_again()
+                self._no_watch = verdicts.Refusals()
                 self._interrupt()
 
     def request_list(self, done: Callable[[], None]) -> None:
@@ -147,11 +157,13 @@ class Reflector:
             except Exception as error:
                 LOG.exception('Cluster %s: a defect of this datasource',
                               self.inventory.cluster)
-                self.failure = exceptions.ClusterError(
+                self._outcome.fail(exceptions.ClusterError(
                     self.inventory.cluster, 'a defect of this datasource, see '
-                    f'its traceback: {type(error).__name__}')
-                self._wake.wait(retries.delay_of(self._failures))
-                self._failures += 1
+                    f'its traceback: {type(error).__name__}'))
+                self._wake.wait(retries.delay_of(self._doubts))
+                self._doubts += 1
+        for done in self._waiters:
+            done()
 
     def _list_and_watch(self) -> None:
         with self._lock:
@@ -165,7 +177,8 @@ class Reflector:
             try:
                 listed = self._list(client, settings)
             finally:
-                if client.is_aborted and not self._is_stopped:
+                if client.is_aborted or self._outcome.pause is not None:
+                    # For the next list, or the end.
                     with self._lock:
                         self._waiters += waiters
                 else:
@@ -173,10 +186,12 @@ class Reflector:
                         done()
             if listed and settings.poll_interval is not None:
                 self._watch(client, time.monotonic() + settings.poll_interval)
-        if settings.poll_interval is None:
+        if self._outcome.pause is not None:
+            self._wake.wait(self._outcome.pause)
+        elif settings.poll_interval is None:
             self._wake.wait()
         elif self.failure and not client.is_aborted:
-            self._wait_after_failure(settings.poll_interval)
+            self._wake.wait(self._outcome.wait(settings.poll_interval))
 
     def _list(self, client: k8s_client.Client, settings: Settings) -> bool:
         """List all nodes; tell whether that went well."""
@@ -186,27 +201,27 @@ class Reflector:
                     client, settings.page_size,
                     time.monotonic() + settings.list_timeout)
         except exceptions.ClusterError as error:
-            if not client.is_aborted:
-                LOG.log(log.DEBUG if self.failure else log.WARNING,
+            if client.is_aborted:
+                return False
+            # Where nothing is allowed, it is not the watch alone.
+            self._no_watch.forget()
+            self._is_news = True
+            failed, doubted = self.failure, self._outcome.pause is not None
+            if self._outcome.fail(error):
+                LOG.log(log.DEBUG if failed else log.WARNING,
                         '%s. Its nodes stay in the graph as last known.',
                         error)
-                self.failure = error
-                self._is_news = True
+            else:
+                LOG.log(log.DEBUG if doubted else log.INFO,
+                        '%s. This may pass, as where the API server has just '
+                        'started; asking again', error)
             return False
         if self.failure or not self.has_listed:
             LOG.info('Cluster %s can be read%s: %d nodes', client.cluster,
                      ' again' if self.failure else '', len(self.inventory))
-        self.failure = None
-        self._failures = 0
+        self._outcome.succeed()
         self.has_listed = True
         return True
-
-    def _wait_after_failure(self, poll_interval: float) -> None:
-        wait = retries.backoff(self._failures, poll_interval)
-        if isinstance(self.failure, exceptions.ApiError):
-            wait = min(max(wait, self.failure.retry_after or 0), poll_interval)
-        self._failures += 1
-        self._wake.wait(wait)
 
     def _watch(self, client: k8s_client.Client, until: float) -> None:
         """Watch until it is time to list again.
@@ -218,10 +233,8 @@ class Reflector:
         except exceptions.ClusterError as error:
             if self._wake.is_set():
                 return
-            if isinstance(error, exceptions.ApiError) and error.status == 403:
-                LOG.warning('%s. Until then it is listed every poll_interval '
-                            'only.', error)
-                self._wake.wait(max(until - time.monotonic(), 0))
+            if isinstance(error, exceptions.Refused):
+                # Not the watch alone is refused. The list tells, at once.
                 return
             LOG.info('%s; listing again', error)
             self._is_news = True
@@ -248,8 +261,17 @@ class Reflector:
                 LOG.log(log.INFO if short + silent == 0 else log.DEBUG,
                         '%s; watching again', error)
                 self._is_news = self._is_news or short + silent == 0
+                # It had begun, and this is no loop: the server was restarted,
+                # perhaps not for the first time.
+                self._doubts = 0
                 self.inventory.check_version(
                     client, time.monotonic() + self._settings.list_timeout)
+            except exceptions.Refused as error:
+                self._wait_to_watch(error, until)
+                # Perhaps nothing is allowed any more.
+                self.inventory.check_version(
+                    client, time.monotonic() + self._settings.list_timeout)
+                continue
             lasted = time.monotonic() - began
             if self.inventory.resource_version != version:
                 short = silent = 0
@@ -263,6 +285,18 @@ class Reflector:
                     raise exceptions.MalformedAnswer(
                         client.cluster, 'the watch has been silent for '
                         f'{silent * _SILENCE:g} s')
+
+    def _wait_to_watch(self, error: exceptions.Refused, until: float) -> None:
+        """Wait until a watch that is refused is to be asked for again."""
+        is_news = not self._no_watch.is_believed
+        wait = self._no_watch.add()
+        if wait is None:
+            wait = _WATCH_AGAIN
+            if is_news:
+                LOG.warning('%s. Until then it is listed every poll_interval '
+                            'only.', error)
+                self._is_news = True
+        self._wake.wait(min(wait, max(until - time.monotonic(), 0)))
 
     def _watch_once(self, client: k8s_client.Client, version: str | None,
                     seconds: float) -> None:
@@ -288,6 +322,7 @@ class Reflector:
                 # The server is away, and may come back with another past.
                 raise exceptions.ClusterError(
                     client.cluster, error.problem) from error
+            self._no_watch.forget()
             LOG.log(log.INFO if self._is_news else log.DEBUG,
                     'Cluster %s: watching %d nodes from version %s',
                     client.cluster, len(self.inventory), version)

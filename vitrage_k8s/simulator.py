@@ -106,6 +106,7 @@ class Simulator(simulator_access.Access):
 
     def start(self) -> 'Simulator':
         self.stopping.clear()
+        self.note_start()
         self._server = self._server or self._bind(self._port)
         self._server.start()
         return self
@@ -163,9 +164,12 @@ class Simulator(simulator_access.Access):
         """
         self._nodes.restore(snapshot)
 
-    def hang_up(self) -> None:
-        """Cut every watch; each may go on from where it was."""
-        self._nodes.hang_up()
+    def hang_up(self, in_order: bool = False) -> None:
+        """Cut every watch; each may go on from where it was.
+
+        :param in_order: end them as their timeouts do, instead
+        """
+        self._nodes.hang_up(in_order)
 
     def freeze(self) -> None:
         """Send nothing in watches any more, but keep and accept them."""

@@ -13,6 +13,7 @@
 """Who may read from the simulator, as authentication and RBAC see it."""
 
 from collections.abc import Callable
+import time
 
 from vitrage_k8s.simulator_answers import is_set
 from vitrage_k8s import simulator_faults
@@ -32,16 +33,28 @@ def is_watch(request: Request) -> bool:
 class Access:
     """What a request is checked for before it is looked at.
 
+    A watch is checked once, when it is asked for. It goes on until it ends,
+    whatever becomes of the token and of the rights.
+
     :ivar authenticate: gives the user's name, or None for 401; without it
         everyone is admitted, as is the case behind ``kubectl proxy``
     :ivar tokens: bearer tokens and their users, for by_token()
     :ivar forbidden: the verbs that nobody may use on nodes: list, get, watch
+    :ivar rbac_delay: seconds after a start in which nobody may do anything
+        with nodes. kube-apiserver 1.36 does so for up to a second, until its
+        caches of roles are filled.
     """
 
     def __init__(self) -> None:
         self.authenticate: Callable[[Request], str | None] | None = None
         self.tokens: dict[str, str] = {}
         self.forbidden: set[str] = set()
+        self.rbac_delay = 0.0
+        self._started = time.monotonic()
+
+    def note_start(self) -> None:
+        """Take note that the server starts."""
+        self._started = time.monotonic()
 
     def by_token(self, request: Request) -> str | None:
         """Authenticate by the bearer token."""
@@ -73,6 +86,8 @@ class Access:
             verb, name = 'get', path[len(NODES) + 1:].split('/')[0]
         else:
             return None
+        if time.monotonic() - self._started < self.rbac_delay:
+            return simulator_faults.forbidden(user, verb, name, is_young=True)
         if verb in self.forbidden:
             return simulator_faults.forbidden(user, verb, name)
         return None

@@ -54,6 +54,7 @@ class Ring:
         self._changed = changed
         self._changes: dict[int, Change] = {}
         self._cut = False
+        self._in_order = False
 
     def add(self, change: Change) -> None:
         self._changes[self.total] = change
@@ -68,9 +69,13 @@ class Ring:
         self._changes.clear()
         self.since = version
 
-    def cut(self) -> None:
-        """Cut all watches of this ring; there will be another one."""
+    def cut(self, in_order: bool = False) -> None:
+        """Cut all watches of this ring; there will be another one.
+
+        :param in_order: end them as their timeouts do, instead
+        """
         self._cut = True
+        self._in_order = in_order
         self._changed.notify_all()
 
     def copy(self) -> 'Ring':
@@ -97,15 +102,16 @@ class Ring:
     def read(self, place: int, seconds: float) -> list[Change] | None:
         """Lock, and wait so long for changes at a place and behind it.
 
-        :returns: None if the first of them are forgotten already
+        :returns: None if the first of them are forgotten already, or the
+            watch is to end in good order
         :raises ConnectionAbortedError: if the watch is cut
         """
         with self._changed:
             if place == self.total and not self._cut:
                 self._changed.wait(seconds)
-            if self._cut:
+            if self._cut and not self._in_order:
                 raise ConnectionAbortedError
-            if place < self._first():
+            if self._cut or place < self._first():
                 return None
             return [self._changes[at] for at in range(
                 place, min(place + _BATCH, self.total))]

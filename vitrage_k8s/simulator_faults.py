@@ -101,19 +101,23 @@ def unauthorized() -> Answer:
     return failure(401, 'Unauthorized', 'Unauthorized')
 
 
-def forbidden(user: str, verb: str = 'list',
-              name: str | None = None) -> Answer:
+def forbidden(user: str, verb: str = 'list', name: str | None = None,
+              is_young: bool = False) -> Answer:
     """Answer that a user may not do this.
 
     :param name: the node's, of a request for one
+    :param is_young: whether it says so for it does not know its roles yet
     """
     # apiserver/pkg/endpoints/handlers/responsewriters/errors.go
     details = {'kind': 'nodes'} if name is None else {
         'name': name, 'kind': 'nodes'}
     what = 'nodes' if name is None else f'nodes "{name}"'
+    # plugin/pkg/auth/authorizer/rbac/rbac.go
+    why = ': RBAC: clusterrole.rbac.authorization.k8s.io ' \
+          '"vitrage-node-reader" not found' if is_young else ''
     return dataclasses.replace(failure(
         403, 'Forbidden', f'{what} is forbidden: User "{user}" cannot {verb} '
-        'resource "nodes" in API group "" at the cluster scope',
+        f'resource "nodes" in API group "" at the cluster scope{why}',
         details=details), headers={'X-Content-Type-Options': 'nosniff'})
 
 

@@ -202,12 +202,15 @@ class Nodes:
             self._ring.cut()
             self._ring = Ring(self._changed, snapshot.version)
 
-    def hang_up(self) -> None:
-        """Cut every watch; each may go on from where it was."""
+    def hang_up(self, in_order: bool = False) -> None:
+        """Cut every watch; each may go on from where it was.
+
+        :param in_order: end them as their timeouts do, instead
+        """
         with self._lock:
             ring = self._ring
             self._ring = ring.copy()
-            ring.cut()
+            ring.cut(in_order)
 
     def wake(self) -> None:
         """Let every watch look about."""

@@ -17,6 +17,7 @@ that, those that need changes run only where the second variable below is 1:
 they create a node of their own, which no machine is behind, and delete it.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import json
 import os
@@ -32,6 +33,7 @@ from testtools import matchers
 
 from tests.contract import test_list
 from vitrage_k8s import simulator
+from vitrage_k8s import simulator_nodes
 
 WRITE_VARIABLE = 'VITRAGE_K8S_TEST_WRITE'
 
@@ -156,19 +158,38 @@ class WatchContract(_TestCase):
         self.assertThat(passed, matchers.GreaterThan(0.9))
         self.assertThat(passed, matchers.LessThan(5))
 
-    def test_old_version_is_gone_in_one_form_or_the_other(self) -> None:
+    def test_old_version_is_gone_or_all_since_it_is_told(self) -> None:
+        listed = self.list()
         try:
-            events = list(self.watch(1, timeout_seconds=10))
+            events = list(self.watch(1, timeout_seconds=5))
         except client.ApiException as error:
             self.assertEqual(410, error.status)
-            status = json.loads(error.body)
+            self.assert_is_gone(json.loads(error.body))
+            return
+        if [event['type'] for event in events] == ['ERROR']:
+            self.assert_is_gone(events[0]['object'])
         else:
-            self.assertEqual(['ERROR'], [event['type'] for event in events])
-            status = events[0]['object']
+            # A server that is young has forgotten nothing yet.
+            self.assert_tells_all(events, listed)
+
+    def assert_is_gone(self, status: dict[str, Any]) -> None:
         self.assertEqual(('Status', 'v1', 'Failure', 410), (
             status['kind'], status['apiVersion'], status['status'],
             status['code']))
         self.assertIn(status['reason'], ('Expired', 'Gone'))
+
+    def assert_tells_all(self, events: Iterable[dict[str, Any]],
+                         listed: dict[str, Any]) -> None:
+        """See that events from the very beginning lead to a list."""
+        told = {}
+        for event in events:
+            node = event['object']
+            if version_of(node) > version_of(listed):
+                break
+            told[node['metadata']['uid']] = event['type'] != 'DELETED'
+        self.assertEqual(
+            {item['metadata']['uid'] for item in listed['items']},
+            {uid for uid, is_there in told.items() if is_there})
 
     def test_future_version_is_silent(self) -> None:
         future = version_of(self.list()) + 1_000_000
@@ -270,6 +291,14 @@ class SimulatorWatchTest(WatchContract, testtools.TestCase):
 
     def delete(self, name: str) -> None:
         self.simulator.delete(name)
+
+    def test_young_server_tells_all_since_an_old_version(self) -> None:
+        self.simulator.restore(simulator_nodes.Snapshot(1, [], []))
+        for name in 'abcd':
+            self.create(name)
+        self.label('a')
+        self.delete('d')
+        self.test_old_version_is_gone_or_all_since_it_is_told()
 
 
 class ApiServerWatchTest(WatchContract, testtools.TestCase):

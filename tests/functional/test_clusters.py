@@ -236,6 +236,21 @@ class ClustersTest(base.FunctionalTest):
         self.assertEqual([1, 2], [self.count_concurrent(1),
                                   self.count_concurrent(2)])
 
+    def test_cluster_in_doubt_keeps_no_other_waiting(self) -> None:
+        for name in ('_DOUBT', '_DOUBT_DELAY'):
+            self.useFixture(fixtures.MonkeyPatch(
+                f'vitrage_k8s.verdicts.{name}', 600))
+        self.set_options(update_method='pull', max_concurrent_lists=1)
+        self.simulators['one'].intercept = (
+            lambda request: faults.forbidden('me'))
+        self.host.get_changes()
+        self.wait_for(lambda: len(self.simulators['one'].requests) == 2)
+
+        self.wait_for(lambda: self.host.get_changes() == 0
+                      and 'three' in self.states())
+
+        self.assertEqual({'two': 'OK', 'three': 'OK'}, self.states())
+
     def test_failing_polls_leave_nothing_behind(self) -> None:
         self.simulators['two'].stop()
         self.simulators['three'].intercept = (

@@ -33,12 +33,13 @@ STEPS = ['touch', 'hang_up', 'expire', 'backup', 'restore', 'restart',
          'poll', 'pause']
 
 ANSWERS = [None, faults.internal_error(), faults.expired('x'), Answer(CLOSE),
-           faults.html_page(),
+           faults.html_page(), faults.forbidden('me'), faults.unauthorized(),
            Answer(200, b'{"kind":"NodeList","items":[', cut=20)]
 
 WATCHES = [None, faults.watch_expired(), faults.watch_junk(),
            faults.watch_ended(), faults.watch_error_without_reason(),
            faults.watch_unknown_type(), Answer(CLOSE),
+           faults.forbidden('me', 'watch'), faults.unauthorized(),
            faults.too_many_requests('0', plain=True)]
 
 
@@ -51,6 +52,8 @@ class RandomTest(base.FunctionalTest):
                          page_size=2, request_timeout=5)
         for name, value in (('reflector._SILENCE', 0.4),
                             ('reflector._SHORT', 0.05),
+                            ('reflector._WATCH_AGAIN', 0.1),
+                            ('verdicts._LIST_AGAIN', 0.1),
                             ('retries._FIRST_DELAY', 0.01)):
             self.useFixture(fixtures.MonkeyPatch(f'vitrage_k8s.{name}', value))
         self.simulator = self.start_simulator(
@@ -85,6 +88,7 @@ class RandomTest(base.FunctionalTest):
                 self.host.poll()
             case 'restart':
                 simulator.stop()
+                simulator.rbac_delay = choose.choice([0, 0.02])
                 simulator.start()
             case 'freeze':
                 simulator.freeze()
@@ -143,6 +147,7 @@ class RandomTest(base.FunctionalTest):
         # Nothing more happens: no list is asked for here.
         self.simulator.script()
         self.simulator.script_watch()
+        self.simulator.rbac_delay = 0
 
         def is_true() -> bool:
             self.host.get_changes()

@@ -265,6 +265,84 @@ class ForbiddenTest(AccessTest):
         self.assertEqual(401, self.get()[0])
 
 
+class YoungServerTest(AccessTest):
+    """In its first second, an API server knows no roles."""
+
+    def test_refuses_after_each_start_what_it_allows_later(self) -> None:
+        for _ in range(2):
+            self.simulator.stop()
+            self.simulator.rbac_delay = 600
+            self.simulator.start()
+            for path in (NODES, f'{NODES}/a', f'{NODES}?watch=true'):
+                self.assertEqual(403, self.get(path)[0], path)
+            # As if the time was over.
+            self.simulator.rbac_delay = 0
+            self.assertEqual(200, self.get()[0])
+
+    def test_comes_to_know_its_roles_by_itself(self) -> None:
+        self.simulator.stop()
+        self.simulator.rbac_delay = 0.3
+        self.simulator.start()
+        self.assertEqual(403, self.get()[0])
+        deadline = time.monotonic() + 10
+        while self.get()[0] != 200:
+            self.assertThat(time.monotonic(), matchers.LessThan(deadline))
+            time.sleep(0.05)
+
+    def test_says_that_it_knows_no_roles(self) -> None:
+        self.simulator.rbac_delay = 600
+        self.assertEqual(
+            'nodes is forbidden: User "system:anonymous" cannot list resource '
+            '"nodes" in API group "" at the cluster scope: RBAC: '
+            'clusterrole.rbac.authorization.k8s.io "vitrage-node-reader" not '
+            'found', self.get()[1]['message'])
+
+    def test_authenticates_first_and_tells_its_health(self) -> None:
+        self.simulator.rbac_delay = 600
+        self.assertEqual(200, self.get('/readyz')[0])
+        self.simulator.authenticate = lambda request: None
+        self.assertEqual(401, self.get()[0])
+
+
+class OpenWatchTest(AccessTest):
+    """A watch goes on until it ends, whatever becomes of its rights."""
+
+    def open(self) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(
+            self.simulator.url.removeprefix('http://'), timeout=10)
+        self.addCleanup(connection.close)
+        connection.request('GET', f'{NODES}?watch=true', headers={
+            'Authorization': 'Bearer x'})
+        response = connection.getresponse()
+        self.addCleanup(response.close)
+        self.assertEqual('ADDED', json.loads(response.readline())['type'])
+        return response
+
+    def assert_goes_on_until_it_ends(
+            self, response: http.client.HTTPResponse, code: int) -> None:
+        """See a change in the watch, and no other watch after it."""
+        for path in (NODES, f'{NODES}?watch=true'):
+            self.assertEqual(code, self.bearer('x', path))
+        self.simulator.put({'metadata': {'name': 'b'}})
+        event = json.loads(response.readline())
+        self.assertEqual(('ADDED', 'b'), (
+            event['type'], event['object']['metadata']['name']))
+        self.simulator.hang_up(in_order=True)
+        self.assertEqual(b'', response.read())
+
+    def test_of_a_role_that_is_unbound(self) -> None:
+        response = self.open()
+        self.simulator.forbidden.update({'list', 'watch'})
+        self.assert_goes_on_until_it_ends(response, 403)
+
+    def test_of_a_token_that_is_revoked(self) -> None:
+        self.simulator.authenticate = self.simulator.by_token
+        self.simulator.tokens['x'] = 'jane'
+        response = self.open()
+        self.simulator.tokens.clear()
+        self.assert_goes_on_until_it_ends(response, 401)
+
+
 class KubeconfigTest(AccessTest):
 
     def list_names(self, kubeconfig: str) -> list[str]:

@@ -144,6 +144,16 @@ class EndTest(WatchTest):
         stream.connection.request('GET', '/healthz')
         self.assertEqual(b'ok', stream.connection.getresponse().read())
 
+    def test_all_are_ended_in_good_order_and_go_on(self) -> None:
+        start = self.version()
+        streams = [self.watch(resourceVersion=start) for _ in range(2)]
+        self.simulator.hang_up(in_order=True)
+        for stream in streams:
+            self.assertEqual(b'', stream.rest())
+        version = self.put('n')
+        self.assertEqual([('ADDED', 'n', version)],
+                         self.watch(resourceVersion=start).events(1))
+
     def test_stop_cuts_watches_at_once(self) -> None:
         # They shall not find out by themselves.
         with mock.patch.object(simulator_watch, 'LOOK_SECONDS', 30):
