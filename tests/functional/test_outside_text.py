@@ -262,7 +262,7 @@ class MessageTest(OutsideTextTest):
                                    'client-key': EVIL}}}):
             self.write_kubeconfig(**parts)
 
-            self.assert_says('PollFailed')
+            self.assert_says('x?[2J')
 
     def test_paths_and_names_in_options(self) -> None:
         kubeconfig = str(self.directory / 'simulator.kubeconfig')
