@@ -190,6 +190,15 @@ class InterruptedTest(SetupTest):
         self.assertEqual('vitrage-k8s demo\n', script.end()[1])
         self.assertEqual(['venv', 'pip'] * 2, self.checkout.passed())
 
+    def test_what_tox_had_half_made_is_made_anew(self) -> None:
+        for environment, file in (('py3', 'METADATA'), ('mypy', 'INSTALLER')):
+            package = (self.checkout.path / '.tox' / environment
+                       / 'lib/python3.12/site-packages/a-1.0.dist-info')
+            package.mkdir(parents=True)
+            (package / file).touch()
+        self.ends(self.checkout.start('run_tests.sh'))
+        self.assertEqual(['mypy'], os.listdir(self.checkout.path / '.tox'))
+
 
 class TwoRunsTest(SetupTest):
 
