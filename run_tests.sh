@@ -2,9 +2,9 @@
 # Runs the linters, mypy and all tests: ./run_tests.sh [tox arguments]
 #
 # Sets itself up in this checkout (.venv-tox for tox, .tox for what tox makes)
-# with Python 3.10 to 3.13 and what PyPI has. As root it installs RabbitMQ and
-# MariaDB with apt-get, if they are missing; without them the end-to-end tests
-# are skipped.
+# with Python 3.10 to 3.13 and what PyPI has. PYTHON names the one to use. As
+# root it installs RabbitMQ and MariaDB with apt-get, if they are missing;
+# without them the end-to-end tests are skipped.
 set -eu
 cd "$(dirname "$0")"
 . tools/setup_venv.sh
@@ -12,7 +12,8 @@ cd "$(dirname "$0")"
 setup_venv .venv-tox tox ''
 install_servers
 status=0
-.venv-tox/bin/tox run "$@" || status=$?
+# One at a time: two would make the same environments.
+supervised --lock . sh tools/run_tox.sh "$@" || status=$?
 # Again, for by now this is far up.
 [ -z "$skipped_because" ] || warn_of_servers "$skipped_because"
 exit $status

@@ -10,13 +10,14 @@
 install_servers() {
     skipped_because=
     packages=$(missing_servers)
+    # shellcheck disable=SC2086  # one word for each package
     if [ -z "$packages" ]; then
         return 0
     elif ! command -v apt-get >/dev/null; then
         skipped_because='there is no apt-get'
     elif [ "$(id -u)" != 0 ]; then
         skipped_because='only root may do so'
-    elif ! apt_install "$packages"; then
+    elif ! apt_install $packages; then
         skipped_because='apt-get has failed'
     elif [ -n "$(missing_servers)" ]; then
         skipped_because='apt-get has put them elsewhere'
@@ -43,43 +44,58 @@ missing_servers() (
     echo "${missing# }"
 )
 
-# apt_install PACKAGES: in a shell of its own, for the traps.
-apt_install() (
-    echo "Installing $1 with apt-get, for the end-to-end tests;" \
+# apt_install PACKAGE...: says what it does. One run of this machine does so at
+# a time.
+apt_install() {
+    echo "Installing $* with apt-get, for the end-to-end tests;" \
          "this may take a minute" >&2
-    policy=/usr/sbin/policy-rc.d
-    made_policy=
-    ticker=
-    log=$(mktemp)
-    trap 'rm -f "$log" $made_policy; [ -z "$ticker" ] || kill $ticker 2>/dev/null' EXIT
-    trap 'exit 129' HUP
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
+    apt_step '' apt_download "$@" && apt_step --gently apt_unpack "$@"
+}
+
+# apt_step OPTION FUNCTION PACKAGE...
+apt_step() {
+    option=$1
+    shift
+    # shellcheck disable=SC2016,SC2086  # the other shell's; may be no option
+    supervised --lock /usr/sbin --progress '... still installing' $option \
+        sh -euc '. tools/install_servers.sh; "$@"' "$0" "$@" >&2
+}
+
+# It may be killed at any moment: what is there in part does no harm.
+apt_download() {
+    apt_get install --download-only "$@" 2>/dev/null && return 0
+    # What apt knows of the packages may be nothing, or too old.
+    apt_get update && apt_get install --download-only "$@"
+}
+
+# If it were killed, dpkg would leave packages that do not work.
+apt_unpack() {
     # The services of the packages are not to be started. This is how one
     # tells Debian so; where there is such a file, it stays as it is.
+    policy=/usr/sbin/policy-rc.d
+    made_policy=
     if [ ! -e $policy ]; then
         made_policy=$policy
         printf '#!/bin/sh\nexit 101\n' > $policy
         chmod 755 $policy
     fi
-    (while sleep 15 >/dev/null 2>&1; do echo "... still installing" >&2; done) &
-    ticker=$!
-    # What apt knows of the packages may be nothing, or too old.
-    # shellcheck disable=SC2086  # one word for each package
-    if apt_get install $1 > "$log" 2>&1 ||
-            { apt_get update && apt_get install $1; } > "$log" 2>&1; then
-        return 0
-    fi
-    tail -n 20 "$log" >&2
-    return 1
-)
+    status=0
+    apt_get install "$@" || status=$?
+    rm -f $made_policy
+    return $status
+}
 
-apt_get() {
+# Says the last of what apt-get has said, if it fails.
+apt_get() (
+    log=$TMPDIR/log
+    # Not everything that it starts may enter there.
+    unset TMPDIR
     DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends \
         -o Acquire::Retries=1 -o Acquire::http::Timeout=20 \
         -o Acquire::https::Timeout=20 -o DPkg::Lock::Timeout=120 \
-        -o Dpkg::Use-Pty=0 "$@" </dev/null
-}
+        -o Dpkg::Use-Pty=0 "$@" </dev/null > "$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; return 1; }
+)
 
 # warn_of_servers WHY
 warn_of_servers() {
