@@ -118,8 +118,12 @@ def configure(options: list[cfg.Opt], kubeconfig: str) -> None:
 
 
 def poll_ours(kubeconfig: str) -> int:
+    from vitrage import datasources
+
     import vitrage_k8s
     from vitrage_k8s.driver import KubernetesDriver
+    cfg.CONF.register_opts(datasources.OPTS, group='datasources')
+    cfg.CONF.set_override('types', ['kubernetes'], group='datasources')
     configure(vitrage_k8s.OPTS, kubeconfig)
     return sum(map(len, KubernetesDriver().get_all('init_snapshot')))
 

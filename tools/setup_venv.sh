@@ -20,10 +20,6 @@ setup_venv() {
              "module venv (on Debian: apt-get install python3-venv)." >&2
         return 1
     fi
-    # Without git, pbr cannot tell the version of a checkout.
-    if ! command -v git >/dev/null || ! git rev-parse >/dev/null 2>&1; then
-        export PBR_VERSION=0.0.0
-    fi
     (while sleep 15; do echo "... still installing" >&2; done) &
     ticker=$!
     # shellcheck disable=SC2086  # no argument, where it is empty

@@ -356,7 +356,7 @@ class LoginTest(base.FunctionalTest):
                        base.b64(certificate.key)):
             self.assertNotIn(secret, self.log.output)
             self.assertNotIn(secret, str(self.host.everything()))
-        self.assertIn('GET /api/v1/nodes', self.log.output)
+        self.assertIn('answered 401', self.log.output)
 
     def test_polls_leave_no_key_on_the_disk(self) -> None:
         temporary = self.directory / 'tmp'
