@@ -1,15 +1,14 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
+# SPDX-License-Identifier: Apache-2.0
+import configparser
+import os
 
 import setuptools
+
+# Without this, pbr takes the version in setup.cfg for the next one, and asks
+# git how far that is. A source archive has no git, and git says nothing of a
+# tree of another owner.
+setup_cfg = configparser.ConfigParser()
+setup_cfg.read('setup.cfg')
+os.environ.setdefault('PBR_VERSION', setup_cfg['metadata']['version'])
 
 setuptools.setup(pbr=True)

@@ -123,6 +123,7 @@ def poll_ours(kubeconfig: str) -> int:
     from vitrage_k8s.driver import KubernetesDriver
     # The driver reads which other datasources there are.
     cfg.CONF.register_opts(datasources.OPTS, group='datasources')
+    cfg.CONF.set_override('types', ['kubernetes'], group='datasources')
     configure(vitrage_k8s.OPTS, kubeconfig)
     return sum(map(len, KubernetesDriver().get_all('init_snapshot')))
 

@@ -38,10 +38,6 @@ make_venv() {
              "module venv (on Debian: apt-get install python3-venv)." >&2
         return 1
     fi
-    # Without git, pbr cannot tell the version of a checkout.
-    if ! command -v git >/dev/null || ! git rev-parse >/dev/null 2>&1; then
-        export PBR_VERSION=0.0.0
-    fi
     # shellcheck disable=SC2086  # no argument, where it is empty
     if ! "$venv/bin/python" -m pip install --disable-pip-version-check \
             --progress-bar off -qq -c constraints.txt ${3:-} "$2" >&2; then

@@ -14,9 +14,11 @@
 
 import argparse
 from collections.abc import Sequence
+import importlib.metadata
 import os
 import pathlib
 import sys
+from typing import NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +70,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='vitrage-k8s',
         description='Kubernetes nodes in OpenStack Vitrage.')
+    parser.add_argument('--version', action=_PrintVersion, nargs=0,
+                        help='print the version and exit')
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
     _add_demo(commands.add_parser(
         'demo', help='show nodes in a Vitrage of its own',
@@ -82,6 +86,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'sample configuration. Files that are there with other content are '
         'left as they are, and the exit status is 1.'))
     return parser.parse_args(arguments)
+
+
+class _PrintVersion(argparse.Action):
+    """Looks the version up when it is asked for, and not in every run."""
+
+    def __call__(self, parser: argparse.ArgumentParser,
+                 *arguments: object) -> NoReturn:
+        print(f'{parser.prog} {importlib.metadata.version("vitrage-k8s")}')
+        parser.exit()
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

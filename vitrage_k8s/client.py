@@ -25,11 +25,13 @@ import time
 from typing import Any
 from typing import TypeVar
 from urllib.parse import urlsplit
+import zlib
 
 import kubernetes.client
 import msgspec
 import urllib3
 
+from vitrage_k8s import bodies
 from vitrage_k8s import connections
 from vitrage_k8s import credentials
 from vitrage_k8s import deadlines
@@ -46,11 +48,13 @@ _CONNECT_TIMEOUT = 10.0
 # More than any list that is worth having: 500 nodes with images and managed
 # fields are some 10 MB, and etcd takes no object of more than 1.5 MB.
 _LARGEST_ANSWER = 256 * 1024 * 1024
-_CHUNK = 64 * 1024
 _LONGEST_LINE = 32 * 1024 * 1024
 
 # Of what a server says; it leaves room in a reason for what to do.
 _LONGEST_QUOTE = 400
+
+# An answer that does not come, or not as a whole.
+_BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
 
 class Client:
@@ -124,29 +128,26 @@ class Client:
         return self._read_lines(response, silence)
 
     def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
-        rest = b''
         heard = time.monotonic()
         with contextlib.closing(response):
-            while chunk := self._read_chunk(response):
-                # A last line that is cut off comes again with the next watch.
-                *lines, rest = (rest + chunk).split(b'\n')
-                if lines:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > silence:
-                    raise exceptions.ConnectionFailed(
-                        self.cluster,
-                        f'the watch has been silent for {silence:g} s')
-                if len(rest) > _LONGEST_LINE:
-                    raise exceptions.MalformedAnswer(
-                        self.cluster, 'a line of the watch is longer than '
-                        f'{_LONGEST_LINE >> 20} MiB')
-                yield from filter(bytes.strip, lines)
-
-    def _read_chunk(self, response: Any) -> bytes:
-        try:
-            return response.read1(_CHUNK)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._connection_error(error) from error
+            try:
+                for lines in bodies.read_lines(response, _LONGEST_LINE):
+                    if lines:
+                        heard = time.monotonic()
+                    elif time.monotonic() - heard > silence:
+                        raise exceptions.ConnectionFailed(
+                            self.cluster,
+                            f'the watch has been silent for {silence:g} s')
+                    yield from filter(bytes.strip, lines)
+            except bodies.TooLarge as error:
+                raise exceptions.MalformedAnswer(
+                    self.cluster, 'a line of the watch is longer than '
+                    f'{_LONGEST_LINE >> 20} MiB') from error
+            except EOFError:
+                # Of a watch, the end of gzip says no more than that of HTTP.
+                return
+            except _BROKEN as error:
+                raise self._connection_error(error) from error
 
     def list_nodes(self, limit: int | None, continue_token: str | None,
                    deadline: float) -> bytes:
@@ -205,7 +206,7 @@ class Client:
                     raise self._api_error(
                         error, 'watch' if 'watch' in query else 'list'
                     ) from error
-            except (urllib3.exceptions.HTTPError, OSError) as error:
+            except _BROKEN as error:
                 raise self._connection_error(error) from error
 
     def _log_in(self, deadline: float) -> deadlines.Deadlines:
@@ -238,21 +239,26 @@ class Client:
                 self.cluster, f'the answer of {self._server} is of the type '
                 f'{content_type[:80]}, not JSON; is that the API server, or a '
                 'proxy or login page before it?')
+        coding = bodies.content_coding(response)
+        if coding not in bodies.CODINGS:
+            response.close()
+            raise exceptions.MalformedAnswer(
+                self.cluster, f'the answer of {self._server} has the content '
+                f'coding {coding[:80]}, not gzip')
         return response
 
     def _read_body(self, response: Any) -> bytes:
-        body = bytearray()
         with contextlib.closing(self._check_type(response)):
-            for chunk in response.stream(_CHUNK, decode_content=True):
-                body += chunk
-                if len(body) > _LARGEST_ANSWER:
-                    raise exceptions.MalformedAnswer(
-                        self.cluster, f'the answer of {self._server} is '
-                        f'larger than {_LARGEST_ANSWER >> 20} MiB; see '
-                        '[kubernetes] page_size')
+            try:
+                body = bodies.read_all(response, _LARGEST_ANSWER)
+            except bodies.TooLarge as error:
+                raise exceptions.MalformedAnswer(
+                    self.cluster, f'the answer of {self._server} is larger '
+                    f'than {_LARGEST_ANSWER >> 20} MiB; see [kubernetes] '
+                    'page_size') from error
             # Back to the pool, for the next page; to close it is harmless.
             response.release_conn()
-        return bytes(body)
+        return body
 
     def _connection_error(self, error: Exception) -> exceptions.ClusterError:
         if connections.is_tls_failure(error):
@@ -295,8 +301,11 @@ class Client:
 
 
 def _root_cause(error: BaseException) -> str:
-    while isinstance(cause := error.__cause__ or error.__context__, Exception):
-        if isinstance(error, TimeoutError):
+    while not isinstance(error, TimeoutError):
+        cause = error.__cause__ or error.__context__
+        # urllib3 before 2.0 raises "from None" what a TypeError precedes.
+        if not isinstance(cause, Exception) or (
+                error.__suppress_context__ and error.__cause__ is None):
             break
         error = cause
     if isinstance(error, OSError) and error.strerror:

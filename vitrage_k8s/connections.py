@@ -16,6 +16,7 @@ Made here and not by the official client, whose options for this differ
 between its versions, and which keeps the keys of a kubeconfig in files.
 """
 
+import contextlib
 import socket
 import ssl
 import tempfile
@@ -24,9 +25,11 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 import urllib.request
+import zlib
 
 import urllib3
 
+from vitrage_k8s import bodies
 from vitrage_k8s import credentials
 from vitrage_k8s import kubeconfig
 
@@ -39,6 +42,44 @@ _KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 ]
 
+# A Status of the API server has some hundred bytes.
+_LARGEST_ERROR = 64 * 1024
+
+
+class _PoolManager(urllib3.PoolManager):
+    """Follows no redirect, and reads of an error no more than it should."""
+
+    def urlopen(  # type: ignore[override]
+            self, method: str, url: str, redirect: bool = True,
+            **options: Any) -> Any:
+        # Credentials are not for where a redirect leads, and neither is it
+        # for the place to say what nodes there are. Before urllib3 2.5.0,
+        # `retries` does not say so to a pool manager.
+        response = super().urlopen(method, url, redirect=False, **options)
+        if 200 <= response.status <= 299:
+            return response
+        # The official client would read and inflate all of its body.
+        return urllib3.HTTPResponse(
+            _read_error(response), headers=response.headers,
+            status=response.status, reason=response.reason,
+            preload_content=False)
+
+
+class _ProxyManager(_PoolManager, urllib3.ProxyManager):
+    pass
+
+
+def _read_error(response: Any) -> bytes:
+    """Return the body of an error; nothing where it is not readable."""
+    with contextlib.closing(response):
+        try:
+            body = bodies.read_all(response, _LARGEST_ERROR)
+        except (bodies.TooLarge, EOFError, zlib.error):
+            return b''
+        # Back to the pool; to close it is harmless then.
+        response.release_conn()
+    return body
+
 
 def make_pool_manager(cluster: kubeconfig.Cluster,
                       login: credentials.Login) -> urllib3.PoolManager:
@@ -49,8 +90,7 @@ def make_pool_manager(cluster: kubeconfig.Cluster,
     options: dict[str, Any] = {
         'num_pools': 1, 'maxsize': 1, 'socket_options': _KEEP_ALIVE,
         # Hidden retries would multiply every timeout, and sleep through it
-        # for as long as the server's Retry-After says; and credentials are
-        # not for where a redirect leads.
+        # for as long as the server's Retry-After says.
         'retries': False,
     }
     if urlsplit(cluster.server).scheme == 'https':
@@ -59,15 +99,44 @@ def make_pool_manager(cluster: kubeconfig.Cluster,
         options['server_hostname'] = cluster.tls_server_name
     proxy = cluster.proxy_url or _environment_proxy(cluster.server)
     if not proxy:
-        return urllib3.PoolManager(**options)
+        return _PoolManager(**options)
     return _proxy_manager(proxy, options)
+
+
+class _TlsContext(ssl.SSLContext):
+    """Expects a server's name, even where urllib3 does not name it.
+
+    urllib3 before 2.0 names no IP address, for SNI does not take one
+    (urllib3.util.ssl_.ssl_wrap_socket); OpenSSL would check it all the same.
+    """
+
+    server_name = ''
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*arguments, **self._named(options))
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        return super().wrap_bio(*arguments, **self._named(options))
+
+    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, 'server_hostname':
+                options.get('server_hostname') or self.server_name}
 
 
 def _tls_context(cluster: kubeconfig.Cluster,
                  login: credentials.Login) -> ssl.SSLContext:
+    authority = cluster.certificate_authority
+    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = cluster.tls_server_name or \
+        urlsplit(cluster.server).hostname or ''
     try:
-        context = ssl.create_default_context(
-            cadata=cluster.certificate_authority)
+        # It makes no context of another class, but knows Python's defaults.
+        context.verify_flags = ssl.create_default_context(
+            cadata=authority).verify_flags
+        if authority:
+            context.load_verify_locations(cadata=authority)
+        else:
+            context.load_default_certs()
     except ssl.SSLError as error:
         raise ValueError('certificate-authority is not the PEM of a '
                          f'certificate: {error.reason}') from error
@@ -105,13 +174,17 @@ def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
         except ImportError as error:
             raise ValueError('proxy-url is of a SOCKS proxy, which needs '
                              'PySocks: pip install PySocks') from error
-        return socks.SOCKSProxyManager(proxy, **options)
+
+        class SocksManager(_PoolManager, socks.SOCKSProxyManager):
+            pass
+
+        return SocksManager(proxy, **options)
     if url.scheme not in ('http', 'https') or not url.hostname:
         raise ValueError('proxy-url is no URL of http, https or socks5')
     user, at, place = url.netloc.rpartition('@')
     headers = urllib3.make_headers(
         proxy_basic_auth=unquote(user)) if at else None
-    return urllib3.ProxyManager(
+    return _ProxyManager(
         urlunsplit((url.scheme, place, '', '', '')), proxy_headers=headers,
         **options)
 

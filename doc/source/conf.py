@@ -10,9 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import importlib.metadata
+
 extensions = ['oslo_config.sphinxext',
               'sphinx.ext.autodoc']
 project = 'vitrage-k8s'
+release = version = importlib.metadata.version(project)
 copyright = 'The vitrage-k8s authors'  # noqa: A001
 html_theme = 'alabaster'
 exclude_patterns: list[str] = []

@@ -170,10 +170,12 @@ class FailedPollTest(base.FunctionalTest):
         other = self.start_simulator(cluster='other')
         self.set_options(config_file=str(
             self.directory / 'simulator.kubeconfig'))
-        self.simulator.intercept = lambda request: Answer(
-            302, b'', {'Location': f'{other.url}/api/v1/nodes'})
+        for status in (301, 302, 303, 307, 308):
+            self.simulator.intercept = lambda request, status=status: Answer(
+                status, b'', {'Location': f'{other.url}/api/v1/nodes'})
 
-        self.assert_keeps_nodes('answered 302')
+            self.assert_keeps_nodes(f'answered {status}')
+        # Neither credentials nor anything else.
         self.assertEqual(0, len(other.requests))
 
 

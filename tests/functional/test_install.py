@@ -12,12 +12,15 @@
 
 """The wheel, as its user meets it: pip installs it, and the command runs."""
 
+import configparser
+import importlib.metadata
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import unittest
 import venv
 
 from oslo_config import cfg
@@ -47,6 +50,13 @@ def run(*command: str | pathlib.Path,
         capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
+def version() -> str:
+    """Read the version in setup.cfg."""
+    parser = configparser.ConfigParser()
+    parser.read(CHECKOUT / 'setup.cfg')
+    return parser['metadata']['version']
+
+
 def contents(directory: pathlib.Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes()
             for path in directory.rglob('*') if path.is_file()}
@@ -55,6 +65,7 @@ def contents(directory: pathlib.Path) -> dict[str, bytes]:
 class InstallTest(testtools.TestCase):
 
     scratch: pathlib.Path
+    sources: pathlib.Path
     wheel: pathlib.Path
     etc: dict[str, bytes]
 
@@ -76,8 +87,9 @@ class InstallTest(testtools.TestCase):
         cls.etc = contents(sources / 'etc')
         # What builds it is in the tests' environment; nothing is downloaded.
         cls.pip('wheel', '--no-build-isolation', '--wheel-dir', cls.scratch,
-                sources, PBR_VERSION='1.2.3')
+                sources)
         [cls.wheel] = cls.scratch.glob('*.whl')
+        cls.sources = sources
 
     @classmethod
     def pip(cls, command: str, *arguments: str | pathlib.Path,
@@ -150,6 +162,50 @@ class InstallTest(testtools.TestCase):
         self.assert_installs_files(
             sys.executable, self.place / 'target/bin/vitrage-k8s',
             PYTHONPATH=str(self.place / 'target'))
+
+    def test_says_its_version(self) -> None:
+        self.install('--target', self.place / 'target')
+
+        done = run(sys.executable, self.place / 'target/bin/vitrage-k8s',
+                   '--version', PYTHONPATH=str(self.place / 'target'))
+
+        self.assertEqual((0, f'vitrage-k8s {version()}\n', ''),
+                         (done.returncode, done.stdout, done.stderr))
+
+    def test_requires_a_networkx_that_vitrage_works_with(self) -> None:
+        self.install('--target', self.place / 'target')
+
+        [installed] = importlib.metadata.distributions(
+            path=[str(self.place / 'target')])
+        self.assertIn('networkx<3.6', installed.requires or [])
+
+    def build_with_git(self, **environment: str) -> str:
+        """Build a wheel of a repository without tags; return its version."""
+        repository = self.place / 'repository'
+        shutil.copytree(self.sources, repository)
+        run('git', '-C', repository, 'init')
+        run('git', '-C', repository, 'add', '.')
+        run('git', '-C', repository, '-c', 'user.name=x', '-c',
+            'user.email=x@example.com', 'commit', '--message', 'All')
+        self.status = run('git', '-C', repository, 'status', **environment)
+        self.pip('wheel', '--no-build-isolation', '--wheel-dir', self.place,
+                 repository, **environment)
+        [wheel] = self.place.glob('*.whl')
+        return wheel.name.split('-')[1]
+
+    @unittest.skipUnless(shutil.which('git'), 'there is no git')
+    def test_version_is_the_same_with_git_and_without(self) -> None:
+        self.assertEqual(version(), self.wheel.name.split('-')[1])
+        self.assertEqual(version(), self.build_with_git())
+
+    @unittest.skipUnless(shutil.which('git'), 'there is no git')
+    def test_version_is_the_same_in_a_tree_of_another_owner(self) -> None:
+        built = self.build_with_git(
+            GIT_TEST_ASSUME_DIFFERENT_OWNER='1', GIT_CONFIG_GLOBAL=os.devnull,
+            GIT_CONFIG_SYSTEM=os.devnull)
+
+        self.assertIn('dubious ownership', self.status.stderr)
+        self.assertEqual(version(), built)
 
     def test_demo_finds_its_nodes(self) -> None:
         self.install('--target', self.place / 'target')

@@ -12,7 +12,9 @@
 
 """Lists that do not go smoothly, and come to their end all the same."""
 
+import dataclasses
 import email.utils
+import gzip
 import json
 import time
 
@@ -21,9 +23,11 @@ import testtools
 from vitrage.datasources import utils as datasource_utils
 
 from tests.functional import base
+from tests import memory
 from tests import samples
 from vitrage_k8s import simulator_faults as faults
 from vitrage_k8s.simulator_http import Answer
+from vitrage_k8s.simulator_http import CLOSE
 from vitrage_k8s.simulator_http import Request
 
 NODES = [samples.node(f'node-{i}') for i in range(5)]
@@ -267,11 +271,55 @@ class AnswerTest(base.FunctionalTest):
     def test_compressed_answer_that_is_cut(self) -> None:
         whole = self.simulator.answer(Request(
             'GET', '/api/v1/nodes', {}, {}))
-        self.assert_refused(faults.truncated_gzip(whole), '')
+        self.assert_refused(faults.truncated_gzip(whole),
+                            'the gzip stream breaks off')
+
+    def test_compressed_answer_that_lacks_its_checksum_only(self) -> None:
+        # All of its JSON is there, and says that there is no node.
+        packed = gzip.compress(faults.not_gzip().body)
+        for end in (-1, -4, -8):
+            self.assert_refused(
+                Answer(200, packed[:end], {'Content-Encoding': 'gzip'}),
+                'the gzip stream breaks off')
+
+    def test_answer_that_is_compressed_in_another_way(self) -> None:
+        for coding in ('br', 'deflate', 'gzip, gzip'):
+            self.assert_refused(
+                Answer(200, b'...', {'Content-Encoding': coding}),
+                f'has the content coding {coding}, not gzip')
+
+    def test_compressed_answer_with_something_behind_it(self) -> None:
+        packed = gzip.compress(self.simulator.answer(Request(
+            'GET', '/api/v1/nodes', {}, {})).body)
+        for tail in (bytes(512), b'junk'):
+            self.simulator.intercept = lambda request, tail=tail: Answer(
+                200, packed + tail, {'Content-Encoding': 'gzip'})
+
+            self.host.poll()
+
+            self.assertEqual(NAMES, self.host.node_names())
+            [cluster] = self.host.vertices('kubernetes.cluster').values()
+            self.assertEqual('Ready', cluster['state'])
+
+    def test_connection_that_is_closed_without_an_answer(self) -> None:
+        self.assert_refused(Answer(CLOSE), 'closed connection without')
 
     def test_answer_that_is_too_large(self) -> None:
-        self.assert_refused(faults.huge(300 << 20, compressed=True),
-                            'is larger than 256 MiB')
+        bomb = faults.huge(1 << 30, compressed=True)
+        traced = self.useFixture(memory.Memory())
+
+        self.assert_refused(bomb, 'is larger than 256 MiB')
+
+        self.assertThat(traced.peak, base.at_most(400 << 20))
+
+    def test_failure_that_is_too_large(self) -> None:
+        bomb = dataclasses.replace(
+            faults.huge(300 << 20, compressed=True), status=500)
+        traced = self.useFixture(memory.Memory())
+
+        self.assert_refused(bomb, 'answered 500')
+
+        self.assertThat(traced.peak, base.at_most(16 << 20))
 
     def test_answer_with_a_wrong_length(self) -> None:
         self.assert_refused(Answer(

@@ -17,6 +17,7 @@ import re
 import threading
 import time
 from typing import Any
+import zlib
 
 import fixtures
 from vitrage.datasources import utils as datasource_utils
@@ -25,6 +26,7 @@ from tests.functional import base
 from tests.functional import watching
 from tests.functional.watching import NAMES
 from tests.functional.watching import NODES
+from tests import memory
 from tests import samples
 from vitrage_k8s import reflector
 from vitrage_k8s import simulator_faults as faults
@@ -131,6 +133,52 @@ class WatchTest(watching.WatchingTest):
             faults.watch_cut(line), faults.watch_cut(line, in_character=True))
 
         self.assertEqual(0, self.lists())
+
+    def packed(self, *parts: bytes) -> Answer:
+        """Answer with a compressed stream, each part sent as it is made."""
+        packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+        return Answer(headers={'Content-Encoding': 'gzip'}, stream=Stream(
+            *(packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH)
+              for part in parts), end=False))
+
+    def test_compressed_lines_are_seen_at_once(self) -> None:
+        self.simulator.script_watch(self.packed(
+            faults.event('MODIFIED', samples.node('node-0', ready='False')),
+            faults.event('ADDED', samples.node('node-8'))[:100],
+            faults.event('ADDED', samples.node('node-8'))[100:]))
+        self.simulator.hang_up()
+
+        self.wait_until_shown(lambda: 'node-8' in self.host.node_names())
+
+        self.assertEqual('NotReady', self.vertex('node-0')['state'])
+        self.assertEqual(0, self.lists())
+
+    def test_line_that_arrives_in_the_middle_of_a_chunk(self) -> None:
+        line = faults.event('ADDED', samples.node('node-8'))
+        # The other half of the chunk never comes.
+        self.simulator.script_watch(Answer(
+            200, b'%x\r\n%b' % (2 * len(line), line),
+            {'Transfer-Encoding': 'chunked'}))
+        self.simulator.hang_up()
+
+        self.wait_until_shown(lambda: 'node-8' in self.host.node_names())
+
+    def test_line_that_is_too_long_when_it_is_inflated(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.reflector._SILENCE', 600))
+        bomb = self.packed(b'{"type":"', *[b'x' * (16 << 20)] * 8)
+        traced = self.useFixture(memory.Memory())
+
+        self.assert_recovers_after(bomb)
+
+        self.assertIn('a line of the watch is longer than 32 MiB',
+                      self.log.output)
+        self.assertThat(traced.peak, base.at_most(100 << 20))
+
+    def test_compressed_stream_that_is_no_more_than_empty_lines(self) -> None:
+        self.assert_recovers_after(self.packed(
+            *[b'\n' * (32 << 20)] * 4,
+            faults.event('MODIFIED', samples.node('node-0', ready='False'))))
 
     def test_refusals(self) -> None:
         self.assert_recovers_after(

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bodies of answers: read as they come, and inflated with a bound.
+
+urllib3 can inflate, too. But its versions before 2.6.0 inflate in one go
+whatever has come, and a megabyte of gzip may be a gigabyte of spaces.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+import http.client
+from typing import Any
+import zlib
+
+import urllib3
+
+# No piece of a body is larger than this, packed or not.
+PIECE = 64 * 1024
+
+# gzip is what the client asks for, and x-gzip its old name (RFC 9110).
+CODINGS = ('', 'identity', 'gzip', 'x-gzip')
+
+# The two bytes that each member of a gzip stream begins with (RFC 1952).
+_MAGIC = b'\x1f\x8b'
+_GZIP_ONLY = 16 + zlib.MAX_WBITS
+
+
+class TooLarge(Exception):
+    """A body has more bytes than were asked for."""
+
+
+def read_all(response: urllib3.HTTPResponse, largest: int) -> bytes:
+    """Read a whole body.
+
+    :param largest: how many bytes it may have, inflated
+    :raises TooLarge: it has more
+    :raises: what read_pieces() raises
+    """
+    body = bytearray()
+    for piece in read_pieces(response):
+        body += piece
+        if len(body) > largest:
+            raise TooLarge
+    return bytes(body)
+
+
+def read_lines(response: urllib3.HTTPResponse,
+               longest: int) -> Iterator[list[bytes]]:
+    """Yield the lines of a body as they come, those of a piece together.
+
+    A piece that ends no line is an empty list. What follows the last end of
+    a line is not yielded, and empty lines may be left out.
+
+    :param longest: how many bytes a line may have, inflated
+    :raises TooLarge: it has more
+    :raises: what read_pieces() raises
+    """
+    line = bytearray()
+    for piece in read_pieces(response):
+        if piece.isspace() and b'\n' in piece:
+            # However many lines that is, it costs next to nothing.
+            piece = b'\n'
+        *lines, rest = piece.split(b'\n')
+        if lines:
+            lines[0] = bytes(line) + lines[0]
+            line.clear()
+        line += rest
+        if len(line) > longest:
+            raise TooLarge
+        yield lines
+
+
+def content_coding(response: urllib3.HTTPResponse) -> str:
+    """Return how a body is packed; CODINGS are those that can be read."""
+    return response.headers.get('Content-Encoding', '').strip().lower()
+
+
+def read_pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
+    """Yield a body piece by piece, each as soon as it is there.
+
+    Some of the pieces are empty: what came does not amount to a byte yet.
+
+    :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
+    :raises zlib.error: the body is not gzip, though it should be
+    :raises EOFError: the gzip stream breaks off
+    """
+    packed = _read_packed(response)
+    return inflate(packed) if 'gzip' in content_coding(response) else packed
+
+
+def _read_packed(response: urllib3.HTTPResponse) -> Iterator[bytes]:
+    if hasattr(response, 'read1'):
+        while piece := response.read1(PIECE, decode_content=False):
+            yield piece
+        return
+    # urllib3 before 2.2.0. Its read_chunked() waits for whole chunks, and
+    # its read() for as many bytes as it is to return.
+    body: Any = response._fp
+    try:
+        while piece := body.read1(PIECE):
+            yield piece
+        if body.length:
+            raise http.client.IncompleteRead(b'', body.length)
+    except http.client.HTTPException as error:
+        raise urllib3.exceptions.ProtocolError(str(error)) from error
+    # It does not notice its end by itself (cpython issue 113199).
+    body.close()
+
+
+def inflate(packed: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what pieces of gzip hold, in pieces of at most PIECE bytes.
+
+    A stream may have several members. What follows the last one and is no
+    member is passed over.
+
+    :param packed: the pieces; where they are cut does not matter
+    :returns: at least one piece for each packed one, if only an empty one
+    :raises zlib.error: it is not gzip
+    :raises EOFError: it ends within a member
+    """
+    packed = iter(packed)
+    member = zlib.decompressobj(_GZIP_ONLY)
+    for data in packed:
+        yield b''
+        is_full = False
+        # After a full piece, zlib may have more of it.
+        while data or is_full:
+            if member.eof:
+                if not _MAGIC.startswith(data[:2]):
+                    for _ in packed:
+                        yield b''
+                    return
+                member = zlib.decompressobj(_GZIP_ONLY)
+            piece = member.decompress(data, PIECE)
+            yield piece
+            is_full = len(piece) == PIECE and not member.eof
+            data = member.unused_data if member.eof else member.unconsumed_tail
+    if not member.eof:
+        raise EOFError('the gzip stream breaks off')
