@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """How long a change takes from the API server into Vitrage's graph.
 
     .venv/bin/python benchmarks/latency.py [NODES] [CHANGES]
@@ -33,7 +22,7 @@ from vitrage import datasources
 
 import vitrage_k8s
 from vitrage_k8s.driver import KubernetesDriver
-from vitrage_k8s.simulator import Simulator
+from vitrage_k8s_lab.kube_api.server import Simulator
 
 
 def main(nodes: int, changes: int) -> None:

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """What a poll costs: ours, the in-tree datasource's, and the floor.
 
     .venv/bin/python benchmarks/poll.py [NODES]
@@ -89,7 +78,7 @@ def make_node(number: int) -> dict[str, Any]:
 
 def serve(nodes: int) -> None:
     """Be the API server, until stdin ends."""
-    from vitrage_k8s.simulator import Simulator
+    from vitrage_k8s_lab.kube_api.server import Simulator
     with Simulator(map(make_node, range(nodes))) as simulator:
         print(simulator.kubeconfig(), flush=True)
         sys.stdin.read()

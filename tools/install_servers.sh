@@ -26,7 +26,7 @@ install_servers() {
 }
 
 # Print the packages to install; nothing if all is there.
-# tests/e2e/services.py looks for the same programs in the same places.
+# tests/support/services.py looks for the same programs in the same places.
 missing_servers() (
     PATH=/usr/lib/rabbitmq/bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin
     missing=

@@ -1,21 +1,12 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """The Kubernetes datasource of Vitrage: its name and its options.
 
 Vitrage imports this package through ``vitrage_k8s.kubernetes`` while it
 registers options, and swallows an ImportError there; so nothing heavier than
 oslo.config and Vitrage's constants may be imported here.
 """
+
+import copy
 
 from oslo_config import cfg
 from vitrage.common.constants import DatasourceOpts as DSOpts
@@ -138,3 +129,8 @@ OPTS = [
                min=1,
                help='How many clusters are listed at a time.'),
 ]
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """Return the options of the datasource by their group."""
+    return [(KUBERNETES_DATASOURCE, copy.deepcopy(OPTS))]

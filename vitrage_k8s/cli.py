@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """The command ``vitrage-k8s``."""
 
 import argparse
@@ -50,20 +39,20 @@ def _demo(options: argparse.Namespace) -> int:
                              'to an end: --kubeconfig and --serve do not go '
                              'with it')
     try:
-        from vitrage_k8s import demo
+        from vitrage_k8s_lab.demo import run
     except ImportError as error:
         print(f'ERROR: {error}. The demo needs more than the datasource: '
               "pip install 'vitrage-k8s[demo]'", file=sys.stderr)
         return 1
     if options.scenario:
-        return demo.run_scenario(options.dot, options.port)
-    return demo.run(options.kubeconfig, options.context, options.serve,
-                    options.interval, options.port)
+        return run.run_scenario(options.dot, options.port)
+    return run.run(options.kubeconfig, options.context, options.serve,
+                   options.interval, options.port)
 
 
 def _install_files(options: argparse.Namespace) -> int:
-    from vitrage_k8s import files
-    return files.run(options.directory, options.force)
+    from vitrage_k8s import install_files
+    return install_files.run(options.directory, options.force)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """From what is known of the clusters to Vitrage's events."""
 
 from collections.abc import Iterator
@@ -30,20 +19,21 @@ from vitrage.common.constants import VertexProperties as VProps
 from vitrage.datasources.driver_base import DriverBase
 from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
-from vitrage_k8s import clusters
-from vitrage_k8s import events
-from vitrage_k8s import exceptions
-from vitrage_k8s import kubeconfig
+from vitrage_k8s.api import endpoint
+from vitrage_k8s.api import errors
+from vitrage_k8s.api import kubeconfig
+from vitrage_k8s.api import reflector
+from vitrage_k8s.api import text
+from vitrage_k8s.graph import clusters
+from vitrage_k8s.graph import events
 from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import KUBERNETES_NODE
-from vitrage_k8s import reflector
-from vitrage_k8s import text
 
 CONF = cfg.CONF
 LOG = log.getLogger(__name__)
 
-Error = exceptions.KubernetesDatasourceError
+Error = errors.KubernetesDatasourceError
 Events = clusters.Events
 
 # How soon the kubeconfig is read again where something is wrong, in seconds.
@@ -145,7 +135,7 @@ class KubernetesDriver(DriverBase):
         query = next(iter(self._clusters.values())).query_all()
         yield [query]
         if not events.is_answered(query):
-            raise exceptions.PollFailed(
+            raise errors.PollFailed(
                 'Vitrage did not say what its graph shows; nothing is deleted')
         gone = [events.deletion_of(vertex) for vertex in events.answer(query)
                 if self._is_gone(vertex)]
@@ -164,7 +154,7 @@ class KubernetesDriver(DriverBase):
             str(vertex.get(events.CLUSTER)) if is_node else uid)
         if cluster is None:
             # A configuration that was not read in full may have it.
-            return not any(isinstance(error, exceptions.ConfigurationError)
+            return not any(isinstance(error, errors.ConfigurationError)
                            for error in self._errors)
         return is_node and cluster.is_complete and not any(
             other.has_node(uid) for other in self._clusters.values())
@@ -189,7 +179,7 @@ class KubernetesDriver(DriverBase):
                 cluster = done.get(timeout=max(until - time.monotonic(), 0))
             except queue.Empty:
                 names = ', '.join(sorted(cluster.name for cluster in left))
-                raise exceptions.PollFailed(
+                raise errors.PollFailed(
                     f'the lists of these clusters have not come to an end: '
                     f'{names}') from None
             if cluster in left:
@@ -219,7 +209,7 @@ class KubernetesDriver(DriverBase):
         contexts = set()
         projects: dict[str, str] = {}
         for found in self._read_configuration(options, projects):
-            if isinstance(found, kubeconfig.Cluster):
+            if isinstance(found, endpoint.Endpoint):
                 names.add(found.name)
                 contexts.add(found.context)
                 self._read(self._known(found.name, projects.get(
@@ -228,11 +218,11 @@ class KubernetesDriver(DriverBase):
             self._errors.append(found)
             LOG.log(log.DEBUG if str(found) in before else log.ERROR,
                     '%s', found)
-            if isinstance(found, exceptions.Misconfigured):
+            if isinstance(found, errors.Misconfigured):
                 names.add(found.cluster)
                 self._known(found.cluster, projects.get(
                     found.context or '')).misconfigured = found
-        if not any(isinstance(error, exceptions.ConfigurationError)
+        if not any(isinstance(error, errors.ConfigurationError)
                    for error in self._errors):
             for name in self._clusters.keys() - names:
                 self._clusters.pop(name).stop()
@@ -242,7 +232,7 @@ class KubernetesDriver(DriverBase):
 
     def _read_configuration(
             self, options: Any, projects: dict[str, str]) -> list[
-                kubeconfig.Cluster | Error]:
+                endpoint.Endpoint | Error]:
         """Tell the clusters, and note the project of each context."""
         known = {
             cluster.name: cluster.reflector.cluster.credentials
@@ -252,7 +242,7 @@ class KubernetesDriver(DriverBase):
             return list(kubeconfig.load(
                 options.config_file, options.contexts, options.cluster_name,
                 known))
-        except exceptions.ConfigurationError as error:
+        except errors.ConfigurationError as error:
             return [error]
 
     def _settings(self, options: Any) -> reflector.Settings:
@@ -275,7 +265,7 @@ class KubernetesDriver(DriverBase):
                         text.make_safe(', '.join(sorted(unused))))
         self._unused_projects = unused
 
-    def _read(self, cluster: clusters.Cluster, found: kubeconfig.Cluster,
+    def _read(self, cluster: clusters.Cluster, found: endpoint.Endpoint,
               settings: reflector.Settings) -> None:
         cluster.misconfigured = None
         if cluster.reflector is None:
@@ -308,17 +298,17 @@ def _parse_projects(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         context, _, project = map(str.strip, pair.rpartition(':'))
         if not (context and project):
-            raise exceptions.ConfigurationError(
+            raise errors.ConfigurationError(
                 f'[kubernetes] projects: "{pair}" is not context:project_id')
         if not text.is_key(project, text.LONGEST_PROJECT_ID):
-            raise exceptions.ConfigurationError(
+            raise errors.ConfigurationError(
                 '[kubernetes] projects: the project '
                 f'{text.make_safe(project, text.LONGEST_VALUE)} of the '
                 f'context {context} has more than {text.LONGEST_PROJECT_ID} '
                 'characters, or some that cannot be printed; give the id of '
                 'an OpenStack project')
         if projects.setdefault(context, project) != project:
-            raise exceptions.ConfigurationError(
+            raise errors.ConfigurationError(
                 f'[kubernetes] projects: the context {context} has two '
                 'projects; leave one of them')
     return projects

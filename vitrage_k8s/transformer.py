@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """From events to vertices and their neighbours. No I/O.
 
 ::
@@ -32,7 +21,7 @@ from vitrage.datasources.resource_transformer_base import \
 from vitrage.datasources import transformer_base as tbase
 from vitrage.graph import utils as graph_utils
 
-from vitrage_k8s import events
+from vitrage_k8s.graph import events
 from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_DATASOURCE
 

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """What we rely on in the node lists of an API server.
 
 The same tests run against the simulator and, where the variable below names
@@ -19,9 +8,6 @@ The official client asks, not ours: its mistakes would hide the server's.
 """
 
 import json
-import os
-import pathlib
-import tempfile
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -30,36 +16,15 @@ from kubernetes import config
 import testtools
 from testtools import matchers
 
-from vitrage_k8s import simulator
-
-VARIABLE = 'VITRAGE_K8S_TEST_KUBECONFIG'
+from tests.support.contract import kubeconfig_of_environment
+from tests.support.contract import start
+from vitrage_k8s_lab.kube_api import server
 
 # Discovery shall find the two classes at the end, and not what they share.
 if TYPE_CHECKING:
     from testtools import TestCase as _TestCase
 else:
     _TestCase = object
-
-
-def kubeconfig_of_environment(test: testtools.TestCase) -> str:
-    """The path of a real server's kubeconfig; skip the test without one."""
-    path = os.environ.get(VARIABLE, '')
-    if not path:
-        test.skipTest(f'{VARIABLE} NAMES NO KUBECONFIG: no real API server '
-                      'has shown that it does the same')
-    return str(pathlib.Path(path).expanduser())
-
-
-def start(test: testtools.TestCase,
-          api_server: simulator.Simulator) -> str:
-    """Start a simulator for a test; return the path of its kubeconfig."""
-    test.addCleanup(api_server.stop)
-    api_server.start()
-    handle, path = tempfile.mkstemp()
-    test.addCleanup(os.remove, path)
-    with open(handle, 'w') as file:
-        file.write(api_server.kubeconfig())
-    return path
 
 
 class ListContract(_TestCase):
@@ -202,7 +167,7 @@ class ListContract(_TestCase):
     def test_compresses_large_lists_when_asked_to(self) -> None:
         plain = self.fetch()
         self.assertNotIn('Content-Encoding', plain.headers)
-        if len(plain.data) <= simulator.GZIP_THRESHOLD:
+        if len(plain.data) <= server.GZIP_THRESHOLD:
             self.skipTest('the list is too short to be compressed: some ten '
                           'nodes are needed')
         self.api_client.set_default_header('Accept-Encoding', 'gzip')
@@ -216,7 +181,7 @@ class ListContract(_TestCase):
     def test_does_not_compress_short_lists(self) -> None:
         self.api_client.set_default_header('Accept-Encoding', 'gzip')
         response = self.fetch(limit=1)
-        if len(response.data) > simulator.GZIP_THRESHOLD:
+        if len(response.data) > server.GZIP_THRESHOLD:
             self.skipTest('the first node is large by itself')
         self.assertNotIn('Content-Encoding', response.headers)
 
@@ -234,7 +199,7 @@ class SimulatorListTest(ListContract, testtools.TestCase):
     def kubeconfig(self) -> str:
         # Names whose order differs from that of their creation, and large
         # enough in all to be compressed, but for the first.
-        self.simulator = simulator.Simulator([
+        self.simulator = server.Simulator([
             {'metadata': {'name': name},
              'status': {'images': [{'names': [name]}] * 3000 * (name != 'a')}}
             for name in ('b10', 'a', 'b-2', 'b.3', 'b2', 'z')])

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """What we rely on in watches of an API server's nodes.
 
 As for lists, the same tests run against the simulator and a real server. On
@@ -31,9 +20,9 @@ from kubernetes import config
 import testtools
 from testtools import matchers
 
-from tests.contract import test_list
-from vitrage_k8s import simulator
-from vitrage_k8s import simulator_nodes
+from tests.support import contract
+from vitrage_k8s_lab.kube_api import nodes
+from vitrage_k8s_lab.kube_api import server
 
 WRITE_VARIABLE = 'VITRAGE_K8S_TEST_WRITE'
 
@@ -277,10 +266,10 @@ class SimulatorWatchTest(WatchContract, testtools.TestCase):
     bookmark_seconds = 5
 
     def kubeconfig(self) -> str:
-        self.simulator = simulator.Simulator(
+        self.simulator = server.Simulator(
             [{'metadata': {'name': name}} for name in 'abc'])
         self.simulator.bookmark_interval = 0.2
-        return test_list.start(self, self.simulator)
+        return contract.start(self, self.simulator)
 
     def create(self, name: str) -> None:
         self.simulator.put({'metadata': {'name': name}})
@@ -293,7 +282,7 @@ class SimulatorWatchTest(WatchContract, testtools.TestCase):
         self.simulator.delete(name)
 
     def test_young_server_tells_all_since_an_old_version(self) -> None:
-        self.simulator.restore(simulator_nodes.Snapshot(1, [], []))
+        self.simulator.restore(nodes.Snapshot(1, [], []))
         for name in 'abcd':
             self.create(name)
         self.label('a')
@@ -307,7 +296,7 @@ class ApiServerWatchTest(WatchContract, testtools.TestCase):
     bookmark_seconds = 100
 
     def kubeconfig(self) -> str:
-        return test_list.kubeconfig_of_environment(self)
+        return contract.kubeconfig_of_environment(self)
 
     def create(self, name: str) -> None:
         if os.environ.get(WRITE_VARIABLE) != '1':

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """A Vitrage of real services that the tests of a class share."""
 
 import contextlib
@@ -24,14 +13,14 @@ from oslo_config import cfg
 import oslo_messaging
 from testtools import content
 
-from tests.e2e.processes import await_true
-from tests.e2e import services
-from tests.functional.vitrage_process import ClientTest
-from tests import samples
-from vitrage_k8s import files
-from vitrage_k8s.simulator import Simulator
-from vitrage_k8s.simulator_openstack import OpenStack
-from vitrage_k8s import standalone
+from tests.support.processes import await_true
+from tests.support import services
+from vitrage_k8s import install_files
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab.openstack.server import OpenStack
+from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.standalone import standalone
+from vitrage_k8s_lab.testing.vitrage_process import ClientTest
 
 # That of the specification's node.
 WEB = '41c40aab-80e9-4bb6-a280-27976bfc811f'
@@ -116,8 +105,8 @@ class ServicesTest(ClientTest):
 
     @classmethod
     def _load_templates(cls) -> None:
-        for name, path in files.find().items():
-            if name.parent == files.TEMPLATES:
+        for name, path in install_files.find().items():
+            if name.parent == install_files.TEMPLATES:
                 cls.api.template.add(path=str(path))
 
     def setUp(self) -> None:

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """From Kubernetes to the `vitrage` client, with Vitrage as it is in service.
 
 Vitrage's services are processes of their own, on a RabbitMQ and a MariaDB.
@@ -21,7 +10,7 @@ import json
 from typing import Any
 
 from tests.e2e import base
-from tests import samples
+from vitrage_k8s_lab import samples
 
 SPECIFICATION = samples.SPECIFICATION_PROPERTIES['name']
 

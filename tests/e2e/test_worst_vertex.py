@@ -10,9 +10,9 @@ import pathlib
 import yaml
 
 from tests.e2e import base
-from tests.e2e import services
-from tests import samples
-from vitrage_k8s.simulator_http import Answer
+from tests.support import services
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab import samples
 
 # JSON escapes it with 12 characters.
 LONG = '\U0001f600'

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Several clusters, of which some fail."""
 
 import json
@@ -17,11 +6,11 @@ import threading
 
 import fixtures
 
-from tests.functional import base
-from tests import samples
-from vitrage_k8s.simulator import Simulator
-from vitrage_k8s import simulator_faults as faults
-from vitrage_k8s.simulator_http import Request
+from tests.support import base
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab import samples
 
 
 class ClustersTest(base.FunctionalTest):
@@ -107,7 +96,7 @@ class ClustersTest(base.FunctionalTest):
 
     def test_failing_cluster_recovers_before_poll_interval(self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.retries._FIRST_DELAY', 0.01))
+            'vitrage_k8s.api.retries._FIRST_DELAY', 0.01))
         self.set_options(update_method='pull')
         self.simulators['two'].stop()
         self.host.start()
@@ -239,7 +228,7 @@ class ClustersTest(base.FunctionalTest):
     def test_cluster_in_doubt_keeps_no_other_waiting(self) -> None:
         for name in ('_DOUBT', '_DOUBT_DELAY'):
             self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.verdicts.{name}', 600))
+                f'vitrage_k8s.api.verdicts.{name}', 600))
         self.set_options(update_method='pull', max_concurrent_lists=1)
         self.simulators['one'].intercept = (
             lambda request: faults.forbidden('me'))

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Polls that fail, and what the graph keeps through them."""
 
 from collections.abc import Iterable
@@ -21,10 +10,10 @@ import time
 import fixtures
 import testtools
 
-from tests.functional import base
-from tests import samples
-from vitrage_k8s.simulator_http import Answer
-from vitrage_k8s.simulator_http import Request
+from tests.support import base
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab import samples
 
 NODES = [samples.node(f'node-{i}') for i in range(5)]
 NAMES = [f'node-{i}' for i in range(5)]

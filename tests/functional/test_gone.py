@@ -7,9 +7,9 @@ import fixtures
 import testtools
 from vitrage.entity_graph.processor.processor import Processor
 
-from tests.functional import base
-from tests import samples
-from vitrage_k8s.simulator import Simulator
+from tests.support import base
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab import samples
 
 
 class FailedEventTest(base.FunctionalTest):

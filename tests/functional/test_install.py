@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """The wheel, as its user meets it: pip installs it, and the command runs."""
 
 import configparser
@@ -26,7 +15,7 @@ import venv
 from oslo_config import cfg
 import testtools
 
-from vitrage_k8s import opts
+import vitrage_k8s
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
 
@@ -126,7 +115,7 @@ class InstallTest(testtools.TestCase):
         conf = cfg.ConfigOpts()
         conf.register_opts([cfg.ListOpt('types'), cfg.ListOpt('path')],
                            group='datasources')
-        for group, options in opts.list_opts():
+        for group, options in vitrage_k8s.list_opts():
             conf.register_opts(options, group=group)
         conf([], default_config_files=[str(path)], default_config_dirs=[])
         self.assertEqual('vitrage_k8s', conf.datasources.path[0])
@@ -210,7 +199,7 @@ class InstallTest(testtools.TestCase):
     def test_demo_finds_its_nodes(self) -> None:
         self.install('--target', self.place / 'target')
 
-        done = run(sys.executable, '-c', 'from vitrage_k8s import demo\n'
+        done = run(sys.executable, '-c', 'from vitrage_k8s_lab.demo import run\n'
                    'print(demo.__file__, len(demo.nodes()))',
                    PYTHONPATH=str(self.place / 'target'))
 

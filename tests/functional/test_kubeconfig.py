@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Where the clusters are, and what is said when that cannot work."""
 
 import json
@@ -22,8 +11,8 @@ from typing import Any
 import certifi
 import fixtures
 
-from tests.functional import base
-from tests import samples
+from tests.support import base
+from vitrage_k8s_lab import samples
 
 
 class KubeconfigTest(base.FunctionalTest):
@@ -149,7 +138,7 @@ class KubeconfigTest(base.FunctionalTest):
         (self.directory / 'token').write_text('token\n')
         shutil.copy(certifi.where(), self.directory / 'ca.crt')
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.kubeconfig.SERVICE_ACCOUNT', self.directory))
+            'vitrage_k8s.api.kubeconfig.SERVICE_ACCOUNT', self.directory))
         self.set_options(config_file=None, cluster_name='inner')
 
         self.host.start()

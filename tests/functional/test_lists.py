@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Lists that do not go smoothly, and come to their end all the same."""
 
 import dataclasses
@@ -22,13 +11,13 @@ import fixtures
 import testtools
 from vitrage.datasources import utils as datasource_utils
 
-from tests.functional import base
 from tests import memory
-from tests import samples
-from vitrage_k8s import simulator_faults as faults
-from vitrage_k8s.simulator_http import Answer
-from vitrage_k8s.simulator_http import CLOSE
-from vitrage_k8s.simulator_http import Request
+from tests.support import base
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import CLOSE
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab import samples
 
 NODES = [samples.node(f'node-{i}') for i in range(5)]
 NAMES = [f'node-{i}' for i in range(5)]

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Logging in to real TLS servers that want to know who we are."""
 
 import json
@@ -23,11 +12,11 @@ from typing import Any
 import fixtures
 import testtools
 
-from tests import certificates
-from tests.functional import base
-from tests import plugins
-from tests import samples
-from vitrage_k8s.simulator import Simulator
+from tests.support import base
+from tests.support import plugins
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.testing import certificates
 
 # An exec plugin: it counts its runs in a file, and does what the last line
 # says with the number of the run in `run`.
@@ -280,7 +269,7 @@ class LoginTest(base.FunctionalTest):
                             ('KUBERNETES_SERVICE_PORT', port)):
             self.useFixture(fixtures.EnvironmentVariable(name, value))
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.kubeconfig.SERVICE_ACCOUNT', self.directory))
+            'vitrage_k8s.api.kubeconfig.SERVICE_ACCOUNT', self.directory))
         self.set_options(cluster_name='inner')
         self.assert_polled()
         self.assertEqual('inner', self.cluster()['name'])

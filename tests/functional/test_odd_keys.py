@@ -6,8 +6,8 @@ from typing import Any
 import fixtures
 import yaml
 
-from tests.functional import base
-from tests import samples
+from tests.support import base
+from vitrage_k8s_lab import samples
 
 LEFT_OUT = 'the node is left out'
 
@@ -297,7 +297,7 @@ class ConfigurationTest(KeyTest):
     def test_odd_name_in_the_cluster_is_refused(self) -> None:
         (self.directory / 'token').write_text('abc')
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.kubeconfig.SERVICE_ACCOUNT', self.directory))
+            'vitrage_k8s.api.kubeconfig.SERVICE_ACCOUNT', self.directory))
         for variable in ('HOST', 'PORT'):
             self.useFixture(fixtures.EnvironmentVariable(
                 f'KUBERNETES_SERVICE_{variable}', '1'))

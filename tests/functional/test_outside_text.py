@@ -10,12 +10,12 @@ from typing import Any
 import fixtures
 import yaml
 
-from tests.functional import base
-from tests import samples
-from vitrage_k8s.simulator_answers import failure
-from vitrage_k8s.simulator_faults import watch_error
-from vitrage_k8s.simulator_http import Answer
-from vitrage_k8s.simulator_streams import Stream
+from tests.support import base
+from vitrage_k8s_lab.kube_api.answers import failure
+from vitrage_k8s_lab.kube_api.faults import watch_error
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import Stream
+from vitrage_k8s_lab import samples
 
 # What the column events.payload of Vitrage's database holds.
 LONGEST_ROW = 65_535

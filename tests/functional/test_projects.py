@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Which OpenStack project each cluster and its nodes are of."""
 
 import json
@@ -19,15 +8,15 @@ from typing import Any
 
 import fixtures
 
-from tests.functional import base
-from tests.functional.vitrage_process import ClientTest
-from tests import samples
-from vitrage_k8s import files
-from vitrage_k8s.simulator import Simulator
+from tests.support import base
+from vitrage_k8s import install_files
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.testing.vitrage_process import ClientTest
 
 SCRIPT = """
 import json, pathlib, sys
-from vitrage_k8s import standalone
+from vitrage_k8s_lab.standalone import standalone
 
 directory = pathlib.Path(sys.argv[1])
 with standalone.Standalone(directory, kubernetes={
@@ -231,7 +220,7 @@ class TestTenants(ClientTest):
                 - {'OpenStack Cluster'})
 
     def test_alarms_are_those_of_the_users_project(self) -> None:
-        [template] = [path for path in files.find().values()
+        [template] = [path for path in install_files.find().values()
                       if path.name == 'kubernetes_node_not_ready.yaml']
         self.client('template', 'add', '--path', str(template))
         self.eventually(3, lambda: len(

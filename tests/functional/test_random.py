@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Random changes and faults, and the truth at their end."""
 
 import json
@@ -18,12 +7,12 @@ import threading
 
 import fixtures
 
-from tests.functional import base
-from tests import samples
-from vitrage_k8s import simulator_faults as faults
-from vitrage_k8s.simulator_http import Answer
-from vitrage_k8s.simulator_http import CLOSE
-from vitrage_k8s.simulator_http import Request
+from tests.support import base
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import CLOSE
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab import samples
 
 NAMES = [f'node-{i}' for i in range(6)]
 
@@ -55,7 +44,8 @@ class RandomTest(base.FunctionalTest):
                             ('reflector._WATCH_AGAIN', 0.1),
                             ('verdicts._LIST_AGAIN', 0.1),
                             ('retries._FIRST_DELAY', 0.01)):
-            self.useFixture(fixtures.MonkeyPatch(f'vitrage_k8s.{name}', value))
+            self.useFixture(fixtures.MonkeyPatch(
+                f'vitrage_k8s.api.{name}', value))
         self.simulator = self.start_simulator(
             *[samples.node(name) for name in NAMES])
         self.simulator.bookmark_interval = 0.1

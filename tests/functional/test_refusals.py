@@ -10,14 +10,14 @@ import threading
 
 import fixtures
 
-from tests.functional import base
-from tests.functional import watching
-from tests.functional.watching import NAMES
-from tests.functional.watching import NODES
-from tests import samples
-from vitrage_k8s import simulator_faults as faults
-from vitrage_k8s.simulator_http import Answer
-from vitrage_k8s.simulator_http import Request
+from tests.support import base
+from tests.support import watching
+from tests.support.watching import NAMES
+from tests.support.watching import NODES
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab import samples
 
 FOR_EVER = 600
 
@@ -29,7 +29,7 @@ class RefusalsTest(base.FunctionalTest):
         """Set how long a 403 is doubt."""
         for name, value in (('_DOUBT', seconds), ('_DOUBT_DELAY', 0.02)):
             self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.verdicts.{name}', value))
+                f'vitrage_k8s.api.verdicts.{name}', value))
 
     def set_intervals(self, seconds: float) -> None:
         """Set when to ask again what was refused, once that is believed."""
@@ -93,7 +93,7 @@ class WatchedTest(RefusalsTest, watching.WatchingTest):
     def test_many_restarts_of_an_idle_cluster_are_all_survived(self) -> None:
         # The waits are to double with each restart if they are to at all.
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.retries._FIRST_DELAY', 0.05))
+            'vitrage_k8s.api.retries._FIRST_DELAY', 0.05))
         self.simulator.bookmark_interval = FOR_EVER
         for _ in range(10):
             self.simulator.stop()

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Nodes and the Nova servers that they run on.
 
 Vitrage's own datasource nova.instance reads the servers, over HTTP.
@@ -23,9 +12,9 @@ from oslo_config import cfg
 from vitrage import keystone_client
 from vitrage import opts as vitrage_opts
 
-from tests.functional import base
-from tests import samples
-from vitrage_k8s.simulator_openstack import OpenStack
+from tests.support import base
+from vitrage_k8s_lab.openstack.server import OpenStack
+from vitrage_k8s_lab import samples
 
 SERVER = '41c40aab-80e9-4bb6-a280-27976bfc811f'
 OTHER_SERVER = '9f7e0c42-1d53-4c8a-8a77-5f0a4c5b6d21'

@@ -8,9 +8,9 @@ import signal
 
 import testtools
 
-from tests.functional.checkout import Checkout
-from tests.functional.checkout import PATIENCE
-from tests.functional.checkout import Script
+from tests.support.checkout import Checkout
+from tests.support.checkout import PATIENCE
+from tests.support.checkout import Script
 
 # The signals that end a script, and its exit status.
 SIGNALS = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}

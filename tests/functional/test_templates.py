@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Our templates, loaded with the real client and evaluated by Vitrage.
 
 Each test brings about what a template is for, looks at the alarms, and ends
@@ -19,11 +8,11 @@ it again.
 import json
 from typing import Any
 
-from tests.functional import test_openstack
-from tests import samples
-from vitrage_k8s import files
+from vitrage_k8s import install_files
+from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.testing import cloud
 
-WEB = test_openstack.WEB
+WEB = cloud.WEB
 
 HOST_ALARM = ('compute.host.down', 'nova.host', 'CRITICAL')
 STOPPED = ('Server of a Kubernetes node is not running', 'nova.instance',
@@ -53,13 +42,13 @@ def control_plane(ready: str) -> dict[str, Any]:
     return node
 
 
-class TestTemplates(test_openstack.CloudTest):
+class TestTemplates(cloud.CloudTest):
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.paths = [str(path) for name, path in files.find().items()
-                     if name.parent == files.TEMPLATES]
+        cls.paths = [str(path) for name, path in install_files.find().items()
+                     if name.parent == install_files.TEMPLATES]
 
     def setUp(self) -> None:
         super().setUp()

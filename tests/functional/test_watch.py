@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """Changes that are seen by watching, between the lists."""
 
 import os
@@ -22,17 +11,17 @@ import zlib
 import fixtures
 from vitrage.datasources import utils as datasource_utils
 
-from tests.functional import base
-from tests.functional import watching
-from tests.functional.watching import NAMES
-from tests.functional.watching import NODES
 from tests import memory
-from tests import samples
-from vitrage_k8s import reflector
-from vitrage_k8s import simulator_faults as faults
-from vitrage_k8s.simulator_http import Answer
-from vitrage_k8s.simulator_http import CLOSE
-from vitrage_k8s.simulator_streams import Stream
+from tests.support import base
+from tests.support import watching
+from tests.support.watching import NAMES
+from tests.support.watching import NODES
+from vitrage_k8s.api import reflector
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import CLOSE
+from vitrage_k8s_lab.kube_api.http import Stream
+from vitrage_k8s_lab import samples
 
 class WatchTest(watching.WatchingTest):
 
@@ -165,7 +154,7 @@ class WatchTest(watching.WatchingTest):
 
     def test_line_that_is_too_long_when_it_is_inflated(self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.reflector._SILENCE', 600))
+            'vitrage_k8s.api.reflector._SILENCE', 600))
         bomb = self.packed(b'{"type":"', *[b'x' * (16 << 20)] * 8)
         traced = self.useFixture(memory.Memory())
 
@@ -188,7 +177,7 @@ class WatchTest(watching.WatchingTest):
 
     def test_ends_at_once_are_answered_with_few_requests(self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.retries._FIRST_DELAY', 0.2))
+            'vitrage_k8s.api.retries._FIRST_DELAY', 0.2))
         self.simulator.script_watch(*[faults.watch_ended()] * 10_000)
         self.simulator.hang_up()
         self.wait_for(lambda: self.watches() > 1)
@@ -232,7 +221,7 @@ class WatchTest(watching.WatchingTest):
     def test_server_that_has_gone_back_in_time_is_listed_at_once(
             self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.reflector._SILENCE', 600))
+            'vitrage_k8s.api.reflector._SILENCE', 600))
 
         self.go_back_in_time()
 

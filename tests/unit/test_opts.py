@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """The options, as operators meet them."""
 
 import subprocess
@@ -18,13 +7,13 @@ import sys
 from oslo_config import cfg
 import testtools
 
-from vitrage_k8s import opts
+import vitrage_k8s
 
 
 class OptsTest(testtools.TestCase):
 
     def test_names_and_defaults_are_those_that_are_documented(self) -> None:
-        [(group, options)] = opts.list_opts()
+        [(group, options)] = vitrage_k8s.list_opts()
 
         self.assertEqual('kubernetes', group)
         self.assertEqual({
@@ -48,14 +37,14 @@ class OptsTest(testtools.TestCase):
         }, {option.dest: option.default for option in options})
 
     def test_every_option_explains_itself(self) -> None:
-        [(_, options)] = opts.list_opts()
+        [(_, options)] = vitrage_k8s.list_opts()
 
         for option in options:
             self.assertTrue(option.help)
 
     def test_values_out_of_bounds_are_refused(self) -> None:
         conf = cfg.ConfigOpts()
-        for group, options in opts.list_opts():
+        for group, options in vitrage_k8s.list_opts():
             conf.register_opts(options, group=group)
         for name in ('changes_interval', 'poll_interval', 'page_size',
                      'request_timeout', 'list_timeout',
@@ -73,7 +62,7 @@ class OptsTest(testtools.TestCase):
         for line in ('#poll_interval = 600', '#config_file = <None>',
                      '#page_size = 500', '#update_method = pull'):
             self.assertIn(line, generated)
-        for option in opts.list_opts()[0][1]:
+        for option in vitrage_k8s.list_opts()[0][1]:
             self.assertIn(f'#{option.dest} =', generated)
 
     def test_datasource_is_found_without_the_client_library(self) -> None:

@@ -1,15 +1,4 @@
-# Licensed under the Apache License, Version 2.0 (the "License"); you may
-# not use this file except in compliance with the License. You may obtain
-# a copy of the License at
-#
-#      http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-# License for the specific language governing permissions and limitations
-# under the License.
-
+# SPDX-License-Identifier: Apache-2.0
 """What README.rst promises, against the code."""
 
 import pathlib
@@ -17,8 +6,8 @@ import re
 
 import testtools
 
-from vitrage_k8s import nodes
-from vitrage_k8s import text
+from vitrage_k8s.api import nodes
+from vitrage_k8s.api import text
 
 README = (pathlib.Path(__file__).parents[2] / 'README.rst').read_text()
 

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo, as its user meets it: a command, its output and its status."""
+
+from collections.abc import Sequence
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import testtools
+
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab import samples
+
+DEMO = (sys.executable, '-m', 'vitrage_k8s.cli', 'demo')
+
+# What may be too slow on a busy machine, and never is on an idle one.
+PATIENCE = 120
+
+
+def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True,
+                          timeout=PATIENCE, check=False)
+
+
+def names(topology: str) -> list[str]:
+    return sorted(vertex['name'] for vertex in json.loads(topology)['nodes']
+                  if vertex['vitrage_type'] == 'kubernetes.node')
+
+
+class DemoTest(testtools.TestCase):
+
+    def start_simulator(self, *nodes: Any) -> tuple[Simulator, str]:
+        simulator = Simulator(nodes).start()
+        self.addCleanup(simulator.stop)
+        with tempfile.NamedTemporaryFile('w', delete=False) as kubeconfig:
+            kubeconfig.write(simulator.kubeconfig())
+        self.addCleanup(os.unlink, kubeconfig.name)
+        return simulator, kubeconfig.name
+
+    def assert_fails(self, message: str, arguments: Sequence[str]) -> None:
+        done = run_demo(*arguments)
+
+        self.assertEqual((1, ''), (done.returncode, done.stdout))
+        errors = [line for line in done.stderr.splitlines()
+                  if 'ERROR' in line]
+        self.assertEqual(1, len(errors))
+        self.assertIn(message, errors[0])
+        self.assertNotIn('Traceback', done.stderr)
+
+    def test_shows_a_simulated_cluster(self) -> None:
+        done = run_demo()
+
+        self.assertEqual(0, done.returncode)
+        self.assertEqual(['bcmt-control-01', 'metal-1', 'newcomer',
+                          'worker-1', 'worker-2', 'worker-3'],
+                         names(done.stdout))
+        [sample] = (vertex for vertex in json.loads(done.stdout)['nodes']
+                    if vertex['name'] == 'bcmt-control-01')
+        self.assertEqual(
+            samples.SPECIFICATION_PROPERTIES,
+            {name: sample.get(name)
+             for name in samples.SPECIFICATION_PROPERTIES})
+
+    def test_shows_the_cluster_of_a_kubeconfig(self) -> None:
+        _, kubeconfig = self.start_simulator(samples.node('mine'))
+
+        done = run_demo('--kubeconfig', kubeconfig, '--context', 'simulator')
+
+        self.assertEqual(['mine'], names(done.stdout))
+
+    def test_fails_when_the_api_server_is_out_of_reach(self) -> None:
+        simulator, kubeconfig = self.start_simulator()
+        simulator.stop()
+
+        self.assert_fails('Connection refused', ['--kubeconfig', kubeconfig])
+
+    def test_fails_when_the_api_server_forbids(self) -> None:
+        simulator, kubeconfig = self.start_simulator()
+        simulator.intercept = lambda request: Answer(403, b'{}')
+
+        self.assert_fails('these credentials may not list nodes',
+                          ['--kubeconfig', kubeconfig])
+
+    def test_fails_when_there_is_no_such_context(self) -> None:
+        _, kubeconfig = self.start_simulator()
+
+        self.assert_fails('context other', [
+            '--kubeconfig', kubeconfig, '--context', 'other'])
+
+    def test_plays_a_scenario(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            topology = pathlib.Path(directory, 'topology.dot')
+            done = run_demo('--scenario', 'node-failure',
+                            '--dot', str(topology))
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertIn('label=causes', topology.read_text())
+
+        printed = dict(step.split('\n', 1) for step
+                       in done.stdout.split('$ vitrage ')[1:])
+        [rca] = [json.loads(output) for command, output in printed.items()
+                 if command.startswith('rca show')]
+        self.assertEqual(
+            {'compute.host.down', 'Kubernetes node is not ready',
+             'Server of a Kubernetes node is on a host with an alarm'},
+            {alarm['name'] for alarm in rca['nodes']})
+        # At the beginning and at the end; the last one counts here.
+        self.assertEqual('', printed['alarm list --all-tenants'].strip())
+
+    def test_refuses_what_does_not_go_together(self) -> None:
+        for arguments in (['--scenario', 'node-failure', '--serve'],
+                          ['--scenario', 'node-failure', '--kubeconfig', 'k'],
+                          ['--dot', 'file'], ['--context', 'c']):
+            done = run_demo(*arguments)
+
+            self.assertEqual((2, ''), (done.returncode, done.stdout))
+            self.assertIn(arguments[0], done.stderr)
+
+    def test_serves_until_interrupted(self) -> None:
+        simulator, kubeconfig = self.start_simulator(samples.node('mine'))
+        process = subprocess.Popen(
+            [*DEMO, '--kubeconfig', kubeconfig, '--serve', '--interval', '1'],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        assert process.stdout
+        exports = ''.join(process.stdout.readline() for _ in range(4))
+        simulator.put(samples.node('another'))
+
+        self.assertEqual(['another', 'mine'],
+                         self.topology(exports, 'another'))
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(0, process.returncode)
+        self.assertNotIn('Traceback', errors)
+
+    def topology(self, exports: str, name: str) -> list[str]:
+        """Paste what was printed into a shell, and wait for a node."""
+        client = pathlib.Path(sys.executable).with_name('vitrage')
+        return names(subprocess.run(
+            ['sh', '-c', f'{exports}\n'
+             f'until {client} topology show | grep -q {name}; do :; done\n'
+             f'exec {client} topology show'],
+            stdout=subprocess.PIPE, text=True, timeout=PATIENCE,
+            check=True).stdout)

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulator's TLS, authentication and RBAC, seen by other clients."""
+
+from collections.abc import Mapping
+import contextlib
+import http.client
+import io
+import json
+import os
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from typing import Any
+
+from kubernetes import client
+from kubernetes import config
+import testtools
+from testtools import matchers
+
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import CLOSE
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api.http import RESET
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab.testing import certificates
+
+NODES = '/api/v1/nodes'
+
+
+class AccessTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.authority = self.useFixture(certificates.Authority())
+        self.simulator = self.start()
+
+    def start(self, tls: ssl.SSLContext | None = None) -> Simulator:
+        simulator = Simulator([{'metadata': {'name': 'a'}}], tls=tls)
+        self.addCleanup(simulator.stop)
+        return simulator.start()
+
+    def get(self, path: str = NODES,
+            headers: Mapping[str, str] | None = None,
+            trust: certificates.Authority | None = None,
+            client_certificate: certificates.Certificate | None = None,
+            ) -> tuple[int, dict[str, Any]]:
+        """The status of an answer, and its JSON."""
+        scheme, address = self.simulator.url.split('://')
+        connection = http.client.HTTPConnection(address, timeout=10)
+        if scheme == 'https':
+            context = ssl.create_default_context(
+                cafile=str((trust or self.authority).certificate_path))
+            if client_certificate:
+                context.load_cert_chain(client_certificate.certificate_path,
+                                        client_certificate.key_path)
+            connection = http.client.HTTPSConnection(
+                address, timeout=10, context=context)
+        with contextlib.closing(connection):
+            connection.request('GET', path, headers=dict(headers or {}))
+            response = connection.getresponse()
+            body = response.read()
+            return response.status, {} if body == b'ok' else json.loads(body)
+
+    def bearer(self, token: str, path: str = NODES) -> int:
+        return self.get(path, {'Authorization': f'Bearer {token}'})[0]
+
+
+class TlsTest(AccessTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.simulator = self.start(self.authority.server().server_context())
+
+    def test_serves_those_who_trust_the_authority(self) -> None:
+        self.assertThat(self.simulator.url,
+                        matchers.StartsWith('https://127.0.0.1:'))
+        for _ in range(2):
+            self.assertEqual(200, self.get()[0])
+            # A restarted server speaks TLS too.
+            self.simulator.stop()
+            self.simulator.start()
+
+    def test_bad_certificates_are_refused_for_what_is_wrong(self) -> None:
+        for certificate, reason in (
+                (self.authority.wrong_host(), 'IP address mismatch'),
+                (self.authority.expired(), 'certificate has expired'),
+                (self.authority.not_yet_valid(), 'not yet valid'),
+                (self.authority.self_signed(), 'self.signed certificate'),
+                (self.useFixture(certificates.Authority()).server(),
+                 'unable to get local issuer certificate')):
+            self.simulator = self.start(certificate.server_context())
+            with contextlib.redirect_stderr(io.StringIO()) as stderr:
+                error = self.assertRaises(
+                    ssl.SSLCertVerificationError, self.get)
+                self.simulator.stop()
+            self.assertRegex(str(error), reason)
+            self.assertEqual('', stderr.getvalue())
+
+    def test_silent_client_does_not_keep_others_waiting(self) -> None:
+        address = self.simulator.url.removeprefix('https://').split(':')
+        self.simulator.stop()
+        threads = threading.active_count()
+        self.simulator.start()
+        with socket.create_connection((address[0], int(address[1]))):
+            self.assertEqual(200, self.get()[0])
+            began = time.monotonic()
+            self.simulator.stop()
+            self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
+            self.assertEqual(threads, threading.active_count())
+
+    def test_tells_plain_http_what_is_amiss(self) -> None:
+        address = self.simulator.url.removeprefix('https://')
+        connection = http.client.HTTPConnection(address, timeout=10)
+        with contextlib.closing(connection):
+            connection.request('GET', NODES)
+            response = connection.getresponse()
+            self.assertEqual(
+                (400, b'Client sent an HTTP request to an HTTPS server.\n'),
+                (response.status, response.read()))
+
+    def test_cut_answer_ends_early(self) -> None:
+        self.simulator.script(Answer(body=b'0123456789', cut=4))
+        error = self.assertRaises(http.client.IncompleteRead, self.get)
+        self.assertEqual(b'0123', error.partial)
+
+    def test_closes_and_resets_without_a_byte(self) -> None:
+        self.simulator.script(Answer(CLOSE), Answer(RESET), None)
+        self.assertRaises(http.client.RemoteDisconnected, self.get)
+        # Python's ssl may take a reset for an end: then it is the above, a
+        # subclass of this.
+        self.assertRaises(ConnectionResetError, self.get)
+        self.assertEqual(200, self.get()[0])
+
+
+class CertificateTest(AccessTest):
+
+    def serve(self, required: bool) -> None:
+        self.simulator = self.start(self.authority.server().server_context(
+            clients=self.authority, required=required))
+        self.simulator.authenticate = self.simulator.by_certificate
+
+    def test_user_is_the_common_name(self) -> None:
+        self.serve(required=False)
+        self.simulator.forbidden = {'list'}
+        for certificate in (self.authority.client('jane'),
+                            self.authority.client('jane', 'vitrage')):
+            code, document = self.get(client_certificate=certificate)
+            self.assertEqual(403, code)
+            self.assertIn('User "jane" cannot list', document['message'])
+            self.assertEqual('jane',
+                             self.simulator.requests[-1].certificate_name)
+
+    def test_client_without_a_certificate_is_not_known(self) -> None:
+        self.serve(required=False)
+        self.assertEqual(401, self.get()[0])
+        self.assertIsNone(self.simulator.requests[-1].certificate_name)
+
+    def test_required_certificate_is_missed_in_the_handshake(self) -> None:
+        self.serve(required=True)
+        self.assertEqual(200, self.get(
+            client_certificate=self.authority.client('jane'))[0])
+        self.assertRaises(OSError, self.get)
+
+    def test_certificates_of_others_break_the_handshake_off(self) -> None:
+        self.serve(required=False)
+        other = self.useFixture(certificates.Authority('other'))
+        for certificate in (other.client('jane'), self.authority.client(
+                'jane', ends=-certificates.HOUR / 2)):
+            self.assertRaises(OSError, self.get,
+                              client_certificate=certificate)
+        self.assertEqual(0, len(self.simulator.requests))
+
+
+class AuthenticationTest(AccessTest):
+
+    def test_admits_everyone_unless_told(self) -> None:
+        self.assertEqual(200, self.get()[0])
+
+    def test_tokens_come_and_go(self) -> None:
+        self.simulator.authenticate = self.simulator.by_token
+        self.assertEqual(401, self.bearer('x'))
+        self.simulator.tokens['x'] = 'jane'
+        self.assertEqual(200, self.bearer('x'))
+        del self.simulator.tokens['x']
+        self.assertEqual(401, self.bearer('x'))
+
+    def test_reads_the_header_as_the_api_server_does(self) -> None:
+        self.simulator.authenticate = self.simulator.by_token
+        self.simulator.tokens['x'] = 'jane'
+        for header, code in (
+                ('bearer x', 200), ('Bearer x y', 200), ('Basic x', 401),
+                ('Bearer', 401), ('Bearer  x', 401), ('x', 401), ('', 401)):
+            self.assertEqual(code, self.get(
+                headers={'Authorization': header})[0], header)
+
+    def test_unknown_client_gets_a_status(self) -> None:
+        self.simulator.authenticate = lambda request: None
+        self.assertEqual((401, {
+            'kind': 'Status', 'apiVersion': 'v1', 'metadata': {},
+            'status': 'Failure', 'message': 'Unauthorized',
+            'reason': 'Unauthorized', 'code': 401}), self.get())
+
+    def test_only_health_and_version_are_public(self) -> None:
+        self.simulator.authenticate = lambda request: None
+        for path in ('/version', '/version/', '/healthz', '/livez',
+                     '/readyz'):
+            self.assertEqual(200, self.get(path)[0], path)
+        for path in (NODES, f'{NODES}/a', '/api', '/api/v1', '/nowhere'):
+            self.assertEqual(401, self.get(path)[0], path)
+
+    def test_asks_any_function(self) -> None:
+        seen: list[Request] = []
+
+        def authenticate(request: Request) -> str | None:
+            seen.append(request)
+            return request.headers.get('X-Remote-User')
+
+        self.simulator.authenticate = authenticate
+        self.assertEqual(401, self.get()[0])
+        self.assertEqual(200, self.get(headers={'x-remote-user': 'jane'})[0])
+        self.assertEqual(list(self.simulator.requests), seen)
+
+
+class ForbiddenTest(AccessTest):
+
+    def test_forbids_each_verb_by_itself(self) -> None:
+        paths = {'list': NODES, 'get': f'{NODES}/a',
+                 'watch': f'{NODES}?watch=true&timeoutSeconds=1'}
+        for verb in paths:
+            self.simulator.forbidden = {verb}
+            self.assertEqual({verb}, {
+                other for other, path in paths.items()
+                if self.get(path)[0] == 403})
+
+    def test_says_who_may_not_do_what(self) -> None:
+        self.simulator.forbidden.update({'list', 'get'})
+        where = 'resource "nodes" in API group "" at the cluster scope'
+        self.assertEqual(
+            'nodes is forbidden: User "system:anonymous" cannot list '
+            + where, self.get()[1]['message'])
+        self.simulator.authenticate = lambda request: 'jane'
+        self.assertEqual('nodes is forbidden: User "jane" cannot list '
+                         + where, self.get()[1]['message'])
+        document = self.get(f'{NODES}/x')[1]
+        self.assertEqual('nodes "x" is forbidden: User "jane" cannot get '
+                         + where, document['message'])
+        self.assertEqual({'name': 'x', 'kind': 'nodes'}, document['details'])
+
+    def test_authenticates_first(self) -> None:
+        self.simulator.forbidden.add('list')
+        self.simulator.authenticate = lambda request: None
+        self.assertEqual(401, self.get()[0])
+
+
+class YoungServerTest(AccessTest):
+    """In its first second, an API server knows no roles."""
+
+    def test_refuses_after_each_start_what_it_allows_later(self) -> None:
+        for _ in range(2):
+            self.simulator.stop()
+            self.simulator.rbac_delay = 600
+            self.simulator.start()
+            for path in (NODES, f'{NODES}/a', f'{NODES}?watch=true'):
+                self.assertEqual(403, self.get(path)[0], path)
+            # As if the time was over.
+            self.simulator.rbac_delay = 0
+            self.assertEqual(200, self.get()[0])
+
+    def test_comes_to_know_its_roles_by_itself(self) -> None:
+        self.simulator.stop()
+        self.simulator.rbac_delay = 0.3
+        self.simulator.start()
+        self.assertEqual(403, self.get()[0])
+        deadline = time.monotonic() + 10
+        while self.get()[0] != 200:
+            self.assertThat(time.monotonic(), matchers.LessThan(deadline))
+            time.sleep(0.05)
+
+    def test_says_that_it_knows_no_roles(self) -> None:
+        self.simulator.rbac_delay = 600
+        self.assertEqual(
+            'nodes is forbidden: User "system:anonymous" cannot list resource '
+            '"nodes" in API group "" at the cluster scope: RBAC: '
+            'clusterrole.rbac.authorization.k8s.io "vitrage-node-reader" not '
+            'found', self.get()[1]['message'])
+
+    def test_authenticates_first_and_tells_its_health(self) -> None:
+        self.simulator.rbac_delay = 600
+        self.assertEqual(200, self.get('/readyz')[0])
+        self.simulator.authenticate = lambda request: None
+        self.assertEqual(401, self.get()[0])
+
+
+class OpenWatchTest(AccessTest):
+    """A watch goes on until it ends, whatever becomes of its rights."""
+
+    def open(self) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(
+            self.simulator.url.removeprefix('http://'), timeout=10)
+        self.addCleanup(connection.close)
+        connection.request('GET', f'{NODES}?watch=true', headers={
+            'Authorization': 'Bearer x'})
+        response = connection.getresponse()
+        self.addCleanup(response.close)
+        self.assertEqual('ADDED', json.loads(response.readline())['type'])
+        return response
+
+    def assert_goes_on_until_it_ends(
+            self, response: http.client.HTTPResponse, code: int) -> None:
+        """See a change in the watch, and no other watch after it."""
+        for path in (NODES, f'{NODES}?watch=true'):
+            self.assertEqual(code, self.bearer('x', path))
+        self.simulator.put({'metadata': {'name': 'b'}})
+        event = json.loads(response.readline())
+        self.assertEqual(('ADDED', 'b'), (
+            event['type'], event['object']['metadata']['name']))
+        self.simulator.hang_up(in_order=True)
+        self.assertEqual(b'', response.read())
+
+    def test_of_a_role_that_is_unbound(self) -> None:
+        response = self.open()
+        self.simulator.forbidden.update({'list', 'watch'})
+        self.assert_goes_on_until_it_ends(response, 403)
+
+    def test_of_a_token_that_is_revoked(self) -> None:
+        self.simulator.authenticate = self.simulator.by_token
+        self.simulator.tokens['x'] = 'jane'
+        response = self.open()
+        self.simulator.tokens.clear()
+        self.assert_goes_on_until_it_ends(response, 401)
+
+
+class KubeconfigTest(AccessTest):
+
+    def list_names(self, kubeconfig: str) -> list[str]:
+        handle, path = tempfile.mkstemp()
+        self.addCleanup(os.remove, path)
+        with open(handle, 'w') as file:
+            file.write(kubeconfig)
+        with config.new_client_from_config(
+                path, persist_config=False) as api_client:
+            api_client.configuration.retries = False
+            return [node.metadata.name for node in
+                    client.CoreV1Api(api_client).list_node().items]
+
+    def test_official_client_authenticates_by_token(self) -> None:
+        self.simulator = self.start(self.authority.server().server_context())
+        self.simulator.authenticate = self.simulator.by_token
+        self.simulator.tokens['secret'] = 'jane'
+        self.assertEqual(['a'], self.list_names(self.simulator.kubeconfig(
+            certificate_authority=self.authority.certificate,
+            user={'token': 'secret'})))
+
+    def test_official_client_authenticates_by_certificate(self) -> None:
+        self.simulator = self.start(self.authority.server().server_context(
+            clients=self.authority))
+        self.simulator.authenticate = self.simulator.by_certificate
+        jane = self.authority.client('jane')
+        self.assertEqual(['a'], self.list_names(self.simulator.kubeconfig(
+            certificate_authority=self.authority.certificate,
+            user={'client-certificate': str(jane.certificate_path),
+                  'client-key': str(jane.key_path)})))
+
+    def test_without_arguments_says_only_where(self) -> None:
+        document = json.loads(self.simulator.kubeconfig())
+        self.assertEqual({'server': self.simulator.url},
+                         document['clusters'][0]['cluster'])
+        self.assertEqual({}, document['users'][0]['user'])

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the simulator sends its answers, and scripts of them."""
+
+import gzip
+import http.client
+import threading
+import time
+
+import testtools
+from testtools import matchers
+
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import CLOSE
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api.http import RESET
+from vitrage_k8s_lab.kube_api.server import Simulator
+
+NODES = '/api/v1/nodes'
+
+
+class SimulatorTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.simulator = Simulator(
+            [{'metadata': {'name': name}} for name in 'abcde'])
+        self.addCleanup(self.simulator.stop)
+        self.simulator.start()
+
+    def connect(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(
+            self.simulator.url.removeprefix('http://'), timeout=10)
+        self.addCleanup(connection.close)
+        connection.connect()
+        return connection
+
+    def get(self, path: str = NODES) -> http.client.HTTPResponse:
+        connection = self.connect()
+        connection.request('GET', path)
+        return connection.getresponse()
+
+    def statuses(self, count: int, path: str = NODES) -> list[int]:
+        return [self.get(path).status for _ in range(count)]
+
+
+class AnswerTest(SimulatorTest):
+    """How an Answer is sent."""
+
+    def test_sends_a_reason_phrase(self) -> None:
+        for phrase, expected in ((None, 'Forbidden'), ('', ''),
+                                 ('\x1b\xe9' * 6000, '\x1b\xe9' * 6000)):
+            self.simulator.intercept = lambda request: Answer(
+                403, phrase=phrase)  # noqa: B023
+
+            self.assertEqual(expected, self.get().reason)
+
+    def test_hands_over_the_body_of_a_request(self) -> None:
+        connection = self.connect()
+        for body in (b'{"a": 1}', None):
+            connection.request('POST', '/', body)
+            connection.getresponse().read()
+        self.assertEqual([b'{"a": 1}', b''], [
+            request.body for request in self.simulator.requests])
+
+    def test_delays_the_first_byte(self) -> None:
+        self.simulator.script(Answer(delay=0.3))
+        began = time.monotonic()
+        self.assertEqual(200, self.get().status)
+        self.assertThat(time.monotonic() - began,
+                        matchers.GreaterThan(0.29))
+
+    def test_sends_byte_by_byte_from_the_status_line_on(self) -> None:
+        self.simulator.script(Answer(body=b'xy', pace=0.002))
+        sock = self.connect().sock
+        sock.sendall(f'GET {NODES} HTTP/1.1\r\n\r\n'.encode())
+        began = time.monotonic()
+        received = bytearray()
+        while not received.endswith(b'\r\n\r\nxy'):
+            received += sock.recv(4096)
+        self.assertThat(time.monotonic() - began, matchers.GreaterThan(
+            0.002 * (len(received) - 1)))
+
+    def test_paced_answer_is_sent_in_full_and_can_be_cut(self) -> None:
+        self.simulator.script(Answer(body=b'0123456789', pace=0.001),
+                              Answer(body=b'0123456789', pace=0.001, cut=4))
+        self.assertEqual(b'0123456789', self.get().read())
+        error = self.assertRaises(http.client.IncompleteRead, self.get().read)
+        self.assertEqual(b'0123', error.partial)
+
+    def test_stop_ends_delays_and_slow_answers(self) -> None:
+        for answer, expected in ((Answer(delay=60), b''),
+                                 (Answer(pace=60), b'H')):
+            self.simulator.stop()
+            threads = threading.active_count()
+            self.simulator.start()
+            self.simulator.script(answer)
+            sock = self.connect().sock
+            sock.sendall(f'GET {NODES} HTTP/1.1\r\n\r\n'.encode())
+            while not self.simulator.requests:
+                time.sleep(0.01)
+            self.simulator.requests.clear()
+            time.sleep(0.1)  # past what records the request
+            began = time.monotonic()
+            self.simulator.stop()
+            self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
+            self.assertEqual(threads, threading.active_count())
+            self.assertEqual(expected, sock.recv(4096))
+
+    def test_closes_in_good_order_without_a_byte(self) -> None:
+        self.simulator.script(Answer(CLOSE), None)
+        connection = self.connect()
+        connection.request('GET', NODES)
+        self.assertEqual(b'', connection.sock.recv(1))
+        self.assertEqual(200, self.get().status)
+
+    def test_resets_the_connection(self) -> None:
+        self.simulator.script(Answer(RESET), None)
+        connection = self.connect()
+        connection.request('GET', NODES)
+        self.assertRaises(ConnectionResetError, connection.sock.recv, 1)
+        self.assertEqual(200, self.get().status)
+
+    def test_sends_chunks_as_given(self) -> None:
+        self.simulator.script(Answer(body=b'2\r\nab\r\n0\r\n\r\n', headers={
+            'transfer-encoding': 'chunked'}))
+        response = self.get()
+        self.assertIsNone(response.headers['Content-Length'])
+        self.assertEqual(b'ab', response.read())
+
+    def test_closes_after_an_answer_that_says_so(self) -> None:
+        self.simulator.script(Answer(body=b'x', headers={
+            'connection': 'close'}))
+        # By hand: http.client would close its side by itself.
+        sock = self.connect().sock
+        sock.sendall(f'GET {NODES} HTTP/1.1\r\n\r\n'.encode())
+        received = b''.join(iter(lambda: sock.recv(4096), b''))
+        self.assertThat(received, matchers.EndsWith(b'\r\n\r\nx'))
+
+    def test_can_cut_a_compressed_answer(self) -> None:
+        self.simulator.put({'metadata': {'name': 'big'},
+                            'status': {'x': 'x' * 1_000_000}})
+
+        def cut(request: Request) -> Answer:
+            whole = self.simulator.answer(request)
+            return Answer(whole.status, whole.body, whole.headers, cut=100)
+
+        self.simulator.script(cut)
+        connection = self.connect()
+        connection.request('GET', NODES, headers={'Accept-Encoding': 'gzip'})
+        response = connection.getresponse()
+        self.assertEqual('gzip', response.headers['Content-Encoding'])
+        error = self.assertRaises(http.client.IncompleteRead, response.read)
+        self.assertEqual(100, len(error.partial))
+        self.assertRaises(EOFError, gzip.decompress, error.partial)
+
+
+class ScriptTest(SimulatorTest):
+
+    def test_answers_in_turn_and_then_normally(self) -> None:
+        self.simulator.script(
+            Answer(500), lambda request: Answer(501), None,
+            lambda request: None, Answer(502))
+        self.assertEqual([500, 501, 200, 200, 502, 200, 200],
+                         self.statuses(7))
+
+    def test_leaves_other_paths_alone(self) -> None:
+        self.simulator.script(Answer(500))
+        for path in ('/version', '/healthz', f'{NODES}/a'):
+            self.assertEqual([200], self.statuses(1, path))
+        self.assertEqual([500], self.statuses(1))
+
+    def test_new_script_replaces_the_old(self) -> None:
+        self.simulator.script(Answer(500), Answer(500))
+        self.simulator.script(Answer(501))
+        self.assertEqual([501, 200], self.statuses(2))
+
+    def test_waits_while_something_intercepts(self) -> None:
+        self.simulator.script(Answer(500))
+        self.simulator.intercept = lambda request: Answer(503)
+        self.assertEqual([503, 503], self.statuses(2))
+        self.simulator.intercept = lambda request: None
+        self.assertEqual([500, 200], self.statuses(2))
+
+    def test_records_what_is_scripted_too(self) -> None:
+        self.simulator.script(Answer(500))
+        self.statuses(2)
+        self.assertEqual(2, len(self.simulator.requests))

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import ast
+from collections.abc import Mapping
+import json
+import pathlib
+import sys
+import tempfile
+from typing import Any
+import urllib.error
+import urllib.request
+
+import fixtures
+from keystoneauth1 import exceptions as keystone_exceptions
+from keystoneauth1 import loading
+from keystoneauth1 import session
+from novaclient import client
+from novaclient import exceptions as nova_exceptions
+import testtools
+
+from vitrage_k8s_lab.openstack.nova import STATES
+from vitrage_k8s_lab.openstack.server import OpenStack
+
+HOSTS = {'compute-1': 'east', 'compute-2': 'east', 'compute-3': 'west'}
+
+
+def server(number: int, **fields: str) -> dict[str, str]:
+    return {'id': f'id-{number}', 'name': f'Server {number}',
+            'host': 'compute-1', 'project_id': 'shop', **fields}
+
+
+class OpenStackTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud = self.start(server(1), server(2, host='compute-3'))
+        # The Nova client writes there, else in the home directory.
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.useFixture(fixtures.EnvironmentVariable(
+            'NOVACLIENT_UUID_CACHE_DIR', directory.name))
+        self.useFixture(fixtures.EnvironmentVariable('no_proxy', '127.0.0.1'))
+
+    def start(self, *servers: Mapping[str, str], **options: Any) -> OpenStack:
+        cloud = OpenStack(HOSTS, servers, **options)
+        self.addCleanup(cloud.stop)
+        return cloud.start()
+
+    def session(self, cloud: OpenStack,
+                changes: Mapping[str, str] | None = None) -> session.Session:
+        credentials = {**cloud.credentials, **(changes or {})}
+        loader = loading.get_plugin_loader(credentials.pop('auth_type'))
+        for name in ('region_name', 'interface'):
+            del credentials[name]
+        opened = session.Session(loader.load_from_options(**credentials))
+        self.addCleanup(opened.session.close)
+        return opened
+
+    def nova(self, cloud: OpenStack | None = None, version: str = '2.11',
+             changes: Mapping[str, str] | None = None) -> Any:
+        cloud = cloud or self.cloud
+        return client.Client(
+            version, session=self.session(cloud, changes),
+            region_name=cloud.credentials['region_name'])
+
+    def request(self, path: str, body: bytes | None = None,
+                headers: Mapping[str, str] | None = None,
+                ) -> tuple[int, Any, Mapping[str, str]]:
+        """Ask without any client of OpenStack's."""
+        request = urllib.request.Request(self.cloud.url + path, body,
+                                         dict(headers or {}))
+        try:
+            response = urllib.request.urlopen(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            return response.status, json.load(response), response.headers
+
+    def compute(self, path: str, version: Mapping[str, str] | None = None,
+                ) -> tuple[int, Any]:
+        """Ask the compute API with a token."""
+        token = str(self.session(self.cloud).get_token())
+        return self.request('/compute/v2.1' + path, headers={
+            'X-Auth-Token': token, **(version or {})})[:2]
+
+
+class TestKeystone(OpenStackTest):
+
+    def test_refuses_other_credentials(self) -> None:
+        for name in ('username', 'password', 'user_domain_name',
+                     'project_name', 'project_domain_name'):
+            nova = self.nova(changes={name: 'wrong'})
+            self.assertRaises(keystone_exceptions.Unauthorized,
+                              nova.servers.list)
+
+    def test_refuses_what_is_no_request_for_a_token(self) -> None:
+        path = '/identity/v3/auth/tokens'
+        self.assertEqual(400, self.request(path, b'{')[0])
+        status, body, _ = self.request(path, b'{"auth": []}')
+        self.assertEqual((401, 401), (status, body['error']['code']))
+
+    def test_says_who_has_authenticated_and_what_there_is(self) -> None:
+        opened = self.session(self.cloud)
+        access = opened.auth.get_access(opened)
+        self.assertEqual(
+            ('vitrage', 'Default', 'service', 'Default', ['admin']),
+            (access.username, access.user_domain_name, access.project_name,
+             access.project_domain_name, access.role_names))
+        self.assertFalse(access.will_expire_soon(1800))
+        self.assertEqual(
+            {'identity', 'compute'},
+            set(access.service_catalog.get_endpoints(
+                interface='public', region_name='RegionOne')))
+
+    def test_tells_its_versions(self) -> None:
+        status, body, headers = self.request('/identity')
+        self.assertEqual((300, f'{self.cloud.url}/identity/v3/'),
+                         (status, headers['Location']))
+        self.assertEqual(
+            [self.request('/identity/v3/')[1]['version']],
+            body['versions']['values'])
+
+    def test_shares_no_password_with_another(self) -> None:
+        self.assertNotEqual(self.cloud.credentials['password'],
+                            self.start().credentials['password'])
+
+
+class TestNova(OpenStackTest):
+
+    def names(self, cloud: OpenStack | None = None, **query: Any) -> list[str]:
+        query.setdefault('search_opts', {'all_tenants': 1})
+        return [each.name for each in self.nova(cloud).servers.list(**query)]
+
+    def test_lists_the_servers_of_all_tenants(self) -> None:
+        self.assertEqual(
+            [('id-2', 'Server 2', 'ACTIVE', 'shop', 'compute-3', 'west',
+              'instance-00000002'),
+             ('id-1', 'Server 1', 'ACTIVE', 'shop', 'compute-1', 'east',
+              'instance-00000001')],
+            [(each.id, each.name, each.status, each.tenant_id,
+              getattr(each, 'OS-EXT-SRV-ATTR:host'),
+              getattr(each, 'OS-EXT-AZ:availability_zone'),
+              getattr(each, 'OS-EXT-SRV-ATTR:instance_name'))
+             for each in self.nova().servers.list(
+                 search_opts={'all_tenants': 1})])
+
+    def test_lists_only_those_of_the_own_project_by_default(self) -> None:
+        access = self.session(self.cloud)
+        self.cloud.put_server('mine', name='mine', host='compute-1',
+                              project_id=str(access.get_project_id()))
+        self.assertEqual(['mine'], self.names(search_opts={}))
+        self.assertEqual(3, len(self.names()))
+
+    def test_gives_a_page_and_all_pages_to_who_asks_for_all(self) -> None:
+        cloud = self.start(*map(server, range(5)), max_limit=2)
+        last = [f'Server {number}' for number in reversed(range(5))]
+        self.assertEqual(last[:2], self.names(cloud))
+        self.assertEqual(last[:1], self.names(cloud, limit=1))
+        self.assertEqual(last[3:], self.names(cloud, marker='id-2'))
+        self.assertEqual(last, self.names(cloud, limit=-1))
+
+    def test_names_the_next_page(self) -> None:
+        status, page = self.compute('/servers/detail?all_tenants=1&limit=1')
+        link, = page['servers_links']
+        status, page = self.compute(
+            link['href'].removeprefix(self.cloud.url + '/compute/v2.1'))
+        self.assertEqual(['id-1'], [each['id'] for each in page['servers']])
+
+    def test_refuses_what_it_cannot_list(self) -> None:
+        for query in ('marker=no', 'limit=-1', 'limit=many', 'status=ERROR'):
+            status, body = self.compute(f'/servers/detail?{query}')
+            self.assertEqual((400, 400), (
+                status, body['badRequest']['code']), query)
+
+    def test_shows_one_server(self) -> None:
+        nova = self.nova()
+        self.assertEqual('Server 1', nova.servers.get('id-1').name)
+        self.assertRaises(nova_exceptions.NotFound, nova.servers.get, 'id-3')
+
+    def test_lists_the_services_of_a_kind(self) -> None:
+        services = self.nova().services
+        self.assertEqual(
+            [(host, zone, 'up', 'enabled', False)
+             for host, zone in HOSTS.items()],
+            [(each.host, each.zone, each.state, each.status, each.forced_down)
+             for each in services.list(binary='nova-compute')])
+        self.assertEqual(
+            {'nova-conductor', 'nova-scheduler', 'nova-compute'},
+            {each.binary for each in services.list()})
+
+    def test_lists_the_zones_with_their_hosts(self) -> None:
+        zones = self.nova().availability_zones.list()
+        self.assertEqual(
+            {'internal': {'controller'}, 'east': {'compute-1', 'compute-2'},
+             'west': {'compute-3'}},
+            {zone.zoneName: set(zone.hosts) for zone in zones})
+        west, = (zone for zone in zones if zone.zoneName == 'west')
+        service = west.hosts['compute-3']['nova-compute']
+        self.assertEqual((True, True, True), (
+            west.zoneState['available'], service['active'],
+            service['available']))
+
+    def test_shows_what_was_added_changed_and_deleted(self) -> None:
+        self.cloud.put_server(**server(3))
+        self.cloud.put_server('id-1', status='SHUTOFF', host='compute-3')
+        self.cloud.put_server('id-2', status='SOFT_DELETED')
+        shown = {each.id: each for each in self.nova().servers.list(
+            search_opts={'all_tenants': 1})}
+        self.assertEqual({'id-1', 'id-3'}, set(shown))
+        changed = shown['id-1']
+        self.assertEqual(
+            ('Server 1', 'SHUTOFF', 'stopped', 4, 'compute-3', 'west'),
+            (changed.name, changed.status,
+             getattr(changed, 'OS-EXT-STS:vm_state'),
+             getattr(changed, 'OS-EXT-STS:power_state'),
+             getattr(changed, 'OS-EXT-SRV-ATTR:host'),
+             getattr(changed, 'OS-EXT-AZ:availability_zone')))
+        self.cloud.delete_server('id-1')
+        self.assertEqual(['Server 3'], self.names())
+
+    def test_knows_nothing_of_an_earlier_server_of_that_id(self) -> None:
+        self.cloud.put_server('id-1', status='ERROR')
+        self.cloud.delete_server('id-1')
+        self.assertRaises(ValueError, self.cloud.put_server, 'id-1')
+        self.cloud.put_server(**server(1, name='again'))
+        again, _ = self.nova().servers.list(search_opts={'all_tenants': 1})
+        self.assertEqual(
+            ('again', 'ACTIVE', 'instance-00000003'),
+            (again.name, again.status,
+             getattr(again, 'OS-EXT-SRV-ATTR:instance_name')))
+
+    def test_refuses_servers_that_cannot_be(self) -> None:
+        for fields in ({'host': 'compute-9'}, {'status': 'suspended'}):
+            self.assertRaises(ValueError, self.cloud.put_server, 'id-1',
+                              **fields)
+        self.assertRaises(ValueError, self.cloud.put_server, 'id-3',
+                          name='homeless')
+        self.assertRaises(KeyError, self.cloud.delete_server, 'id-3')
+
+    def test_speaks_the_versions_that_it_names(self) -> None:
+        version = self.nova().versions.get_current()
+        self.assertEqual(('v2.1', '2.1', '2.11'), (
+            version.id, version.min_version, version.version))
+        self.assertRaises(nova_exceptions.NotAcceptable,
+                          self.nova(version='2.12').servers.list)
+        for headers in ({}, {'OpenStack-API-Version': 'compute 2.1'}):
+            oldest = self.compute('/servers/id-1', headers)[1]['server']
+            self.assertNotIn('locked', oldest)
+        newest = self.compute('/servers/id-1', {
+            'OpenStack-API-Version': 'compute latest'})[1]['server']
+        self.assertEqual((False, 'server-1'), (
+            newest['locked'], newest['OS-EXT-SRV-ATTR:hostname']))
+        self.assertEqual(400, self.compute('/os-services', {
+            'X-OpenStack-Nova-API-Version': 'two'})[0])
+
+    def test_refuses_who_brings_no_valid_token(self) -> None:
+        for headers in ({}, {'X-Auth-Token': 'guessed'}):
+            status, body, answered = self.request(
+                '/compute/v2.1/servers/detail', headers=headers)
+            self.assertEqual((401, 401), (status, body['error']['code']))
+            self.assertEqual(f'Keystone uri="{self.cloud.url}/identity"',
+                             answered['WWW-Authenticate'])
+
+    def test_knows_nothing_else(self) -> None:
+        for path in ('/', '/identity/v2.0', '/identity/v3/auth/tokens',
+                     '/volume'):
+            self.assertEqual(404, self.request(path)[0], path)
+        self.assertEqual(404, self.compute('/flavors')[0])
+        self.assertRaises(nova_exceptions.NotFound,
+                          self.nova().servers.delete, 'id-1')
+
+    def test_goes_on_after_a_restart(self) -> None:
+        nova = self.nova()
+        nova.servers.list()
+        self.cloud.stop()
+        self.cloud.stop()
+        self.assertRaises(keystone_exceptions.ConnectFailure,
+                          nova.servers.list)
+        self.cloud.start()
+        self.assertEqual('Server 1', nova.servers.get('id-1').name)
+        self.assertEqual('/compute/v2.1/servers/id-1',
+                         self.cloud.requests[-1].path)
+
+
+class TestNotification(OpenStackTest):
+
+    def test_agrees_with_the_api_in_every_state(self) -> None:
+        nova = self.nova()
+        for status in STATES.keys() - {'DELETED', 'SOFT_DELETED'}:
+            self.cloud.put_server('id-1', status=status)
+            shown = nova.servers.get('id-1').to_dict()
+            payload = self.cloud.notification('id-1', 'instance.power_on.end')
+            told = payload['nova_object.data']
+            for name, named in (
+                    ('uuid', 'id'), ('display_name', 'name'),
+                    ('tenant_id', 'tenant_id'), ('user_id', 'user_id'),
+                    ('created_at', 'created'), ('updated_at', 'updated'),
+                    ('host', 'OS-EXT-SRV-ATTR:host'),
+                    ('node', 'OS-EXT-SRV-ATTR:hypervisor_hostname'),
+                    ('host_name', 'OS-EXT-SRV-ATTR:hostname'),
+                    ('reservation_id', 'OS-EXT-SRV-ATTR:reservation_id'),
+                    ('state', 'OS-EXT-STS:vm_state'),
+                    ('task_state', 'OS-EXT-STS:task_state')):
+                self.assertEqual(shown[named], told[name], (status, name))
+            self.assertEqual(shown['OS-EXT-AZ:availability_zone'],
+                             told['availability_zone'] or '')
+            self.assertEqual(shown['image']['id'], told['image_uuid'])
+            self.assertEqual(shown['flavor']['id'], told['flavor'][
+                'nova_object.data']['flavorid'])
+
+    def test_takes_the_form_of_its_event(self) -> None:
+        for event_type, name, version in (
+                ('instance.suspend.end', 'InstanceActionPayload', '1.8'),
+                ('instance.delete.start', 'InstanceActionPayload', '1.8'),
+                ('instance.lock', 'InstanceActionPayload', '1.8'),
+                ('instance.create.end', 'InstanceCreatePayload', '1.12'),
+                ('instance.update', 'InstanceUpdatePayload', '1.9')):
+            payload = self.cloud.notification('id-1', event_type)
+            self.assertEqual((name, version, 'nova'), (
+                payload['nova_object.name'], payload['nova_object.version'],
+                payload['nova_object.namespace']))
+            # As it is sent.
+            self.assertEqual(payload, json.loads(json.dumps(payload)))
+        self.assertEqual('instance-00000001', self.cloud.notification(
+            'id-1', 'instance.create.end')['nova_object.data'][
+                'instance_name'])
+
+    def test_update_tells_the_state_before(self) -> None:
+        self.cloud.put_server('id-1', status='PAUSED')
+        told = self.cloud.notification('id-1', 'instance.update')[
+            'nova_object.data']
+        change = told['state_update']['nova_object.data']
+        self.assertEqual(('active', 'paused', 'paused'), (
+            change['old_state'], change['state'], told['state']))
+
+    def test_still_tells_of_a_deleted_server(self) -> None:
+        self.cloud.delete_server('id-1')
+        told = self.cloud.notification('id-1', 'instance.delete.end')[
+            'nova_object.data']
+        self.assertEqual(
+            ('deleted', 'pending', 'compute-1'),
+            (told['state'], told['power_state'], told['host']))
+        self.assertEqual(told['updated_at'], told['deleted_at'])
+
+    def test_offloaded_server_is_on_no_host(self) -> None:
+        self.cloud.put_server('id-1', status='SHELVED_OFFLOADED')
+        told = self.cloud.notification('id-1', 'instance.shelve_offload.end')[
+            'nova_object.data']
+        self.assertEqual((None, None), (told['host'], told['node']))
+
+    def test_refuses_events_with_fields_of_their_own(self) -> None:
+        for event_type in ('instance.volume_attach.end', 'instance.exists',
+                           'instance.rebuild.end', 'instance.reboot.error',
+                           'compute.instance.suspend.end', 'instance'):
+            self.assertRaises(ValueError, self.cloud.notification, 'id-1',
+                              event_type)
+        self.assertRaises(KeyError, self.cloud.notification, 'id-3',
+                          'instance.update')
+
+
+class TestIndependence(testtools.TestCase):
+
+    def test_imports_only_the_standard_library_and_the_simulator(self) -> None:
+        package = pathlib.Path(__file__).parents[2] / 'vitrage_k8s'
+        imported = set()
+        for name in ('keystone', 'nova', 'openstack'):
+            source = (package / f'simulator_{name}.py').read_text()
+            for statement in ast.walk(ast.parse(source)):
+                match statement:
+                    case ast.Import(names=names):
+                        imported |= {alias.name for alias in names}
+                    case ast.ImportFrom(module='vitrage_k8s', names=names):
+                        imported |= {'vitrage_k8s.' + alias.name
+                                     for alias in names}
+                    case ast.ImportFrom(module=str(module)):
+                        imported.add(module)
+        self.assertEqual(set(), {
+            module for module in imported
+            if module.split('.')[0] not in sys.stdlib_module_names
+            and not module.startswith('vitrage_k8s.simulator_')})

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: nodes of a cluster in a Vitrage of its own, all in one process.
+
+What it prints on stdout is for programs: the client's JSON, or the variables
+of the client's environment. Progress and errors go to stderr.
+"""
+
+from collections.abc import Callable
+import contextlib
+import importlib.resources
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import yaml
+
+from vitrage_k8s.api import client as k8s_client
+from vitrage_k8s.api import endpoint
+from vitrage_k8s.api import errors
+from vitrage_k8s.api import inventory
+from vitrage_k8s.api import kubeconfig
+from vitrage_k8s_lab.demo import scenario
+from vitrage_k8s_lab.kube_api import server
+from vitrage_k8s_lab.standalone import standalone
+
+Say = Callable[[str], None]
+
+PAGE_SIZE = 500
+REQUEST_TIMEOUT = 60.0
+LIST_TIMEOUT = 120.0
+
+
+def nodes() -> list[dict[str, Any]]:
+    """Return the nodes of the simulated cluster."""
+    path = importlib.resources.files('vitrage_k8s') / 'demo_nodes.yaml'
+    return yaml.safe_load(path.read_text(encoding='utf-8'))
+
+
+def run(config_file: str | None, contexts: list[str], serve: bool,
+        interval: int, port: int) -> int:
+    """Run the demo.
+
+    :param config_file: path of the kubeconfig whose clusters to show; None for
+        a simulated cluster
+    :param contexts: contexts of the kubeconfig; empty for the current one
+    :param serve: whether to stay up until interrupted, instead of showing the
+        topology once
+    :param interval: seconds between two polls
+    :param port: where the REST API listens; 0 for a free port
+    :returns: the exit status
+    """
+    with contextlib.ExitStack() as stack:
+        say, directory = _begin(stack)
+        if config_file is None:
+            config_file = str(directory / 'kubeconfig')
+            api_server = stack.enter_context(server.Simulator(nodes()))
+            pathlib.Path(config_file).write_text(api_server.kubeconfig(),
+                                                encoding='utf-8')
+            say(f'A simulated Kubernetes API server is at {api_server.url} '
+                f'(kubeconfig: {config_file})')
+        try:
+            for name, count in _count_nodes(config_file, contexts):
+                say(f'Cluster {name}: {count} nodes')
+        except errors.KubernetesDatasourceError as error:
+            say(f'ERROR: {error}')
+            return 1
+        say('Starting Vitrage; its first poll of the nodes is a part of it')
+        vitrage = standalone.Standalone(
+            directory / 'vitrage', port=port, kubernetes={
+                'config_file': config_file, 'contexts': contexts,
+                'poll_interval': interval,
+                'changes_interval': min(interval, 10)})
+        stack.enter_context(vitrage)
+        say(f'Vitrage is at {vitrage.url} '
+            f'(log: {directory / "vitrage/vitrage.log"})')
+        if serve:
+            return _serve(vitrage, interval, say)
+        say('Running: vitrage topology show')
+        return subprocess.run(  # noqa: S603
+            [_client(), 'topology', 'show'],
+            env=os.environ | vitrage.environment, check=False).returncode
+
+
+def run_scenario(topology: pathlib.Path | None, port: int) -> int:
+    """Run the demo's scenario.
+
+    :param topology: see ``demo_scenario.run``
+    :param port: where the REST API listens; 0 for a free port
+    :returns: the exit status
+    """
+    with contextlib.ExitStack() as stack:
+        say, directory = _begin(stack)
+        try:
+            if topology is not None:
+                # Rather now than when everything has been played.
+                topology.touch()
+        except OSError as error:
+            say(f'ERROR: cannot write {topology}: {error.strerror}')
+            return 1
+        try:
+            scenario.run(directory, _client(), topology, port, say)
+        except scenario.ScenarioFailed as error:
+            say(f'ERROR: {error}; Vitrage has logged to '
+                f'{directory / "vitrage/vitrage.log"}')
+            return 1
+    return 0
+
+
+def _begin(stack: contextlib.ExitStack) -> tuple[Say, pathlib.Path]:
+    """Return what tells of progress, and a directory for the time being."""
+    # SIGTERM ends it as Ctrl-C does; and so does SIGINT in the background of
+    # a script, where the shell has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f'[{time.monotonic() - started:5.1f} s] {text}',
+              file=sys.stderr, flush=True)
+
+    # A thread that ends may write to the log yet.
+    return say, pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(
+        prefix='vitrage-k8s-', ignore_cleanup_errors=True)))
+
+
+def _count_nodes(config_file: str,
+                 contexts: list[str]) -> list[tuple[str, int]]:
+    """Read all nodes once, for Vitrage would only log that it cannot."""
+    counts = []
+    for cluster in kubeconfig.load(config_file, contexts, '', {}):
+        if not isinstance(cluster, endpoint.Endpoint):
+            raise cluster
+        with contextlib.closing(k8s_client.Client(
+                cluster, REQUEST_TIMEOUT, 0)) as client:
+            known = inventory.Inventory(cluster.name)
+            known.relist(client, PAGE_SIZE, time.monotonic() + LIST_TIMEOUT)
+            counts.append((cluster.name, len(known)))
+    return counts
+
+
+def _client() -> str:
+    """Find the `vitrage` command: the one beside this Python first."""
+    return shutil.which('vitrage', path=os.pathsep.join(
+        (str(pathlib.Path(sys.executable).parent), *os.get_exec_path()))
+    ) or 'vitrage'
+
+
+def _serve(vitrage: standalone.Standalone, interval: int, say: Say) -> int:
+    for name, value in vitrage.environment.items():
+        print(f'export {name}={shlex.quote(value)}')
+    sys.stdout.flush()
+    say(f'Polling every {interval} s. Paste the lines above into another '
+        'terminal, and try there:')
+    for arguments in ('topology show -f dot', 'resource list',
+                      'resource count'):
+        say(f'    {_client()} {arguments}')
+    say('Ctrl-C ends it')
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        say('Stopping')
+    return 0

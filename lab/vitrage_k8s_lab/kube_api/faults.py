@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers that no client wants, as an API server sends them.
+
+Or as the thing in its place does: a load balancer, a proxy, a login page.
+The comments name where in k8s.io the texts and the codes come from.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import gzip
+from typing import Any
+import zlib
+
+from vitrage_k8s_lab.kube_api.answers import encode
+from vitrage_k8s_lab.kube_api.answers import failure
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import CLOSE
+from vitrage_k8s_lab.kube_api.http import Stream
+
+_MEBIBYTE = 1 << 20
+
+
+def expired(with_token: str | None = None) -> Answer:
+    """Answer that a continue token is too old.
+
+    :param with_token: the token for the rest at a newer version; it is
+        missing where the server could not make one
+    """
+    # apiserver/pkg/storage/etcd3/errors.go
+    old = 'The provided continue parameter is too old to display a ' \
+          'consistent list result. You can start a new list without the ' \
+          'continue parameter'
+    if with_token is None:
+        return failure(410, 'Expired', old + '.')
+    return failure(410, 'Expired', old + (
+        ', or use the continue token in this response to retrieve the '
+        'remainder of the results. Continuing with the provided token '
+        'results in an inconsistent list - objects that were created, '
+        'modified, or deleted between the time the first chunk was returned '
+        'and now may show up in the list.'),
+        metadata={'continue': with_token})
+
+
+def too_many_requests(retry_after: str | None = '1',
+                      plain: bool = False) -> Answer:
+    """Answer that the server has too much to do.
+
+    :param plain: as text, of a server that shuts down and hangs up
+    """
+    if not plain:
+        # apiserver/pkg/storage/cacher: a watch cache that is being filled
+        return failure(429, 'TooManyRequests',
+                       'storage is (re)initializing', retry_after=retry_after)
+    # apiserver/pkg/server/filters/with_retry_after.go
+    return _go_error(
+        429, 'The apiserver is shutting down, please try again later.',
+        **{'Connection': 'close',
+           **({} if retry_after is None else {'Retry-After': retry_after})})
+
+
+def internal_error() -> Answer:
+    """Answer that etcd does not answer."""
+    # An error that is no Status: without a reason, as of etcd's client.
+    return failure(500, None, 'etcdserver: request timed out')
+
+
+def unavailable(retry_after: str | None = None) -> Answer:
+    """Answer as HAProxy does when no API server is up behind it."""
+    return Answer(503, (
+        b'<html><body><h1>503 Service Unavailable</h1>\n'
+        b'No server is available to handle this request.\n'
+        b'</body></html>\n'), {
+            'Cache-Control': 'no-cache', 'Connection': 'close',
+            'Content-Type': 'text/html',
+            **({} if retry_after is None else {'Retry-After': retry_after})})
+
+
+def gateway_timeout() -> Answer:
+    """Answer that the version asked for is yet to come."""
+    # apiserver/pkg/storage/errors.go, NewTooLargeResourceVersionError
+    return failure(
+        504, 'Timeout', 'Timeout: Too large resource version: 2000, current: '
+        '1000', retry_after='1', details={'causes': [
+            {'reason': 'ResourceVersionTooLarge',
+             'message': 'Too large resource version'}]})
+
+
+def unauthorized() -> Answer:
+    """Answer that the client is not known."""
+    return failure(401, 'Unauthorized', 'Unauthorized')
+
+
+def forbidden(user: str, verb: str = 'list', name: str | None = None,
+              is_young: bool = False) -> Answer:
+    """Answer that a user may not do this.
+
+    :param name: the node's, of a request for one
+    :param is_young: whether it says so for it does not know its roles yet
+    """
+    # apiserver/pkg/endpoints/handlers/responsewriters/errors.go
+    details = {'kind': 'nodes'} if name is None else {
+        'name': name, 'kind': 'nodes'}
+    what = 'nodes' if name is None else f'nodes "{name}"'
+    # plugin/pkg/auth/authorizer/rbac/rbac.go
+    why = ': RBAC: clusterrole.rbac.authorization.k8s.io ' \
+          '"vitrage-node-reader" not found' if is_young else ''
+    return dataclasses.replace(failure(
+        403, 'Forbidden', f'{what} is forbidden: User "{user}" cannot {verb} '
+        f'resource "nodes" in API group "" at the cluster scope{why}',
+        details=details), headers={'X-Content-Type-Options': 'nosniff'})
+
+
+def html_page() -> Answer:
+    """Answer with the login page of a proxy, which means well."""
+    return Answer(200, (
+        b'<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>'
+        b'<form method="post" action="/login"><input name="user">'
+        b'<input name="password" type="password"></form></body></html>\n'),
+        {'Content-Type': 'text/html; charset=utf-8'})
+
+
+def redirect(location: str) -> Answer:
+    """Answer that another server is to be asked."""
+    # As net/http's Redirect, for a GET.
+    return Answer(302, f'<a href="{location}">Found</a>.\n\n'.encode(), {
+        'Content-Type': 'text/html; charset=utf-8', 'Location': location})
+
+
+def not_gzip() -> Answer:
+    """Answer with JSON that claims to be compressed."""
+    return Answer(200, (
+        b'{"kind":"NodeList","apiVersion":"v1",'
+        b'"metadata":{"resourceVersion":"1"},"items":[]}'),
+        {'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'})
+
+
+def truncated_gzip(answer: Answer) -> Answer:
+    """Compress an answer, and send half of it as if that were all.
+
+    HTTP ends in good order; only gzip's own end is missing.
+
+    :param answer: a normal one, compressed or not
+    """
+    body = answer.body
+    if answer.headers.get('Content-Encoding') != 'gzip':
+        body = gzip.compress(body)
+    return dataclasses.replace(
+        answer, body=body[:len(body) // 2], headers={
+            **answer.headers, 'Content-Encoding': 'gzip',
+            'Vary': 'Accept-Encoding'})
+
+
+def huge(size: int, *, compressed: bool = False) -> Answer:
+    """Answer with a list of one node that is as large as wanted.
+
+    :param size: of the JSON, in bytes
+    :param compressed: as gzip a thousandth of that; a client that takes it
+        for small is in for a surprise
+    """
+    start = (b'{"kind":"NodeList","apiVersion":"v1",'
+             b'"metadata":{"resourceVersion":"1"},"items":[{"metadata":'
+             b'{"name":"huge","uid":"huge","annotations":{"padding":"')
+    end = b'"}}}]}'
+    padding = size - len(start) - len(end)
+    if padding < 0:
+        raise ValueError(f'{size} bytes are too few for a node')
+    if not compressed:
+        return Answer(200, b''.join((start, b'x' * padding, end)))
+    # Piece by piece: the bomb is for the client.
+    packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+    whole, rest = divmod(padding, _MEBIBYTE)
+    packed = [packer.compress(start)]
+    packed += (packer.compress(b'x' * _MEBIBYTE) for _ in range(whole))
+    packed += (packer.compress(b'x' * rest + end), packer.flush())
+    return Answer(200, b''.join(packed), {
+        'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'})
+
+
+def event(kind: str, node: Mapping[str, Any]) -> bytes:
+    """Make a line of a watch.
+
+    :param node: as in the API, or what else an event may be of
+    """
+    return encode({'type': kind, 'object': {
+        'kind': 'Node', 'apiVersion': 'v1', **node}}) + b'\n'
+
+
+def bookmark(version: str) -> bytes:
+    """Make a line of a watch that tells how far that has come."""
+    # A node that is empty but for the version, as Go writes it.
+    return event('BOOKMARK', {
+        'metadata': {'resourceVersion': version, 'creationTimestamp': None},
+        'spec': {}, 'status': {
+            'daemonEndpoints': {'kubeletEndpoint': {'Port': 0}},
+            'nodeInfo': dict.fromkeys((
+                'machineID', 'systemUUID', 'bootID', 'kernelVersion',
+                'osImage', 'containerRuntimeVersion', 'kubeletVersion',
+                'kubeProxyVersion', 'operatingSystem', 'architecture'), '')}})
+
+
+def watch_error(code: int, reason: str | None, message: str) -> Stream:
+    """Tell of a failure in a watch, where the status was 200 already."""
+    status = failure(code, reason, message).body
+    return Stream(b'{"type":"ERROR","object":%b}\n' % status)
+
+
+def watch_expired(
+        reason: str | None = 'Expired',
+        message: str = 'too old resource version: 1000 (2000)') -> Stream:
+    """Tell in a watch that the version to watch from is too old.
+
+    :param reason: Gone is what servers before 1.16 or so give
+    """
+    # apiserver/pkg/storage/cacher/watch_cache.go
+    return watch_error(410, reason, message)
+
+
+def watch_error_without_reason() -> Stream:
+    """Tell in a watch that etcd does not answer, and end it."""
+    return watch_error(500, None, 'etcdserver: request timed out')
+
+
+def watch_junk(*parts: bytes) -> Stream:
+    """Send a line that is not JSON, and go on with others."""
+    return Stream(b'<html>junk\n', *parts)
+
+
+def watch_unknown_type(*parts: bytes) -> Stream:
+    """Send an event of a type that nobody has heard of, and others."""
+    return Stream(event('REPLACED', {'metadata': {
+        'name': 'unknown', 'uid': 'unknown', 'resourceVersion': '1'}}),
+        *parts)
+
+
+def watch_cut(line: bytes, in_character: bool = False,
+              in_order: bool = False) -> Stream:
+    """Send one half of an event.
+
+    :param line: of event()
+    :param in_character: cut the first that is not ASCII, such as an umlaut
+    :param in_order: end the stream as if that were all, and not break off
+    :raises ValueError: if there is no character to cut
+    """
+    at = len(line) // 2
+    if in_character:
+        at = next((at + 1 for at, byte in enumerate(line) if byte > 127), 0)
+        if not at:
+            raise ValueError('all of this line is ASCII')
+    return Stream(line[:at]) if in_order else Stream(line[:at], CLOSE)
+
+
+def watch_ended() -> Stream:
+    """End a watch at once, in good order."""
+    return Stream()
+
+
+def watch_silent() -> Stream:
+    """Keep a watch open and never send anything, as when half open."""
+    return Stream(end=False)
+
+
+def _go_error(status: int, message: str, **headers: str) -> Answer:
+    # http.Error of Go's net/http.
+    return Answer(status, message.encode() + b'\n', {
+        'Content-Type': 'text/plain; charset=utf-8',
+        'X-Content-Type-Options': 'nosniff', **headers})

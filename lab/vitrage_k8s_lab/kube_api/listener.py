@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A listening socket and its connections."""
+
+from collections.abc import Callable
+import contextlib
+import http.client
+import http.server
+import socket
+import socketserver
+import ssl
+import sys
+import threading
+import time
+from typing import Any
+import urllib.parse
+
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import CLOSE
+from vitrage_k8s_lab.kube_api.http import Outlet
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api.http import reset
+from vitrage_k8s_lab.kube_api.http import RESET
+
+# How long stop() waits, in all, for handlers that sleep in `intercept`.
+STOP_SECONDS = 1.0
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """The listening socket, bound from the start, and its connections.
+
+    :param answer: makes the answer to a request, in the connection's thread
+    :param port: the port on 127.0.0.1; 0 for a free one
+    :param stopping: set when answers are not to be waited for any longer
+    :param tls: speak TLS, as this says
+    """
+
+    request_queue_size = 128
+
+    def __init__(self, answer: Callable[[Request], Answer], port: int,
+                 stopping: threading.Event,
+                 tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(('127.0.0.1', port), _Handler, False)
+        self.answer = answer
+        self.stopping = stopping
+        self._tls = tls
+        self._accepting: threading.Thread | None = None
+        # Written by the accepting thread only, and read when that is gone.
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        try:
+            self.server_bind()
+        except OSError:
+            self.server_close()
+            raise
+
+    def server_bind(self) -> None:
+        """Bind as TCPServer does."""
+        # HTTPServer looks the name of the address up, which can take long.
+        socketserver.TCPServer.server_bind(self)
+        self.server_port = int(self.server_address[1])
+
+    def start(self) -> None:
+        """Begin to listen; again is harmless."""
+        if self._accepting is None:
+            self.server_activate()
+            self._accepting = threading.Thread(
+                target=self.serve_forever, daemon=True)
+            self._accepting.start()
+
+    def stop(self) -> None:
+        """Close every connection, and free the port."""
+        if self._accepting:
+            # Wakes the accepting thread, which otherwise polls at leisure.
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+            self.shutdown()
+            self._accepting.join()
+        self.server_close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket's: it drops the TLS state under the feet of
+                # the thread that reads or writes.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self._connections.values():
+            # `intercept` may call stop(), for a server that dies just then.
+            if thread is not threading.current_thread():
+                thread.join(max(deadline - time.monotonic(), 0))
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection."""
+        connection, address = super().get_request()
+        if self._tls:
+            # stop() has to know the socket that its thread will read from.
+            connection = self._tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        thread = threading.Thread(target=self.process_request_thread,
+                                  args=(request, client_address), daemon=True)
+        self._connections = {connection: other for connection, other
+                             in self._connections.items() if other.is_alive()}
+        self._connections[request] = thread
+        thread.start()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands and answer, in the connection's thread.
+
+        In the accepting one, a silent client would keep all others waiting.
+        """
+        try:
+            if self._tls:
+                request.do_handshake()
+        except OSError as error:
+            if getattr(error, 'reason', None) == 'HTTP_REQUEST':
+                _refuse_plain_http(request)
+            return
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that goes away is no error of ours; one in `intercept` is.
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
+            super().handle_error(request, client_address)
+
+
+def _refuse_plain_http(connection: ssl.SSLSocket) -> None:
+    # As net/http does. What is left unread would reset the connection.
+    with contextlib.suppress(OSError):
+        socket.socket.recv(connection, 65536)
+        socket.socket.sendall(connection, (
+            b'HTTP/1.0 400 Bad Request\r\n\r\n'
+            b'Client sent an HTTP request to an HTTPS server.\n'))
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        # Left unread, a body would be taken for the next request.
+        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        url = urllib.parse.urlsplit(self.path)
+        request = Request(
+            self.command, urllib.parse.unquote(url.path),
+            dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True)),
+            {name.title(): value for name, value in self.headers.items()},
+            self._certificate_name(), body)
+        self._send(self.server.answer(request))
+
+    do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = do_GET
+
+    def _certificate_name(self) -> str | None:
+        if isinstance(self.connection, ssl.SSLSocket):
+            subject: Any = (self.connection.getpeercert() or {}).get('subject')
+            for (name, value), *_ in subject or ():
+                if name == 'commonName':
+                    return str(value)
+        return None
+
+    def _send(self, answer: Answer) -> None:
+        if answer.gate:
+            self._outlet(answer, b'').check()
+        if answer.delay and self.server.stopping.wait(answer.delay):
+            self.close_connection = True
+        elif answer.status <= CLOSE:
+            self.close_connection = True
+            if answer.status == RESET:
+                reset(self.connection)
+        elif answer.stream:
+            outlet = self._outlet(answer, self._head(answer))
+            answer.stream(outlet)
+            outlet.end()
+        else:
+            head = self._head(answer)
+            body = b'' if self.command == 'HEAD' else answer.body[:answer.cut]
+            if answer.pace:
+                self._send_slowly(head + body, answer.pace)
+            else:
+                self.wfile.write(head)
+                self.wfile.write(body)
+            if answer.cut is not None:
+                self.close_connection = True
+
+    def _outlet(self, answer: Answer, head: bytes) -> Outlet:
+        return Outlet(self.connection, self.wfile.write, head,
+                      self.server.stopping, answer.gate)
+
+    def _head(self, answer: Answer) -> bytes:
+        given = {name.title(): answer.headers[name] for name in answer.headers}
+        if answer.stream:
+            given['Transfer-Encoding'] = 'chunked'
+        headers = {
+            'Cache-Control': 'no-cache, private',
+            'Content-Type': 'application/json',
+            'Content-Length': str(len(answer.body)),
+            'Date': self.date_time_string(),
+            **given}
+        if 'Transfer-Encoding' in given and 'Content-Length' not in given:
+            del headers['Content-Length']
+        if headers.get('Connection') == 'close':
+            self.close_connection = True
+        phrase = answer.phrase
+        if phrase is None:
+            phrase = http.client.responses.get(answer.status, '')
+        return ''.join((
+            f'{self.protocol_version} {answer.status} {phrase}\r\n',
+            *(f'{name}: {value}\r\n' for name, value in headers.items()),
+            '\r\n')).encode('latin-1')
+
+    def _send_slowly(self, data: bytes, pace: float) -> None:
+        for byte in data:
+            self.wfile.write(bytes((byte,)))
+            if self.server.stopping.wait(pace):
+                self.close_connection = True
+                break
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass

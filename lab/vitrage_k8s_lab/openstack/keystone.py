@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Keystone of the simulated OpenStack: password in, token and catalog out.
+
+It knows one user, in one project. Like the rest of the simulator, this must
+know nothing of Vitrage or of our client.
+"""
+
+import datetime
+import json
+import secrets
+from typing import Any
+
+from vitrage_k8s_lab.kube_api.answers import encode
+from vitrage_k8s_lab.kube_api.answers import Refused
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.openstack import nova
+
+PROJECT_ID = '0a9b8c7d6e5f4a3b8c2d1e0f9a8b7c6d'
+_TOKEN_HOURS = 1
+_REGION = 'RegionOne'
+_DOMAIN = {'id': 'default', 'name': 'Default'}
+_USER = {'id': nova.USER_ID, 'name': 'vitrage', 'domain': _DOMAIN}
+_PROJECT = {'id': PROJECT_ID, 'name': 'service', 'domain': _DOMAIN}
+
+
+class Keystone:
+    """The identity service.
+
+    :param url: where the services of this OpenStack are
+
+    :ivar credentials: what to authenticate with, named as keystoneauth
+        names it in a configuration file
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._password = secrets.token_urlsafe()
+        self._tokens: set[str] = set()
+        self.credentials = {
+            'auth_type': 'password', 'auth_url': f'{url}/identity',
+            'username': 'vitrage', 'password': self._password,
+            'project_name': 'service',
+            'user_domain_name': _DOMAIN['name'],
+            'project_domain_name': _DOMAIN['name'],
+            'region_name': _REGION, 'interface': 'public'}
+
+    def answer(self, request: Request, path: list[str]) -> Answer:
+        """Answer what is asked below /identity.
+
+        :param path: what follows that
+        :raises Refused: if the answer is an error
+        """
+        match request.method, *path:
+            case ['GET']:
+                return answer({'versions': {'values': [self._version()]}},
+                              300, {'Location': f'{self._url}/identity/v3/'})
+            case 'GET', 'v3':
+                return answer({'version': self._version()})
+            case 'POST', 'v3', 'auth', 'tokens':
+                return self._authenticate(request.body)
+        raise not_routed()
+
+    def check(self, request: Request) -> None:
+        """Check that a request to another service brings a token.
+
+        :raises Refused: if it does not
+        """
+        if request.headers.get('X-Auth-Token') not in self._tokens:
+            raise self._unauthorized()
+
+    def _version(self) -> dict[str, Any]:
+        return {
+            'id': 'v3.14', 'status': 'stable',
+            'updated': '2020-04-07T00:00:00Z',
+            'links': [{'rel': 'self', 'href': f'{self._url}/identity/v3/'}],
+            'media-types': [{
+                'base': 'application/json',
+                'type': 'application/vnd.openstack.identity-v3+json'}]}
+
+    def _authenticate(self, body: bytes) -> Answer:
+        try:
+            wanted = json.loads(body)
+        except ValueError as error:
+            raise _error(400, 'Bad Request',
+                         'The body is not JSON') from error
+        match wanted:
+            case {'auth': {
+                    'identity': {'methods': ['password'], 'password': {
+                        'user': {'name': user, 'password': password,
+                                 'domain': user_domain}}},
+                    'scope': {'project': {'name': project,
+                                          'domain': project_domain}}}}:
+                known = (user == _USER['name']
+                         and password == self._password
+                         and project == _PROJECT['name']
+                         and _is_default(user_domain)
+                         and _is_default(project_domain))
+            case _:
+                known = False
+        if not known:
+            raise self._unauthorized()
+        token = secrets.token_urlsafe()
+        self._tokens.add(token)
+        return answer({'token': self._token()}, 201, {
+            'X-Subject-Token': token, 'Vary': 'X-Auth-Token'})
+
+    def _token(self) -> dict[str, Any]:
+        now = nova.now()
+        expiry = now + datetime.timedelta(hours=_TOKEN_HOURS)
+        catalog = [
+            {'type': kind, 'name': name, 'id': f'{number:032x}',
+             'endpoints': [{
+                 'id': f'{number + 16:032x}', 'interface': 'public',
+                 'region': _REGION, 'region_id': _REGION,
+                 'url': self._url + path}]}
+            for number, (kind, name, path) in enumerate((
+                ('identity', 'keystone', '/identity'),
+                ('compute', 'nova', '/compute/v2.1')), start=1)]
+        return {
+            'methods': ['password'], 'is_domain': False,
+            'user': {**_USER, 'password_expires_at': None},
+            'project': _PROJECT, 'catalog': catalog,
+            'roles': [{'id': f'{64:032x}', 'name': 'admin'}],
+            'audit_ids': [secrets.token_urlsafe(16)],
+            'issued_at': nova.precise(now) + 'Z',
+            'expires_at': nova.precise(expiry) + 'Z'}
+
+    def _unauthorized(self) -> Refused:
+        return _error(401, 'Unauthorized', 'Authentication is required', {
+            'WWW-Authenticate': f'Keystone uri="{self._url}/identity"'})
+
+
+def answer(body: object, status: int = 200,
+           headers: dict[str, str] | None = None) -> Answer:
+    """Make an answer of what is written as JSON."""
+    return Answer(status, encode(body), headers or {})
+
+
+def not_routed() -> Refused:
+    """Refuse what no service here knows; real ones leave that to WebOb."""
+    return Refused(answer({'code': '404 Not Found', 'title': 'Not Found',
+                           'message': 'Not simulated'}, 404))
+
+
+def _error(code: int, title: str, message: str,
+           headers: dict[str, str] | None = None) -> Refused:
+    return Refused(answer({'error': {
+        'code': code, 'title': title, 'message': message}}, code, headers))
+
+
+def _is_default(domain: object) -> bool:
+    return domain in ({'name': _DOMAIN['name']}, {'id': _DOMAIN['id']})

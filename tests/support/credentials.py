@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of credentials: what they share."""
+
+import base64
+from collections.abc import Callable
+import pathlib
+import time
+import traceback
+from typing import Any
+
+import fixtures
+import testtools
+
+from vitrage_k8s.api.credentials import Credentials
+from vitrage_k8s.api.credentials import CredentialsError
+from vitrage_k8s.api.credentials import Login
+from vitrage_k8s.api.credentials import User
+
+# Not as one literal: tracebacks quote the tests.
+SECRET = '-'.join(('never', 'to', 'be', 'shown'))
+
+CERTIFICATE = f'-----BEGIN CERTIFICATE-----\n{SECRET}\n'.encode()
+
+KEY = f'-----BEGIN PRIVATE KEY-----\n{SECRET}\n'.encode()
+
+
+def soon() -> float:
+    """A deadline that is met by whatever does not hang."""
+    return time.monotonic() + 60
+
+
+def encoded(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+class CredentialsTestCase(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+
+    def write(self, name: str, content: str | bytes) -> str:
+        """Write a file beside the kubeconfig, and return its path."""
+        path = self.directory / name
+        path.write_bytes(content if isinstance(content, bytes)
+                         else content.encode())
+        return str(path)
+
+    def credentials(self, **user: Any) -> Credentials:
+        return Credentials(User(**user), self.directory)
+
+    def fails(self, expected: str, call: Callable[[], object]) -> None:
+        """Assert that there is an error, and that no secret is with it."""
+        error = self.assertRaises(CredentialsError, call)
+        self.assertRegex(str(error), expected)
+        self.assertNotIn(SECRET, ''.join(
+            traceback.format_exception(error)) + repr(error))
+
+    def fails_to_log_in(self, expected: str, **user: Any) -> None:
+        logs_in = self.credentials(**user)
+        self.fails(expected, lambda: logs_in.login(soon()))
+
+    def fails_check_and_login(self, expected: str, **user: Any) -> None:
+        self.fails(expected, self.credentials(**user).check)
+        self.fails_to_log_in(expected, **user)
+
+    def presents(self, expected: Login, **user: Any) -> None:
+        logs_in = self.credentials(**user)
+        logs_in.check()
+        self.assertEqual(expected, logs_in.login(soon()))

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials that a program issues: exec of a kubeconfig's users.
+
+The contract is that of client.authentication.k8s.io (v1 and v1beta1)
+https://kubernetes.io/docs/reference/access-authn-authz/authentication/,
+the behaviour that of client-go (plugin/pkg/client/auth/exec/exec.go), except
+that a service has nobody to watch it. Hence a plugin never gets a terminal,
+does not run longer than a bound, and is run before its credentials expire.
+
+Knows nothing of the rest of a kubeconfig, nor of HTTP. Errors quote neither
+what a plugin prints, nor its arguments and environment: all may hold secrets.
+"""
+
+from collections.abc import Mapping
+import datetime
+import math
+import os
+import pathlib
+import shutil
+import threading
+import time
+from typing import Annotated
+from typing import Any
+
+import msgspec
+
+from vitrage_k8s.api import logins
+from vitrage_k8s.api import programs
+
+_API_VERSIONS = ('client.authentication.k8s.io/v1',
+                 'client.authentication.k8s.io/v1beta1')
+# How long a plugin may run, in seconds, for a caller with more time too.
+RUN_LIMIT = 30.0
+# How much it may print, in bytes. Tokens and certificates have a few KiB.
+OUTPUT_LIMIT = 1 << 20
+# Credentials are renewed that many seconds before they expire, but not before
+# half of their lifetime: clocks differ, and a request takes time.
+MARGIN = 60.0
+
+
+class ExecEnv(logins.Discreet, frozen=True):
+    """A variable of a plugin's environment."""
+
+    name: str = ''
+    value: str = ''
+
+
+class Exec(logins.Discreet, rename='camel', frozen=True):
+    """users[].user.exec of a kubeconfig (clientcmd/api/v1 ExecConfig)."""
+
+    # All is optional, so that a bad user does not spoil the others' file.
+    api_version: str = ''
+    command: str = ''
+    args: list[str] | None = None
+    env: list[ExecEnv] | None = None
+    provide_cluster_info: bool = False
+    interactive_mode: str = 'IfAvailable'
+    install_hint: str | None = None
+
+
+class _Status(logins.Discreet, rename='camel', frozen=True):
+    token: str | None = None
+    client_certificate_data: str | None = None
+    client_key_data: str | None = None
+    expiration_timestamp: Annotated[
+        datetime.datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class _ExecCredential(logins.Discreet, rename='camel', frozen=True):
+    kind: str | None = None
+    api_version: str | None = None
+    status: _Status | None = None
+
+
+class _Issued(logins.Discreet, frozen=True):
+    login: logins.Login
+    # Of time.time(): the monotonic clock stops while a machine is suspended.
+    renew_at: float
+
+
+class Plugin:
+    """Runs a plugin when its credentials are needed, and keeps them.
+
+    :param spec: exec of the user
+    :param directory: where the kubeconfig is, as an absolute path
+    :param cluster_info: what provideClusterInfo provides
+    """
+
+    def __init__(self, spec: Exec, directory: pathlib.Path,
+                 cluster_info: Mapping[str, Any] | None) -> None:
+        self._spec = spec
+        # A bare name is looked up in the PATH.
+        self._program = str(directory / spec.command) \
+            if os.sep in spec.command else spec.command
+        self._cluster_info = dict(cluster_info or {})
+        self._running = threading.Lock()
+        # Guards what follows; never held for long.
+        self._lock = threading.Lock()
+        self._issued: _Issued | None = None
+        self._runs = 0
+        self._failure: str | None = None
+        self._in_refusals = False
+        self._may_help = True
+        # What each thread was given, to know which one was refused.
+        self._given = threading.local()
+
+    def check(self) -> None:
+        """Tell what is plainly wrong, without running the plugin.
+
+        :raises CredentialsError: the plugin can never succeed
+        """
+        spec = self._spec
+        if spec.api_version not in _API_VERSIONS:
+            raise self._error(
+                f'apiVersion: {spec.api_version or "none"} is not supported, '
+                f'only {" and ".join(_API_VERSIONS)}; renew this section, and '
+                'the plugin if need be')
+        if spec.interactive_mode == 'Always':
+            raise self._error(
+                'interactiveMode: Always asks for a terminal, which a '
+                'service does not have; use credentials that need none')
+        if spec.interactive_mode not in ('IfAvailable', 'Never', ''):
+            raise self._error('interactiveMode: must be Never or IfAvailable')
+        for given in spec.env or ():
+            if not given.name or '=' in given.name:
+                raise self._error('env: a name is empty or has a = in it')
+        self._find()
+
+    def login(self, deadline: float) -> logins.Login:
+        """Return credentials that are not about to expire.
+
+        :param deadline: when the plugin must be done (time.monotonic())
+        :raises CredentialsError: there are none
+        """
+        with self._lock:
+            runs, issued = self._runs, self._current()
+            if self._issued and self._was_given() in (None, self._issued):
+                # It is asked for again, and so was not refused.
+                self._in_refusals = False
+        issued = issued or self._await(deadline, runs)
+        self._given.it = issued
+        return issued.login
+
+    def refused(self) -> bool:
+        """Forget the credentials that the calling thread got.
+
+        :returns: whether others may be better; not if these have replaced
+            refused ones already
+        """
+        with self._lock:
+            if self._issued is None:
+                # Nobody got others since: what was said then, still holds.
+                return self._may_help
+            if self._was_given() not in (None, self._issued):
+                return True
+            self._issued = None
+            self._may_help = not self._in_refusals
+            self._in_refusals = True
+            return self._may_help
+
+    def _was_given(self) -> _Issued | None:
+        return getattr(self._given, 'it', None)
+
+    def _current(self) -> _Issued | None:
+        if self._issued and time.time() < self._issued.renew_at:
+            return self._issued
+        return None
+
+    def _await(self, deadline: float, runs: int) -> _Issued:
+        # One run at a time. Who waits for it, has what comes of it.
+        patience = min(max(deadline - time.monotonic(), 0),
+                       threading.TIMEOUT_MAX)
+        if not self._running.acquire(timeout=patience):
+            raise self._error('is still running, for another request')
+        try:
+            with self._lock:
+                if self._runs != runs:
+                    if issued := self._current():
+                        return issued
+                    if self._failure:
+                        raise logins.CredentialsError(self._failure)
+            return self._renew(deadline)
+        finally:
+            self._running.release()
+
+    def _renew(self, deadline: float) -> _Issued:
+        issued = failure = None
+        try:
+            issued = self._read_credential(self._run(deadline))
+        except logins.CredentialsError as error:
+            # A caller without time does not speak for those who have some.
+            if time.monotonic() < deadline:
+                failure = str(error)
+            raise
+        finally:
+            with self._lock:
+                self._runs += 1
+                self._issued, self._failure = issued, failure
+        return issued
+
+    def _run(self, deadline: float) -> bytes:
+        self.check()
+        if deadline <= time.monotonic():
+            raise self._error('there is no time left to run it')
+        try:
+            return programs.run(
+                self._find(), [self._spec.command, *(self._spec.args or ())],
+                self._environment(),
+                min(deadline, time.monotonic() + RUN_LIMIT), OUTPUT_LIMIT)
+        except programs.ProgramError as error:
+            raise self._failed(str(error)) from error
+
+    def _find(self) -> str:
+        found = shutil.which(self._program) if self._spec.command else None
+        if found is None:
+            # It may be of several lines, for a terminal.
+            hint = ' '.join((self._spec.install_hint or '').split())
+            raise self._error(
+                'there is no such program that this service may run; install '
+                f'it, or correct command. {hint[:500]}'.rstrip())
+        return found
+
+    def _environment(self) -> dict[str, str]:
+        told: dict[str, Any] = {'interactive': False}
+        if self._spec.provide_cluster_info:
+            told['cluster'] = self._cluster_info
+        info = msgspec.json.encode({
+            'kind': 'ExecCredential', 'apiVersion': self._spec.api_version,
+            'spec': told}).decode()
+        return {**os.environ,
+                **{given.name: given.value for given in self._spec.env or ()},
+                'KUBERNETES_EXEC_INFO': info}
+
+    def _read_credential(self, output: bytes) -> _Issued:
+        try:
+            credential = msgspec.json.decode(output, type=_ExecCredential)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            # msgspec's errors quote nothing; others may.
+            why = error if isinstance(error, msgspec.DecodeError) else 'junk'
+            raise self._failed('printed what is no JSON of an ExecCredential '
+                               f'({why})') from None
+        version = self._spec.api_version
+        if (credential.kind, credential.api_version) != (
+                'ExecCredential', version):
+            raise self._failed(f'printed no ExecCredential of {version}, as '
+                               'apiVersion says')
+        if (status := credential.status) is None:
+            raise self._failed('printed no status')
+        return _Issued(self._login(status), self._renew_at(status))
+
+    def _login(self, status: _Status) -> logins.Login:
+        field = f'{self._name()}: status'
+        certificate = status.client_certificate_data
+        key = status.client_key_data
+        if bool(certificate) != bool(key):
+            raise self._failed('printed clientCertificateData without '
+                               'clientKeyData, or the reverse')
+        if not certificate and not status.token:
+            raise self._failed('printed neither a token nor a certificate')
+        return logins.Login(
+            logins.bearer(status.token, f'{field}.token')
+            if status.token else None,
+            logins.require_pem(certificate.encode(),
+                               f'{field}.clientCertificateData')
+            if certificate else None,
+            logins.require_pem(key.encode(), f'{field}.clientKeyData')
+            if key else None)
+
+    def _renew_at(self, status: _Status) -> float:
+        if status.expiration_timestamp is None:
+            return math.inf
+        lifetime = status.expiration_timestamp.timestamp() - time.time()
+        if lifetime <= 0:
+            raise self._failed('printed credentials that have expired, if '
+                               'the clock of this machine is right')
+        return time.time() + lifetime - min(MARGIN, lifetime / 2)
+
+    def _name(self) -> str:
+        return f'users[].user.exec (command {self._spec.command})'
+
+    def _error(self, problem: str) -> logins.CredentialsError:
+        return logins.CredentialsError(f'{self._name()}: {problem}')
+
+    def _failed(self, problem: str) -> logins.CredentialsError:
+        return self._error(
+            f'{problem}. To see its output, run it by hand, as the user of '
+            'this service and with args and env of the kubeconfig: '
+            f'{shutil.which(self._program) or self._program}')

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes: what we read of the API server's, and what we tell of them.
+
+Pure functions; knows nothing of HTTP and nothing of Vitrage's graph. The
+structs name only the wanted fields: the rest of a node's JSON is skipped
+without building objects of it, which makes the cost of a list that of reading
+its bytes. The names are those of the API reference
+(https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
+"""
+
+from collections.abc import Container
+from collections.abc import Iterable
+from collections.abc import Mapping
+import re
+import sys
+
+import msgspec
+
+from vitrage_k8s.api import provider_id
+
+
+TERMINATING = 'Terminating'
+UNDER_PRESSURE = 'UnderPressure'
+DEGRADED = 'Degraded'
+
+# What vitrage_state can be by us; templates set other values.
+VITRAGE_STATES = frozenset((TERMINATING, UNDER_PRESSURE, DEGRADED))
+
+
+class _Taint(msgspec.Struct):
+    key: str | None = None
+    value: str | None = None
+    effect: str | None = None
+
+
+class _Spec(msgspec.Struct, rename='camel'):
+    provider_id: str | None = msgspec.field(name='providerID', default=None)
+    unschedulable: bool | None = None
+    taints: list[_Taint] | None = None
+
+
+class _Address(msgspec.Struct):
+    type: str | None = None
+    address: str | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str | None = None
+    status: str | None = None
+
+
+class _NodeInfo(msgspec.Struct, rename='camel'):
+    kubelet_version: str | None = None
+    os_image: str | None = None
+    kernel_version: str | None = None
+    container_runtime_version: str | None = None
+    architecture: str | None = None
+    system_uuid: str | None = msgspec.field(name='systemUUID', default=None)
+
+
+class _Capacity(msgspec.Struct):
+    # Quantities; the API server writes strings and also takes numbers.
+    cpu: str | int | float | None = None
+    memory: str | int | float | None = None
+    pods: str | int | float | None = None
+
+
+class _Status(msgspec.Struct, rename='camel'):
+    addresses: list[_Address] | None = None
+    conditions: list[_Condition] | None = None
+    capacity: _Capacity | None = None
+    node_info: _NodeInfo | None = None
+
+
+class Metadata(msgspec.Struct, rename='camel'):
+    """The metadata that every object of the API has."""
+
+    name: str | None = None
+    uid: str | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class ApiNode(msgspec.Struct):
+    """A node as the API server tells of it."""
+
+    metadata: Metadata | None = None
+    spec: _Spec | None = None
+    status: _Status | None = None
+
+
+_Conditions = Mapping[str | None, str | None]
+
+
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """A node as the graph shows it: each field is a property of its vertex.
+
+    All values are strings, for they are to be matched by templates and shown
+    by the dashboard, and a list would count as changed in every poll. None
+    is what the node does not have. README.rst says what each one means.
+    """
+
+    id: str
+    name: str | None
+    state: str
+    vitrage_state: str | None
+    creation_timestamp: str | None
+    deletion_timestamp: str | None
+    provider: str | None
+    provider_id: str | None
+    instance_id: str | None
+    addresses: str | None
+    internal_ip: str | None
+    external_ip: str | None
+    hostname: str | None
+    roles: str | None
+    unschedulable: str
+    ready: str | None
+    memory_pressure: str | None
+    disk_pressure: str | None
+    pid_pressure: str | None
+    network_unavailable: str | None
+    abnormal_conditions: str | None
+    taints: str | None
+    kubelet_version: str | None
+    os_image: str | None
+    kernel_version: str | None
+    container_runtime: str | None
+    architecture: str | None
+    system_uuid: str | None
+    zone: str | None
+    region: str | None
+    instance_type: str | None
+    capacity_cpu: str | None
+    capacity_memory: str | None
+    capacity_pods: str | None
+
+
+def to_node(api_node: ApiNode) -> Node:
+    """Tell of a node what the graph shows of it."""
+    metadata = api_node.metadata or Metadata()
+    spec = api_node.spec or _Spec()
+    status = api_node.status or _Status()
+    info = status.node_info or _NodeInfo()
+    capacity = status.capacity or _Capacity()
+    labels = metadata.labels or {}
+    addresses = [(a.type, a.address) for a in status.addresses or ()
+                 if a.address]
+    conditions = {c.type: c.status for c in status.conditions or ()}
+    provider, instance_id = provider_id.parse_provider_id(
+        spec.provider_id or '')
+    return Node(
+        id=metadata.uid or metadata.name or '',
+        name=metadata.name,
+        state=_state(conditions.get('Ready'), bool(spec.unschedulable)),
+        vitrage_state=_vitrage_state(metadata.deletion_timestamp, conditions),
+        creation_timestamp=metadata.creation_timestamp,
+        deletion_timestamp=metadata.deletion_timestamp,
+        provider=_shared(provider),
+        provider_id=spec.provider_id or None,
+        instance_id=instance_id,
+        addresses=_join(address for _, address in addresses),
+        internal_ip=_join(a for t, a in addresses if t == 'InternalIP'),
+        external_ip=_join(a for t, a in addresses if t == 'ExternalIP'),
+        hostname=_join(a for t, a in addresses if t == 'Hostname'),
+        roles=_shared(_join(_roles(labels))),
+        unschedulable=str(bool(spec.unschedulable)),
+        ready=_shared(conditions.get('Ready')),
+        memory_pressure=_shared(conditions.get('MemoryPressure')),
+        disk_pressure=_shared(conditions.get('DiskPressure')),
+        pid_pressure=_shared(conditions.get('PIDPressure')),
+        network_unavailable=_shared(conditions.get('NetworkUnavailable')),
+        abnormal_conditions=_shared(_join(sorted(_abnormal(conditions)))),
+        # Controllers add and remove taints; their order tells nothing.
+        taints=_shared(_join(sorted(map(_taint, spec.taints or ())))),
+        kubelet_version=_shared(info.kubelet_version),
+        os_image=_shared(info.os_image),
+        kernel_version=_shared(info.kernel_version),
+        container_runtime=_shared(info.container_runtime_version),
+        architecture=_shared(info.architecture),
+        system_uuid=provider_id.parse_system_uuid(
+            info.system_uuid or '', spec.provider_id or ''),
+        zone=_label(labels, 'topology.kubernetes.io/zone',
+                    'failure-domain.beta.kubernetes.io/zone'),
+        region=_label(labels, 'topology.kubernetes.io/region',
+                      'failure-domain.beta.kubernetes.io/region'),
+        instance_type=_label(labels, 'node.kubernetes.io/instance-type',
+                             'beta.kubernetes.io/instance-type'),
+        capacity_cpu=_quantity(capacity.cpu),
+        capacity_memory=_quantity(capacity.memory),
+        capacity_pods=_quantity(capacity.pods))
+
+
+def _state(ready: str | None, unschedulable: bool) -> str:
+    """Tell the STATUS that ``kubectl get nodes`` shows (its printNode)."""
+    if ready is None:
+        state = 'Unknown'
+    else:
+        state = 'Ready' if ready == 'True' else 'NotReady'
+    return f'{state},SchedulingDisabled' if unschedulable else state
+
+
+def ignore_conditions(node: Node, ignored: Container[str]) -> Node:
+    """Tell of a node as if it had not these abnormal conditions."""
+    if node.abnormal_conditions is None:
+        return node
+    abnormal = _join(kind for kind in node.abnormal_conditions.split(',')
+                     if kind not in ignored)
+    return msgspec.structs.replace(
+        node, abnormal_conditions=abnormal, vitrage_state=node.vitrage_state
+        or (DEGRADED if abnormal else None))
+
+
+def _vitrage_state(deletion_timestamp: str | None,
+                   conditions: _Conditions) -> str | None:
+    """Tell what STATUS does not show and the operational state must reflect.
+
+    Vitrage takes the worse of a vertex's ``state`` and ``vitrage_state``
+    (``vitrage.entity_graph.mappings``), by the priorities in the values file.
+    """
+    if deletion_timestamp:
+        return TERMINATING
+    if 'True' in (conditions.get(pressure) for pressure in _PRESSURES):
+        return UNDER_PRESSURE
+    return None
+
+
+# What the kubelet and Kubernetes' own controllers tell
+# (https://kubernetes.io/docs/reference/node/node-status/#condition).
+_PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
+              'NetworkUnavailable')
+_OWN = frozenset(('Ready', *_PRESSURES))
+
+# What names have that tell what should be so, as KernelReady (EKS),
+# ContainerdHasNoDeprecations (k0s) and SufficientIP (Terway) do; Unhealthy,
+# Unavailable and NotReady do not.
+_WELL_WHEN_TRUE = re.compile(
+    '(?<!Not)(?<!NotYet)(?:Ready|Healthy|Available|Reachable|Registered|'
+    'Installed|Initialized|Running|Ok|OK)$|HasNo[A-Z]|^Sufficient')
+
+
+def _abnormal(conditions: _Conditions) -> Iterable[str]:
+    """Tell which conditions that others than Kubernetes add are abnormal.
+
+    They are when True, as node-problem-detector has it (KernelDeadlock,
+    ReadonlyFilesystem), but for those whose name tells what should be so:
+    these are when False. That is a guess, which the operator may overrule
+    (ignore_conditions). Unknown tells that nobody could look.
+    """
+    for kind, status in conditions.items():
+        if kind and kind not in _OWN:
+            well = 'True' if _WELL_WHEN_TRUE.search(kind) else 'False'
+            if status in ('True', 'False') and status != well:
+                yield kind
+
+
+_ROLE_PREFIX = 'node-role.kubernetes.io/'
+
+
+def _roles(labels: dict[str, str]) -> list[str]:
+    """Tell the ROLES that ``kubectl get nodes`` shows (its findNodeRoles)."""
+    roles = {label.removeprefix(_ROLE_PREFIX) for label in labels
+             if label.startswith(_ROLE_PREFIX)}
+    roles.add(labels.get('kubernetes.io/role', ''))
+    return sorted(roles - {''})
+
+
+def _taint(taint: _Taint) -> str:
+    value = f'={taint.value}' if taint.value else ''
+    return f'{taint.key}{value}:{taint.effect or ""}' if taint.key else ''
+
+
+def _label(labels: dict[str, str], *names: str) -> str | None:
+    return _shared(next(filter(None, map(labels.get, names)), None))
+
+
+def _quantity(value: str | int | float | None) -> str | None:
+    return None if value is None else _shared(str(value))
+
+
+def _join(values: Iterable[str | None]) -> str | None:
+    return ','.join(filter(None, values)) or None
+
+
+def _shared(value: str | None) -> str | None:
+    # The nodes of a cluster have most of these values in common: one string
+    # instead of one a node, here and in Vitrage's graph.
+    return sys.intern(value) if value else None

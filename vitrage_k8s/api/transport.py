@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections to an API server: TLS, client certificates, proxies, deadlines.
+
+Made here and not by the official client, whose options for this differ
+between its versions, and which keeps the keys of a kubeconfig in files.
+
+The timeouts of urllib3 bound one read each, so that a peer that sends a byte
+now and then holds its reader for ever. Here a timer shuts the sockets down
+when the deadline has passed, which ends a read in whatever state it is.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from typing import Any
+from urllib.parse import unquote
+from urllib.parse import urlsplit
+from urllib.parse import urlunsplit
+import urllib.request
+import weakref
+import zlib
+
+import urllib3
+
+from vitrage_k8s.api import bodies
+from vitrage_k8s.api import credentials
+from vitrage_k8s.api import endpoint
+
+# A peer that is gone without a word is noticed after 30 + 4 * 10 s.
+_KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+]
+
+# A Status of the API server has some hundred bytes.
+_LARGEST_ERROR = 64 * 1024
+
+
+class _PoolManager(urllib3.PoolManager):
+    """Follows no redirect, and reads of an error no more than it should."""
+
+    def urlopen(  # type: ignore[override]
+            self, method: str, url: str, redirect: bool = True,
+            **options: Any) -> Any:
+        # Credentials are not for where a redirect leads, and neither is it
+        # for the place to say what nodes there are. Before urllib3 2.5.0,
+        # `retries` does not say so to a pool manager.
+        response = super().urlopen(method, url, redirect=False, **options)
+        if 200 <= response.status <= 299:
+            return response
+        # The official client would read and inflate all of its body.
+        return urllib3.HTTPResponse(
+            _read_error(response), headers=response.headers,
+            status=response.status, reason=response.reason,
+            preload_content=False)
+
+
+class _ProxyManager(_PoolManager, urllib3.ProxyManager):
+    pass
+
+
+def _read_error(response: Any) -> bytes:
+    """Return the body of an error; nothing where it is not readable."""
+    with contextlib.closing(response):
+        try:
+            body = bodies.read_all(response, _LARGEST_ERROR)
+        except (bodies.TooLarge, EOFError, zlib.error):
+            return b''
+        # Back to the pool; to close it is harmless then.
+        response.release_conn()
+    return body
+
+
+def make_pool_manager(cluster: endpoint.Endpoint,
+                      login: credentials.Login) -> urllib3.PoolManager:
+    """Make what connects to a cluster's API server.
+
+    :raises ValueError: certificates or the proxy cannot be used
+    """
+    options: dict[str, Any] = {
+        'num_pools': 1, 'maxsize': 1, 'socket_options': _KEEP_ALIVE,
+        # Hidden retries would multiply every timeout, and sleep through it
+        # for as long as the server's Retry-After says.
+        'retries': False,
+    }
+    if urlsplit(cluster.server).scheme == 'https':
+        options['ssl_context'] = _tls_context(cluster, login)
+    if cluster.tls_server_name:
+        options['server_hostname'] = cluster.tls_server_name
+    proxy = cluster.proxy_url or _environment_proxy(cluster.server)
+    if not proxy:
+        return _PoolManager(**options)
+    return _proxy_manager(proxy, options)
+
+
+class _TlsContext(ssl.SSLContext):
+    """Expects a server's name, even where urllib3 does not name it.
+
+    urllib3 before 2.0 names no IP address, for SNI does not take one
+    (urllib3.util.ssl_.ssl_wrap_socket); OpenSSL would check it all the same.
+    """
+
+    server_name = ''
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*arguments, **self._named(options))
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        return super().wrap_bio(*arguments, **self._named(options))
+
+    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, 'server_hostname':
+                options.get('server_hostname') or self.server_name}
+
+
+def _tls_context(cluster: endpoint.Endpoint,
+                 login: credentials.Login) -> ssl.SSLContext:
+    authority = cluster.certificate_authority
+    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = cluster.tls_server_name or \
+        urlsplit(cluster.server).hostname or ''
+    try:
+        # It makes no context of another class, but knows Python's defaults.
+        context.verify_flags = ssl.create_default_context(
+            cadata=authority).verify_flags
+        if authority:
+            context.load_verify_locations(cadata=authority)
+        else:
+            context.load_default_certs()
+    except ssl.SSLError as error:
+        raise ValueError('certificate-authority is not the PEM of a '
+                         f'certificate: {error.reason}') from error
+    if cluster.insecure:
+        # The kubeconfig says so: insecure-skip-tls-verify.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if login.certificate and login.key:
+        # OpenSSL takes them from a file only; it exists for this moment.
+        with tempfile.NamedTemporaryFile(prefix='vitrage-k8s-') as pem:
+            pem.write(login.certificate + b'\n' + login.key)
+            pem.flush()
+            try:
+                # An empty password, for without one OpenSSL asks on stdin.
+                context.load_cert_chain(pem.name, password='')  # noqa: S106
+            except ssl.SSLError as error:
+                raise ValueError(
+                    'the client certificate cannot be used with its key: '
+                    f'{error.reason or "one of them is no PEM"}') from None
+    return context
+
+
+def _environment_proxy(server: str) -> str | None:
+    url = urlsplit(server)
+    if urllib.request.proxy_bypass(url.hostname or ''):
+        return None
+    return urllib.request.getproxies().get(url.scheme)
+
+
+def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
+    url = urlsplit(proxy)
+    if url.scheme.startswith('socks'):
+        try:
+            from urllib3.contrib import socks
+        except ImportError as error:
+            raise ValueError('proxy-url is of a SOCKS proxy, which needs '
+                             'PySocks: pip install PySocks') from error
+
+        class SocksManager(_PoolManager, socks.SOCKSProxyManager):
+            pass
+
+        return SocksManager(proxy, **options)
+    if url.scheme not in ('http', 'https') or not url.hostname:
+        raise ValueError('proxy-url is no URL of http, https or socks5')
+    user, at, place = url.netloc.rpartition('@')
+    headers = urllib3.make_headers(
+        proxy_basic_auth=unquote(user)) if at else None
+    return _ProxyManager(
+        urlunsplit((url.scheme, place, '', '', '')), proxy_headers=headers,
+        **options)
+
+
+def is_tls_failure(error: BaseException | None) -> bool:
+    """Tell whether an error is that there is no safe connection.
+
+    A connection that breaks off during the handshake is not one: that passes.
+    """
+    while error is not None and not isinstance(error, TimeoutError):
+        if isinstance(error, ssl.SSLError):
+            return not isinstance(error, ssl.SSLEOFError)
+        error = error.__cause__ or error.__context__
+    return False
+
+
+class Deadlines:
+    """Puts deadlines on what goes through one urllib3 pool manager.
+
+    Looking a host name up is not bounded by it (the resolver's configuration
+    does that), nor is connecting (give urllib3 a connect timeout).
+
+    :param pool_manager: the pool manager; it must not have connected yet
+    """
+
+    def __init__(self, pool_manager: urllib3.PoolManager) -> None:
+        self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._expired = threading.Event()
+        self._aborted = threading.Event()
+        self._lock = threading.Lock()
+        pool_manager.pool_classes_by_scheme = {
+            scheme: self._watched(pool_class) for scheme, pool_class
+            in pool_manager.pool_classes_by_scheme.items()}
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Run a block of calls, one block at a time.
+
+        :param seconds: how long the block may take
+        :raises TimeoutError: it took longer
+        """
+        self._expired.clear()
+        timer = threading.Timer(seconds, self._expire)
+        timer.daemon = True
+        timer.start()
+        failure: Exception | None = None
+        started = time.monotonic()
+        try:
+            yield
+        except Exception as error:
+            failure = error
+        finally:
+            timer.cancel()
+        # A socket that was shut down reads as one that has come to its end,
+        # and that may pass for the end of an answer.
+        if self._aborted.is_set():
+            raise TimeoutError('given up') from failure
+        # The socket's own timeout may come before the timer gets its turn.
+        is_late = failure is not None and \
+            time.monotonic() - started >= seconds
+        if self._expired.is_set() or is_late:
+            raise TimeoutError(
+                f'no complete answer within {seconds:g} s') from failure
+        if failure is not None:
+            raise failure
+
+    def abort(self) -> None:
+        """End every call that is under way, and all that come."""
+        self._aborted.set()
+        self._expire()
+
+    def close(self) -> None:
+        """Close the connections that were made, in use or not.
+
+        The pool manager closes those that have come back to it; one that an
+        error left behind would stay open until the error is forgotten.
+        """
+        for connection in list(self._connections):
+            connection.close()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self._expired.set()
+            for sock in self._sockets:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def _watch(self, sock: socket.socket) -> None:
+        with self._lock:
+            if self._expired.is_set() or self._aborted.is_set():
+                raise TimeoutError('connected too late')
+            self._sockets.add(sock)
+
+    def _watched(self, pool_class: Any) -> Any:
+        deadlines = self
+
+        class Connection(pool_class.ConnectionCls):
+            def _new_conn(self) -> socket.socket:
+                # Before connect() returns it may talk to a proxy.
+                deadlines._connections.add(self)
+                sock: socket.socket = super()._new_conn()
+                deadlines._watch(sock)
+                return sock
+
+            def connect(self) -> None:
+                super().connect()
+                # With TLS it is another socket than that of _new_conn().
+                deadlines._watch(self.sock)
+
+        return type(pool_class.__name__, (pool_class,),
+                    {'ConnectionCls': Connection})

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files beside the code: where they are, and how to put them in place.
+
+Vitrage reads the state mappings from a directory of its configuration, and
+the templates and the role are loaded by hand; pip puts them where neither
+looks. This must work with the datasource alone, without the demo's packages.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+import importlib.metadata
+import io
+import os
+import pathlib
+import shlex
+import sys
+import sysconfig
+import tempfile
+
+from oslo_config import cfg
+from oslo_config import generator
+
+VALUES = pathlib.PurePosixPath('vitrage/datasources_values')
+TEMPLATES = pathlib.PurePosixPath('vitrage/templates')
+RBAC = pathlib.PurePosixPath('kubernetes/rbac.yaml')
+
+# Ours, below etc/.
+_PATTERNS = (str(VALUES / 'kubernetes.*.yaml'), str(TEMPLATES / '*.yaml'),
+             str(RBAC))
+
+# By which a directory is known to be ours.
+_MARK = VALUES / 'kubernetes.node.yaml'
+
+_SAMPLE = 'vitrage-k8s.conf.sample'
+
+# The types are Vitrage's default, and ours.
+_DATASOURCES = """\
+# For vitrage.conf: what enables the Kubernetes datasource, and its options.
+
+[datasources]
+
+# Add kubernetes to the types that you have.
+types = nova.host,nova.instance,nova.zone,cinder.volume,neutron.port,\
+neutron.network,kubernetes
+
+# vitrage_k8s must be the first. Vitrage has an old datasource of the same
+# name, and in the other order loads that one without a word.
+path = vitrage_k8s,vitrage.datasources
+
+"""
+
+
+class Missing(FileNotFoundError):
+    """The files that come with this package are nowhere."""
+
+
+def find() -> dict[pathlib.PurePosixPath, pathlib.Path]:
+    """Find the files that come with this package.
+
+    :returns: where they are, by their paths below ``etc``
+    :raises Missing: if they are nowhere
+    """
+    package = pathlib.Path(__file__).resolve().parent
+    data = pathlib.Path(sysconfig.get_path('data'))
+    for search in (
+            # First, for a checkout may have newer ones than what is
+            # installed. After `pip install --target`, they are here too,
+            # and not where pip's record says.
+            _below(package.parent),
+            _recorded(package),
+            # The packages of a distribution may lack the record.
+            _below(data)):
+        found = dict(sorted(search))
+        if _MARK in found:
+            return found
+    raise Missing(
+        f'the files of vitrage-k8s (etc/{_MARK} and others) are neither '
+        f'beside {package} nor in the record of its installation nor in '
+        f'{data}; install vitrage-k8s anew with pip')
+
+
+def run(directory: pathlib.Path, force: bool) -> int:
+    """Put all files in place, and say so.
+
+    :param directory: where to, typically /etc/vitrage
+    :param force: whether to overwrite files that differ
+    :returns: the exit status
+    """
+    differing = []
+    done = []
+    try:
+        contents = {directory / _place(name): path.read_bytes()
+                    for name, path in find().items()}
+        contents[directory / _SAMPLE] = _sample().encode()
+        for path, content in contents.items():
+            outcome = _put(path, content, force)
+            if outcome == 'differs':
+                differing.append(path)
+            else:
+                done.append(f'{outcome} {path}')
+    except OSError as error:
+        _print(done)
+        print(f'ERROR: {error}', file=sys.stderr)
+        return 1
+    # Not before: who reads it may stop in the middle, and the writing not.
+    _print(done)
+    for path in differing:
+        print(f'ERROR: {path} is there with other content, and was left as '
+              'it is; --force overwrites it', file=sys.stderr)
+    _print(_advice(directory, contents))
+    return 1 if differing else 0
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _below(root: pathlib.Path) -> Iterator[
+        tuple[pathlib.PurePosixPath, pathlib.Path]]:
+    """Find our files in the directory etc of another."""
+    for pattern in _PATTERNS:
+        for path in sorted((root / 'etc').glob(pattern)):
+            yield _name(path, pattern), path
+
+
+def _recorded(package: pathlib.Path) -> Iterator[
+        tuple[pathlib.PurePosixPath, pathlib.Path]]:
+    """Find our files in pip's record of what it has installed."""
+    # Beside the package: there may be installations of others.
+    for distribution in importlib.metadata.distributions(
+            name='vitrage-k8s', path=[str(package.parent)]):
+        for recorded in distribution.files or ():
+            path = pathlib.Path(
+                str(distribution.locate_file(recorded))).resolve()
+            for pattern in _PATTERNS:
+                if path.match(f'etc/{pattern}') and path.is_file():
+                    yield _name(path, pattern), path
+
+
+def _name(path: pathlib.Path, pattern: str) -> pathlib.PurePosixPath:
+    """Return a path that matches a pattern, from where the pattern begins."""
+    depth = len(pathlib.PurePosixPath(pattern).parts)
+    return pathlib.PurePosixPath(*path.parts[-depth:])
+
+
+def _place(name: pathlib.PurePosixPath) -> pathlib.PurePosixPath:
+    """Return where a file is to be, below the directory."""
+    return (name.relative_to('vitrage') if name.is_relative_to('vitrage')
+            else name)
+
+
+def _sample() -> str:
+    """Make the sample configuration.
+
+    :raises Missing: if our options are not registered for the generator
+    """
+    conf = cfg.ConfigOpts()
+    generator.register_cli_opts(conf)
+    # None but these: oslo.config would look for files to read.
+    conf(['--namespace', 'vitrage_k8s'], default_config_files=[],
+         default_config_dirs=[])
+    generated = io.StringIO()
+    generator.generate(conf, generated)
+    # Less the group DEFAULT, in which there is nothing.
+    _, header, options = generated.getvalue().partition('[kubernetes]')
+    if not header:
+        raise Missing('oslo.config does not find the options of vitrage-k8s, '
+                      'for it is not installed: pip install it')
+    return f'{_DATASOURCES}\n{header}{options}'
+
+
+def _put(path: pathlib.Path, content: bytes, force: bool) -> str:
+    """Write a file, unless it is there.
+
+    :returns: what became of it: wrote, unchanged or differs
+    :raises OSError: if it cannot be written, or what is there cannot be read
+    """
+    try:
+        if path.exists():
+            if path.read_bytes() == content:
+                return 'unchanged'
+            if not force:
+                return 'differs'
+        _make_directory(path.parent)
+        _write(path, content)
+    except OSError as error:
+        raise OSError(f'cannot write {path}: {error.strerror}') from error
+    return 'wrote'
+
+
+def _make_directory(path: pathlib.Path) -> None:
+    """Make a directory that Vitrage can read, whatever the umask is."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        each.chmod(0o755)
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    """Write a file so that whoever reads it sees all of it, or the old one."""
+    # Not named *.yaml at its end: Vitrage reads all that are.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f'.{path.name}.',
+                                     delete=False) as temporary:
+        try:
+            temporary.write(content)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            os.fchmod(temporary.fileno(), 0o644)
+            os.replace(temporary.name, path)
+        except BaseException:
+            os.unlink(temporary.name)
+            raise
+
+
+def _advice(directory: pathlib.Path,
+            paths: Iterable[pathlib.Path]) -> Iterator[str]:
+    """Tell what is left to do."""
+    values = directory / _place(VALUES)
+    yield '\nNext:'
+    if not (values / 'default.yaml').exists():
+        yield (f'* {values} has no default.yaml. Vitrage needs one; it comes '
+               "with Vitrage's deployment.")
+    yield f'* Take over into vitrage.conf what {directory / _SAMPLE} says.'
+    yield f'* Run: kubectl apply -f {_quote(directory / RBAC)}'
+    yield '* Restart vitrage-graph.'
+    for path in paths:
+        if path.parent == directory / _place(TEMPLATES):
+            yield f'* Run: vitrage template add --path {_quote(path)}'
+
+
+def _quote(path: pathlib.Path) -> str:
+    return shlex.quote(str(path))
