@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import configparser
 import os
+import warnings
 
 import setuptools
 
@@ -10,5 +11,8 @@ import setuptools
 setup_cfg = configparser.ConfigParser()
 setup_cfg.read('setup.cfg')
 os.environ.setdefault('PBR_VERSION', setup_cfg['metadata']['version'])
+# setup.cfg names this data, but pbr has setuptools look for data by itself,
+# too, which takes each directory for a package that somebody has forgotten.
+warnings.filterwarnings('ignore', r"Package 'vitrage_k8s\.etc\.")
 
 setuptools.setup(pbr=True)

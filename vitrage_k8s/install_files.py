@@ -1,35 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files beside the code: where they are, and how to put them in place.
+"""The files beside the code, and how to put them in place.
 
 Vitrage reads the state mappings from a directory of its configuration, and
 the templates and the role are loaded by hand; pip puts them where neither
-looks. This must work with the datasource alone, without the demo's packages.
+looks. This must work with the datasource alone, without the lab.
 """
 
 from collections.abc import Iterable
 from collections.abc import Iterator
-import importlib.metadata
+import importlib.resources
 import io
 import os
 import pathlib
 import shlex
 import sys
-import sysconfig
 import tempfile
 
 from oslo_config import cfg
 from oslo_config import generator
 
+# Vitrage and its client read files: no zip can hold this package.
+ETC = pathlib.Path(str(importlib.resources.files('vitrage_k8s'))) / 'etc'
+
+# Below ETC.
 VALUES = pathlib.PurePosixPath('vitrage/datasources_values')
 TEMPLATES = pathlib.PurePosixPath('vitrage/templates')
 RBAC = pathlib.PurePosixPath('kubernetes/rbac.yaml')
-
-# Ours, below etc/.
-_PATTERNS = (str(VALUES / 'kubernetes.*.yaml'), str(TEMPLATES / '*.yaml'),
-             str(RBAC))
-
-# By which a directory is known to be ours.
-_MARK = VALUES / 'kubernetes.node.yaml'
 
 _SAMPLE = 'vitrage-k8s.conf.sample'
 
@@ -50,33 +46,18 @@ path = vitrage_k8s,vitrage.datasources
 """
 
 
-class Missing(FileNotFoundError):
-    """The files that come with this package are nowhere."""
-
-
 def find() -> dict[pathlib.PurePosixPath, pathlib.Path]:
-    """Find the files that come with this package.
+    """Return the files that come with this package, by their paths in ETC.
 
-    :returns: where they are, by their paths below ``etc``
-    :raises Missing: if they are nowhere
+    :raises FileNotFoundError: there are none
     """
-    package = pathlib.Path(__file__).resolve().parent
-    data = pathlib.Path(sysconfig.get_path('data'))
-    for search in (
-            # First, for a checkout may have newer ones than what is
-            # installed. After `pip install --target`, they are here too,
-            # and not where pip's record says.
-            _below(package.parent),
-            _recorded(package),
-            # The packages of a distribution may lack the record.
-            _below(data)):
-        found = dict(sorted(search))
-        if _MARK in found:
-            return found
-    raise Missing(
-        f'the files of vitrage-k8s (etc/{_MARK} and others) are neither '
-        f'beside {package} nor in the record of its installation nor in '
-        f'{data}; install vitrage-k8s anew with pip')
+    found = {pathlib.PurePosixPath(path.relative_to(ETC)): path
+             for path in sorted(ETC.rglob('*.yaml'))}
+    if RBAC not in found:
+        raise FileNotFoundError(
+            f'the files of vitrage-k8s are not in {ETC}; install vitrage-k8s '
+            'anew with pip')
+    return found
 
 
 def run(directory: pathlib.Path, force: bool) -> int:
@@ -116,34 +97,6 @@ def _print(lines: Iterable[str]) -> None:
         print(line)
 
 
-def _below(root: pathlib.Path) -> Iterator[
-        tuple[pathlib.PurePosixPath, pathlib.Path]]:
-    """Find our files in the directory etc of another."""
-    for pattern in _PATTERNS:
-        for path in sorted((root / 'etc').glob(pattern)):
-            yield _name(path, pattern), path
-
-
-def _recorded(package: pathlib.Path) -> Iterator[
-        tuple[pathlib.PurePosixPath, pathlib.Path]]:
-    """Find our files in pip's record of what it has installed."""
-    # Beside the package: there may be installations of others.
-    for distribution in importlib.metadata.distributions(
-            name='vitrage-k8s', path=[str(package.parent)]):
-        for recorded in distribution.files or ():
-            path = pathlib.Path(
-                str(distribution.locate_file(recorded))).resolve()
-            for pattern in _PATTERNS:
-                if path.match(f'etc/{pattern}') and path.is_file():
-                    yield _name(path, pattern), path
-
-
-def _name(path: pathlib.Path, pattern: str) -> pathlib.PurePosixPath:
-    """Return a path that matches a pattern, from where the pattern begins."""
-    depth = len(pathlib.PurePosixPath(pattern).parts)
-    return pathlib.PurePosixPath(*path.parts[-depth:])
-
-
 def _place(name: pathlib.PurePosixPath) -> pathlib.PurePosixPath:
     """Return where a file is to be, below the directory."""
     return (name.relative_to('vitrage') if name.is_relative_to('vitrage')
@@ -153,7 +106,8 @@ def _place(name: pathlib.PurePosixPath) -> pathlib.PurePosixPath:
 def _sample() -> str:
     """Make the sample configuration.
 
-    :raises Missing: if our options are not registered for the generator
+    :raises FileNotFoundError: our options are not registered for the
+        generator
     """
     conf = cfg.ConfigOpts()
     generator.register_cli_opts(conf)
@@ -165,8 +119,9 @@ def _sample() -> str:
     # Less the group DEFAULT, in which there is nothing.
     _, header, options = generated.getvalue().partition('[kubernetes]')
     if not header:
-        raise Missing('oslo.config does not find the options of vitrage-k8s, '
-                      'for it is not installed: pip install it')
+        raise FileNotFoundError(
+            'oslo.config does not find the options of vitrage-k8s, for it is '
+            'not installed: pip install it')
     return f'{_DATASOURCES}\n{header}{options}'
 
 

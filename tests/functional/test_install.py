@@ -11,6 +11,7 @@ import sys
 import tempfile
 import unittest
 import venv
+import zipfile
 
 from oslo_config import cfg
 import testtools
@@ -56,7 +57,7 @@ class InstallTest(testtools.TestCase):
     scratch: pathlib.Path
     sources: pathlib.Path
     wheel: pathlib.Path
-    etc: dict[str, bytes]
+    package: dict[str, bytes]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -64,16 +65,14 @@ class InstallTest(testtools.TestCase):
         cls.scratch = pathlib.Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.scratch)
         sources = cls.scratch / 'sources'
-        for name in ('etc', 'vitrage_k8s'):
+        for name in ('lab', 'tests', 'vitrage_k8s'):
             shutil.copytree(CHECKOUT / name, sources / name,
                             ignore=shutil.ignore_patterns('__pycache__'))
         for name in SOURCES:
             shutil.copy(CHECKOUT / name, sources)
         # A new file must not have to be named anywhere.
-        template = sources / 'etc' / TEMPLATE
-        template.parent.mkdir(exist_ok=True)
-        template.write_text('a template')
-        cls.etc = contents(sources / 'etc')
+        (sources / 'vitrage_k8s/etc' / TEMPLATE).write_text('a template')
+        cls.package = contents(sources / 'vitrage_k8s')
         # What builds it is in the tests' environment; nothing is downloaded.
         cls.pip('wheel', '--no-build-isolation', '--wheel-dir', cls.scratch,
                 sources)
@@ -106,8 +105,10 @@ class InstallTest(testtools.TestCase):
         self.assertEqual((0, ''), (done.returncode, done.stderr))
         installed = contents(self.directory)
         self.read_sample(installed.pop('vitrage-k8s.conf.sample'))
-        self.assertEqual({name.removeprefix('vitrage/'): content
-                          for name, content in self.etc.items()}, installed)
+        self.assertEqual({
+            name.removeprefix('etc/').removeprefix('vitrage/'): content
+            for name, content in self.package.items()
+            if name.startswith('etc/')}, installed)
 
     def read_sample(self, sample: bytes) -> None:
         path = self.place / 'vitrage.conf'
@@ -126,6 +127,15 @@ class InstallTest(testtools.TestCase):
         """Find where pip has put the package."""
         [package] = self.place.rglob('vitrage_k8s')
         return package.parent
+
+    def test_wheel_holds_the_product_alone(self) -> None:
+        with zipfile.ZipFile(self.wheel) as wheel:
+            names = [name for name in wheel.namelist()
+                     if '.dist-info/' not in name]
+
+        self.assertEqual(sorted(f'vitrage_k8s/{name}'
+                                for name in self.package), sorted(names))
+        self.assertIn('vitrage_k8s/py.typed', names)
 
     def test_installs_files_from_a_virtual_environment(self) -> None:
         venv.create(self.place / 'venv')
@@ -195,13 +205,3 @@ class InstallTest(testtools.TestCase):
 
         self.assertIn('dubious ownership', self.status.stderr)
         self.assertEqual(version(), built)
-
-    def test_demo_finds_its_nodes(self) -> None:
-        self.install('--target', self.place / 'target')
-
-        done = run(sys.executable, '-c', 'from vitrage_k8s_lab.demo import run\n'
-                   'print(demo.__file__, len(demo.nodes()))',
-                   PYTHONPATH=str(self.place / 'target'))
-
-        self.assertEqual(f'{self.place}/target/vitrage_k8s/demo.py 6\n',
-                         done.stdout)

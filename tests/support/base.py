@@ -45,10 +45,8 @@ from vitrage import opts as vitrage_opts
 
 import vitrage_k8s
 from vitrage_k8s.driver import KubernetesDriver
+from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api.server import Simulator
-
-VALUES = pathlib.Path(
-    __file__).parents[2] / 'vitrage_k8s/etc/vitrage/datasources_values'
 
 # What a poll changes in a vertex in any case.
 TIMESTAMPS = ('vitrage_sample_timestamp', 'update_timestamp')
@@ -187,7 +185,8 @@ class FunctionalTest(testtools.TestCase):
                 list(options), group=None if group == 'DEFAULT' else group)
         self.set_options('datasources', types=['kubernetes'],
                          path=list(self.paths))
-        shutil.copytree(VALUES, self.directory / 'values')
+        shutil.copytree(install_files.ETC / install_files.VALUES,
+                        self.directory / 'values')
         (self.directory / 'values/default.yaml').write_text(DEFAULT_VALUES)
         self.set_options('entity_graph', datasources_values_dir=str(
             self.directory / 'values'))

@@ -26,7 +26,7 @@ TEMPLATE = 'templates/kubernetes_of_a_test.yaml'
 
 def expected() -> dict[str, bytes]:
     """Read what is to be copied, by its path below the directory."""
-    etc = CHECKOUT / 'etc'
+    etc = CHECKOUT / 'vitrage_k8s/etc'
     return {str(path.relative_to(etc)).removeprefix('vitrage/'):
             path.read_bytes() for path in etc.rglob('*') if path.is_file()}
 
@@ -208,11 +208,9 @@ class CheckoutTest(FilesTestBase):
              'install-files', str(self.directory)], check=False,
             cwd=self.checkout, capture_output=True, text=True)
 
-    def test_templates_are_copied_and_how_to_load_them_is_told(self) -> None:
-        shutil.copytree(CHECKOUT / 'etc', self.checkout / 'etc')
-        template = self.checkout / 'etc/vitrage' / TEMPLATE
-        template.parent.mkdir(exist_ok=True)
-        template.write_text('a template')
+    def test_templates_are_copied_with_how_to_load_them(self) -> None:
+        etc = self.checkout / 'vitrage_k8s/etc'
+        (etc / 'vitrage' / TEMPLATE).write_text('a template')
 
         done = self.run_python('from vitrage_k8s import cli\n'
                                'sys.exit(cli.main(sys.argv[1:]))')
@@ -223,23 +221,22 @@ class CheckoutTest(FilesTestBase):
         self.assertIn('vitrage template add --path '
                       f"'{self.directory / TEMPLATE}'\n", done.stdout)
 
-    def test_fails_clearly_when_the_files_are_nowhere(self) -> None:
-        done = self.run_python('import sysconfig\n'
-                               'sysconfig.get_path = lambda name: "/nowhere"\n'
-                               'from vitrage_k8s import cli\n'
+    def test_fails_clearly_when_the_files_are_missing(self) -> None:
+        etc = self.checkout / 'vitrage_k8s/etc'
+        shutil.rmtree(etc)
+
+        done = self.run_python('from vitrage_k8s import cli\n'
                                'sys.exit(cli.main(sys.argv[1:]))')
 
         self.assertEqual((1, ''), (done.returncode, done.stdout))
         [line] = done.stderr.splitlines()
-        self.assertIn(f'neither beside {self.checkout.resolve()}', line)
+        self.assertIn(f'are not in {etc.resolve()}', line)
         self.assertFalse(self.directory.exists())
 
-    def test_does_not_need_what_only_the_demo_needs(self) -> None:
-        shutil.copytree(CHECKOUT / 'etc', self.checkout / 'etc')
-
+    def test_needs_neither_the_lab_nor_the_client_library(self) -> None:
         done = self.run_python(
             'for name in ("kubernetes", "msgspec", "networkx", "urllib3",'
-            ' "vitrageclient", "werkzeug"):\n'
+            ' "vitrage_k8s_lab", "vitrageclient", "werkzeug"):\n'
             '    sys.modules[name] = None\n'
             'from vitrage_k8s import cli\n'
             'sys.exit(cli.main(sys.argv[1:]))')

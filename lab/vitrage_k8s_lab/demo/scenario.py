@@ -106,8 +106,8 @@ class Operator:
                 for link in graph['links']]
 
 
-def run(directory: pathlib.Path, client: str, topology: pathlib.Path | None,
-        port: int, say: Callable[[str], None]) -> None:
+def play(directory: pathlib.Path, client: str, topology: pathlib.Path | None,
+         port: int, say: Callable[[str], None]) -> None:
     """Play the scenario.
 
     :param directory: a place for temporary files
@@ -144,9 +144,8 @@ def run(directory: pathlib.Path, client: str, topology: pathlib.Path | None,
 def _play(operator: Operator, cluster: Simulator,
           topology: pathlib.Path | None, say: Callable[[str], None]) -> None:
     say('Loading the templates')
-    [templates] = {path.parent for name, path in install_files.find().items()
-                   if name.parent == install_files.TEMPLATES}
-    operator.show('template', 'add', '--path', os.path.relpath(templates))
+    operator.show('template', 'add', '--path', os.path.relpath(
+        install_files.ETC / install_files.TEMPLATES))
     _wait('the templates are active', lambda: all(
         template['Status'] == 'ACTIVE'
         for template in operator.ask('template', 'list')))

@@ -242,14 +242,13 @@ def write_configuration(
     :param options: values by group and option. None leaves an option at its
         default.
     :returns: the command-line arguments that make Vitrage read them
-    :raises FileNotFoundError: if this package's own files are nowhere
     """
     paste = directory / 'api-paste.ini'
     paste.write_text(_PASTE, encoding='utf-8')
     # Made anew, for Vitrage reads every file that it finds there.
     values = directory / 'datasources_values'
     shutil.rmtree(values, ignore_errors=True)
-    shutil.copytree(_our_values(), values)
+    shutil.copytree(install_files.ETC / install_files.VALUES, values)
     for name, (category, ranks) in _MORE_VALUES.items():
         (values / f'{name}.yaml').write_text(_mapping(category, ranks),
                                              encoding='utf-8')
@@ -278,12 +277,6 @@ def _mapping(category: str, ranks: Sequence[Mapping[str, str]]) -> str:
             {'name': name, 'operational_value': value}
             for name, value in names.items()]}}
         for rank, names in enumerate(reversed(ranks), start=1)]}, indent=2)
-
-
-def _our_values() -> pathlib.Path:
-    """Find our state mappings."""
-    return install_files.find()[
-        install_files.VALUES / 'kubernetes.node.yaml'].parent
 
 
 def _format(value: object) -> str:
