@@ -7,5 +7,5 @@
 set -eu
 cd "$(dirname "$0")"
 . tools/setup_venv.sh
-setup_venv .venv '.[demo]' '--editable'
-exec .venv/bin/vitrage-k8s demo "$@"
+setup_venv .venv ./lab '--editable . --editable'
+exec .venv/bin/vitrage-k8s-demo "$@"

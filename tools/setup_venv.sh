@@ -19,7 +19,8 @@ setup_venv() {
 # is_whole DIRECTORY
 is_whole() {
     made_of=$("$python" -c 'import sys; print(sys.version)'
-              cat requirements.txt constraints.txt setup.cfg pyproject.toml)
+              cat requirements.txt constraints.txt setup.cfg pyproject.toml \
+                  lab/pyproject.toml)
     [ -f "$1/made-of" ] && [ "$made_of" = "$(cat "$1/made-of")" ]
 }
 

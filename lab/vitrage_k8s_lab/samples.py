@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes as the API server tells of them, for tests."""
+"""Nodes as an API server returns them, to show and to test with."""
 
+import importlib.resources
 from typing import Any
 
-from vitrage_k8s.api import nodes
-from vitrage_k8s_lab.demo import run
+import yaml
+
+from vitrage_k8s.api.nodes import Node
+
+
+def nodes() -> list[dict[str, Any]]:
+    """Return the nodes of the demo's cluster."""
+    path = importlib.resources.files('vitrage_k8s_lab') / 'nodes.yaml'
+    return yaml.safe_load(path.read_text(encoding='utf-8'))
 
 # The sample of the original specification, as its API server of Kubernetes
 # 1.7 sent it.
-SPECIFICATION_NODE: dict[str, Any] = run.nodes()[0]
+SPECIFICATION_NODE: dict[str, Any] = nodes()[0]
 
 SPECIFICATION_PROPERTIES = {
     'id': '68011206-d4d6-11e7-9c63-fa163e2e2123',
@@ -39,7 +47,7 @@ SPECIFICATION_PROPERTIES = {
 }
 
 # All that a node can have.
-NODE_PROPERTIES = frozenset(nodes.Node.__struct_fields__)
+NODE_PROPERTIES = frozenset(Node.__struct_fields__)
 
 
 def node(name: str, uid: str | None = None, *, ready: str = 'True',

@@ -17,7 +17,7 @@ from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
 
-DEMO = (sys.executable, '-m', 'vitrage_k8s.cli', 'demo')
+DEMO = (sys.executable, '-m', 'vitrage_k8s_lab.demo.cli')
 
 # What may be too slow on a busy machine, and never is on an idle one.
 PATIENCE = 120

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import ast
 from collections.abc import Mapping
 import json
-import pathlib
-import sys
 import tempfile
 from typing import Any
 import urllib.error
@@ -356,25 +353,3 @@ class TestNotification(OpenStackTest):
                               event_type)
         self.assertRaises(KeyError, self.cloud.notification, 'id-3',
                           'instance.update')
-
-
-class TestIndependence(testtools.TestCase):
-
-    def test_imports_only_the_standard_library_and_the_simulator(self) -> None:
-        package = pathlib.Path(__file__).parents[2] / 'vitrage_k8s'
-        imported = set()
-        for name in ('keystone', 'nova', 'openstack'):
-            source = (package / f'simulator_{name}.py').read_text()
-            for statement in ast.walk(ast.parse(source)):
-                match statement:
-                    case ast.Import(names=names):
-                        imported |= {alias.name for alias in names}
-                    case ast.ImportFrom(module='vitrage_k8s', names=names):
-                        imported |= {'vitrage_k8s.' + alias.name
-                                     for alias in names}
-                    case ast.ImportFrom(module=str(module)):
-                        imported.add(module)
-        self.assertEqual(set(), {
-            module for module in imported
-            if module.split('.')[0] not in sys.stdlib_module_names
-            and not module.startswith('vitrage_k8s.simulator_')})

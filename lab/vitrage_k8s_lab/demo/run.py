@@ -7,7 +7,6 @@ of the client's environment. Progress and errors go to stderr.
 
 from collections.abc import Callable
 import contextlib
-import importlib.resources
 import os
 import pathlib
 import shlex
@@ -17,9 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any
-
-import yaml
 
 from vitrage_k8s.api import client as k8s_client
 from vitrage_k8s.api import endpoint
@@ -28,6 +24,7 @@ from vitrage_k8s.api import inventory
 from vitrage_k8s.api import kubeconfig
 from vitrage_k8s_lab.demo import scenario
 from vitrage_k8s_lab.kube_api import server
+from vitrage_k8s_lab import samples
 from vitrage_k8s_lab.standalone import standalone
 
 Say = Callable[[str], None]
@@ -37,15 +34,9 @@ REQUEST_TIMEOUT = 60.0
 LIST_TIMEOUT = 120.0
 
 
-def nodes() -> list[dict[str, Any]]:
-    """Return the nodes of the simulated cluster."""
-    path = importlib.resources.files('vitrage_k8s') / 'demo_nodes.yaml'
-    return yaml.safe_load(path.read_text(encoding='utf-8'))
-
-
-def run(config_file: str | None, contexts: list[str], serve: bool,
-        interval: int, port: int) -> int:
-    """Run the demo.
+def show_topology(config_file: str | None, contexts: list[str], serve: bool,
+                  interval: int, port: int) -> int:
+    """Show the nodes of a cluster.
 
     :param config_file: path of the kubeconfig whose clusters to show; None for
         a simulated cluster
@@ -60,7 +51,8 @@ def run(config_file: str | None, contexts: list[str], serve: bool,
         say, directory = _begin(stack)
         if config_file is None:
             config_file = str(directory / 'kubeconfig')
-            api_server = stack.enter_context(server.Simulator(nodes()))
+            api_server = stack.enter_context(server.Simulator(
+                samples.nodes()))
             pathlib.Path(config_file).write_text(api_server.kubeconfig(),
                                                 encoding='utf-8')
             say(f'A simulated Kubernetes API server is at {api_server.url} '
@@ -88,10 +80,10 @@ def run(config_file: str | None, contexts: list[str], serve: bool,
             env=os.environ | vitrage.environment, check=False).returncode
 
 
-def run_scenario(topology: pathlib.Path | None, port: int) -> int:
-    """Run the demo's scenario.
+def play_scenario(topology: pathlib.Path | None, port: int) -> int:
+    """Play the scenario.
 
-    :param topology: see ``demo_scenario.run``
+    :param topology: see ``scenario.play``
     :param port: where the REST API listens; 0 for a free port
     :returns: the exit status
     """
@@ -105,7 +97,7 @@ def run_scenario(topology: pathlib.Path | None, port: int) -> int:
             say(f'ERROR: cannot write {topology}: {error.strerror}')
             return 1
         try:
-            scenario.run(directory, _client(), topology, port, say)
+            scenario.play(directory, _client(), topology, port, say)
         except scenario.ScenarioFailed as error:
             say(f'ERROR: {error}; Vitrage has logged to '
                 f'{directory / "vitrage/vitrage.log"}')

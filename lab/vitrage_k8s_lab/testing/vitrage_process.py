@@ -32,8 +32,7 @@ def spawn(script: str, directory: str) -> subprocess.Popen[str]:
     """
     process = subprocess.Popen(
         [sys.executable, '-c', script, directory], text=True,
-        cwd=pathlib.Path(__file__).parents[2], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def guard() -> None:
         try:
