@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import time
 
-# Seconds from one look at whether a program has ended to the next. Its end
-# cannot be told from that of its output: others may hold the pipe.
+# Seconds from one look at whether a program has ended to the next.
 _TICK = 0.01
 # What was killed is gone at once, unless the kernel cannot let go of it.
 _REAP_LIMIT = 5.0
@@ -43,12 +41,14 @@ def run(program: str, arguments: Sequence[str],
         failed
     """
     began = time.monotonic()
-    read_end, write_end = os.pipe()
+    # A file in memory: a pipe would have to be read while the program writes,
+    # and ends only when everybody whom the program has started has closed it.
+    output = os.memfd_create('output')
     try:
         try:
             process = subprocess.Popen(  # noqa: S603 what is for callers
                 arguments, executable=program, env=environment,
-                stdin=subprocess.DEVNULL, stdout=write_end,
+                stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.DEVNULL, start_new_session=True)
         except OSError as error:
             raise ProgramError(f'cannot be run: {error.strerror}') from error
@@ -56,51 +56,27 @@ def run(program: str, arguments: Sequence[str],
             # The cause may quote them.
             raise ProgramError('cannot be run: its arguments or environment '
                                'hold what no program can be given') from None
-        finally:
-            os.close(write_end)
         try:
-            output = _read(read_end, process.pid, until, limit)
+            while not _has_ended(process.pid):
+                if os.fstat(output).st_size > limit:
+                    break
+                if time.monotonic() >= until:
+                    raise ProgramError(
+                        f'did not end within {until - began:.3g} s, and was '
+                        'killed')
+                time.sleep(_TICK)
         finally:
             _end(process)
+        if os.fstat(output).st_size > limit:
+            raise ProgramError(f'printed more than {limit} bytes, and was '
+                               'killed')
+        if process.returncode > 0:
+            raise ProgramError(f'ended with status {process.returncode}')
+        if process.returncode < 0:
+            raise ProgramError(f'was ended by signal {-process.returncode}')
+        return os.pread(output, limit, 0)
     finally:
-        os.close(read_end)
-    if output is None:
-        raise ProgramError(f'did not end within {until - began:.3g} s, and '
-                           'was killed')
-    if len(output) > limit:
-        raise ProgramError(f'printed more than {limit} bytes, and was killed')
-    if process.returncode > 0:
-        raise ProgramError(f'ended with status {process.returncode}')
-    if process.returncode < 0:
-        raise ProgramError(f'was ended by signal {-process.returncode}')
-    return output
-
-
-def _read(pipe: int, pid: int, until: float, limit: int) -> bytes | None:
-    """Return what a process wrote until it ended; None if it did not end.
-
-    What is longer than the limit is not complete.
-    """
-    os.set_blocking(pipe, False)
-    poll = select.poll()
-    poll.register(pipe, select.POLLIN)
-    output = bytearray()
-    is_open = True
-    while True:
-        # Before reading: what it wrote is in the pipe when it has ended.
-        ended = _has_ended(pid)
-        with contextlib.suppress(BlockingIOError):
-            while is_open and len(output) <= limit:
-                chunk = os.read(pipe, 1 << 16)
-                output += chunk
-                is_open = bool(chunk)
-        if ended or len(output) > limit:
-            return bytes(output)
-        if (left := until - time.monotonic()) <= 0:
-            return None
-        if not is_open:
-            poll = select.poll()
-        poll.poll(min(left, _TICK) * 1000)
+        os.close(output)
 
 
 def _has_ended(pid: int) -> bool:
