@@ -5,14 +5,19 @@ Pure functions. The delays are those of client-go's reflector: 0.8 s to 30 s,
 doubling, with jitter, and what the server asks for in Retry-After.
 """
 
-import datetime
-import email.utils
 import random
+import sys
+
+import urllib3
 
 from vitrage_k8s.api import errors
 
 _FIRST_DELAY = 0.8
 _LONGEST_DELAY = 30.0
+
+_HEADERS = urllib3.util.Retry()
+# Newer versions cut what is longer than six hours; the log says what came.
+_HEADERS.retry_after_max = sys.maxsize
 
 # The server is busy, or it is not well; the request was in order.
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -63,15 +68,8 @@ def parse_retry_after(value: str | None) -> float | None:
 
     :returns: seconds from now, at least 0; None if it says nothing
     """
-    if not value:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
     try:
-        when = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        return float(_HEADERS.parse_retry_after(value or ''))
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        # It is no date, or none that a calendar or a float holds.
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=datetime.timezone.utc)
-    left = when - datetime.datetime.now(datetime.timezone.utc)
-    return max(left.total_seconds(), 0.0)
