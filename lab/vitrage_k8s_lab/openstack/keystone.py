@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Keystone of the simulated OpenStack: password in, token and catalog out.
 
-It knows one user, in one project. Like the rest of the simulator, this must
-know nothing of Vitrage or of our client.
+It knows one user, in one project. The documents are those of the fixtures that
+keystoneauth, which reads them, gives to tests.
 """
 
 import datetime
 import json
 import secrets
-from typing import Any
+
+from keystoneauth1 import fixture
 
 from vitrage_k8s_lab.kube_api.answers import encode
 from vitrage_k8s_lab.kube_api.answers import Refused
@@ -17,11 +18,10 @@ from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.openstack import nova
 
 PROJECT_ID = '0a9b8c7d6e5f4a3b8c2d1e0f9a8b7c6d'
-_TOKEN_HOURS = 1
+_LIFETIME = datetime.timedelta(hours=1)
 _REGION = 'RegionOne'
 _DOMAIN = {'id': 'default', 'name': 'Default'}
-_USER = {'id': nova.USER_ID, 'name': 'vitrage', 'domain': _DOMAIN}
-_PROJECT = {'id': PROJECT_ID, 'name': 'service', 'domain': _DOMAIN}
+_USER, _PROJECT = 'vitrage', 'service'
 
 
 class Keystone:
@@ -37,11 +37,12 @@ class Keystone:
         self._url = url
         self._password = secrets.token_urlsafe()
         self._tokens: set[str] = set()
+        self._version = fixture.V3Discovery(f'{url}/identity/v3/', 'v3.14',
+                                            xml=False)
         self.credentials = {
             'auth_type': 'password', 'auth_url': f'{url}/identity',
-            'username': 'vitrage', 'password': self._password,
-            'project_name': 'service',
-            'user_domain_name': _DOMAIN['name'],
+            'username': _USER, 'password': self._password,
+            'project_name': _PROJECT, 'user_domain_name': _DOMAIN['name'],
             'project_domain_name': _DOMAIN['name'],
             'region_name': _REGION, 'interface': 'public'}
 
@@ -53,10 +54,10 @@ class Keystone:
         """
         match request.method, *path:
             case ['GET']:
-                return answer({'versions': {'values': [self._version()]}},
+                return answer({'versions': {'values': [self._version]}},
                               300, {'Location': f'{self._url}/identity/v3/'})
             case 'GET', 'v3':
-                return answer({'version': self._version()})
+                return answer({'version': self._version})
             case 'POST', 'v3', 'auth', 'tokens':
                 return self._authenticate(request.body)
         raise not_routed()
@@ -68,15 +69,6 @@ class Keystone:
         """
         if request.headers.get('X-Auth-Token') not in self._tokens:
             raise self._unauthorized()
-
-    def _version(self) -> dict[str, Any]:
-        return {
-            'id': 'v3.14', 'status': 'stable',
-            'updated': '2020-04-07T00:00:00Z',
-            'links': [{'rel': 'self', 'href': f'{self._url}/identity/v3/'}],
-            'media-types': [{
-                'base': 'application/json',
-                'type': 'application/vnd.openstack.identity-v3+json'}]}
 
     def _authenticate(self, body: bytes) -> Answer:
         try:
@@ -91,9 +83,8 @@ class Keystone:
                                  'domain': user_domain}}},
                     'scope': {'project': {'name': project,
                                           'domain': project_domain}}}}:
-                known = (user == _USER['name']
-                         and password == self._password
-                         and project == _PROJECT['name']
+                known = (user == _USER and password == self._password
+                         and project == _PROJECT
                          and _is_default(user_domain)
                          and _is_default(project_domain))
             case _:
@@ -102,29 +93,24 @@ class Keystone:
             raise self._unauthorized()
         token = secrets.token_urlsafe()
         self._tokens.add(token)
-        return answer({'token': self._token()}, 201, {
+        return answer(self._token(), 201, {
             'X-Subject-Token': token, 'Vary': 'X-Auth-Token'})
 
-    def _token(self) -> dict[str, Any]:
-        now = nova.now()
-        expiry = now + datetime.timedelta(hours=_TOKEN_HOURS)
-        catalog = [
-            {'type': kind, 'name': name, 'id': f'{number:032x}',
-             'endpoints': [{
-                 'id': f'{number + 16:032x}', 'interface': 'public',
-                 'region': _REGION, 'region_id': _REGION,
-                 'url': self._url + path}]}
-            for number, (kind, name, path) in enumerate((
-                ('identity', 'keystone', '/identity'),
-                ('compute', 'nova', '/compute/v2.1')), start=1)]
-        return {
-            'methods': ['password'], 'is_domain': False,
-            'user': {**_USER, 'password_expires_at': None},
-            'project': _PROJECT, 'catalog': catalog,
-            'roles': [{'id': f'{64:032x}', 'name': 'admin'}],
-            'audit_ids': [secrets.token_urlsafe(16)],
-            'issued_at': nova.precise(now) + 'Z',
-            'expires_at': nova.precise(expiry) + 'Z'}
+    def _token(self) -> object:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        token = fixture.V3Token(
+            issued=now, expires=now + _LIFETIME, methods=['password'],
+            user_id=nova.USER_ID, user_name=_USER,
+            user_domain_id=_DOMAIN['id'], user_domain_name=_DOMAIN['name'],
+            project_id=PROJECT_ID, project_name=_PROJECT,
+            project_domain_id=_DOMAIN['id'],
+            project_domain_name=_DOMAIN['name'])
+        token.add_role(name='admin')
+        for kind, name, path in (('identity', 'keystone', '/identity'),
+                                 ('compute', 'nova', '/compute/v2.1')):
+            token.add_service(kind, name).add_endpoint(
+                'public', self._url + path, _REGION)
+        return token
 
     def _unauthorized(self) -> Refused:
         return _error(401, 'Unauthorized', 'Authentication is required', {
