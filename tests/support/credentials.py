@@ -12,9 +12,9 @@ import fixtures
 import testtools
 
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import CredentialsError
 from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.credentials import User
+from vitrage_k8s.api.errors import CredentialsError
 
 # Not as one literal: tracebacks quote the tests.
 SECRET = '-'.join(('never', 'to', 'be', 'shown'))

@@ -204,7 +204,7 @@ class Client:
             if login == self._login and self._connections:
                 return self._connections
             pool_manager = transport.make_pool_manager(self._config, login)
-        except credentials.CredentialsError as error:
+        except errors.CredentialsError as error:
             raise errors.LoginFailed(self.cluster, str(error)) from error
         except ValueError as error:
             raise errors.Misconfigured(

@@ -35,6 +35,7 @@ from typing import Any
 import msgspec
 from oslo_log import log
 
+from vitrage_k8s.api import errors
 from vitrage_k8s.api import exec_plugin
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import text
@@ -42,7 +43,6 @@ from vitrage_k8s.api import text
 LOG = log.getLogger(__name__)
 
 # Of this module's interface; exec_plugin.py needs them too.
-CredentialsError = logins.CredentialsError
 Exec = exec_plugin.Exec
 ExecEnv = exec_plugin.ExecEnv
 Login = logins.Login
@@ -141,7 +141,7 @@ class Credentials:
         given = getattr(self._given, 'login', None)
         try:
             return given is not None and given != self._static_login()
-        except CredentialsError:
+        except errors.CredentialsError:
             return False
 
     def _check_fields(self) -> None:
@@ -186,31 +186,13 @@ class Credentials:
 
     def _pair(self) -> tuple[bytes | None, bytes | None]:
         user = self.user
-        return (self._pem('client-certificate', user.client_certificate_data,
-                          user.client_certificate),
-                self._pem('client-key', user.client_key_data,
-                          user.client_key))
-
-    def _pem(self, field: str, data: str | None,
-             file: str | None) -> bytes | None:
-        if data:
-            field = f'{field}-data'
-            try:
-                # It may be wrapped, as base64(1) does.
-                content = base64.b64decode(''.join(data.split()),
-                                           validate=True)
-            except ValueError as error:
-                raise _error(field, 'is not base64') from error
-            return logins.require_pem(content, f'{_USER}.{field}')
-        if file:
-            path = self._directory / file
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise _error(field, f'{path} cannot be read: '
-                             f'{error.strerror}') from error
-            return logins.require_pem(content, f'{_USER}.{field} ({path})')
-        return None
+        return (logins.load_pem(
+                    f'{_USER}.client-certificate',
+                    user.client_certificate_data, user.client_certificate,
+                    self._directory),
+                logins.load_pem(
+                    f'{_USER}.client-key', user.client_key_data,
+                    user.client_key, self._directory))
 
     def _token_of_file(self, file: str) -> str:
         path = self._directory / file
@@ -236,10 +218,10 @@ class Credentials:
                         'holds one again.', text.make_safe(field), problem)
                 return self._last_token or logins.bearer(
                     self.user.token or '', f'{_USER}.token')
-        raise CredentialsError(
+        raise errors.CredentialsError(
             f'{field} {problem}; have a token written there that this '
             'service may read') from cause
 
 
-def _error(field: str, problem: str) -> CredentialsError:
-    return CredentialsError(f'{_USER}.{field}: {problem}')
+def _error(field: str, problem: str) -> errors.CredentialsError:
+    return errors.CredentialsError(f'{_USER}.{field}: {problem}')

@@ -24,6 +24,14 @@ class ConfigurationError(KubernetesDatasourceError):
     """The options or the kubeconfig cannot work as they are."""
 
 
+class CredentialsError(KubernetesDatasourceError):
+    """A certificate or a credential cannot be used, or there is none.
+
+    The message names the field of the kubeconfig and what to do, and holds
+    no secret.
+    """
+
+
 class ClusterError(KubernetesDatasourceError):
     """One cluster could not be read; the others are not concerned.
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from vitrage_k8s.api import errors
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import programs
 
@@ -178,7 +179,7 @@ class Plugin:
                     if issued := self._current():
                         return issued
                     if self._failure:
-                        raise logins.CredentialsError(self._failure)
+                        raise errors.CredentialsError(self._failure)
             return self._renew(deadline)
         finally:
             self._running.release()
@@ -187,7 +188,7 @@ class Plugin:
         issued = failure = None
         try:
             issued = self._read_credential(self._run(deadline))
-        except logins.CredentialsError as error:
+        except errors.CredentialsError as error:
             # A caller without time does not speak for those who have some.
             if time.monotonic() < deadline:
                 failure = str(error)
@@ -278,10 +279,10 @@ class Plugin:
     def _name(self) -> str:
         return f'users[].user.exec (command {self._spec.command})'
 
-    def _error(self, problem: str) -> logins.CredentialsError:
-        return logins.CredentialsError(f'{self._name()}: {problem}')
+    def _error(self, problem: str) -> errors.CredentialsError:
+        return errors.CredentialsError(f'{self._name()}: {problem}')
 
-    def _failed(self, problem: str) -> logins.CredentialsError:
+    def _failed(self, problem: str) -> errors.CredentialsError:
         return self._error(
             f'{problem}. To see its output, run it by hand, as the user of '
             'this service and with args and env of the kubeconfig: '

@@ -8,7 +8,6 @@ temporary files of the process, and its fields differ between its versions.
 """
 
 import base64
-import binascii
 from collections.abc import Iterator
 from collections.abc import Mapping
 import os
@@ -23,6 +22,7 @@ import yaml
 from vitrage_k8s.api import credentials
 from vitrage_k8s.api.endpoint import Endpoint
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import logins
 from vitrage_k8s.api import text
 
 LOG = log.getLogger(__name__)
@@ -93,52 +93,54 @@ class Kubeconfig:
         self._users: dict[str, tuple[credentials.User, pathlib.Path]] = {}
         self._contexts: dict[str, _Context] = {}
         self._current: str | None = None
-        there = [path for path in map(self._expand, paths)
-                 if self._is_there(path)]
+        there = [found for path in paths if (found := self._find(path))]
         if not there:
             raise errors.ConfigurationError(
                 f'{self.where}: there is no such file{_MEND}')
         for path in there:
             self._merge(path)
 
-    def _expand(self, path: str) -> pathlib.Path:
+    def _find(self, path: str) -> pathlib.Path | None:
         try:
-            return pathlib.Path(path).expanduser()
+            found = pathlib.Path(path).expanduser()
+            found.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except RuntimeError as error:
             # No HOME, and no entry of this user id in passwd.
             raise errors.ConfigurationError(
                 f'{self.where}: the user of this service has no home '
                 f'directory for {path}{_MEND}') from error
-
-    def _is_there(self, path: pathlib.Path) -> bool:
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
         except (OSError, ValueError) as error:
             raise errors.ConfigurationError(
                 f'{self.where}: {path} cannot be read: '
                 f'{getattr(error, "strerror", None) or error}{_MEND}'
             ) from error
-        return True
+        return found
 
     def _merge(self, path: pathlib.Path) -> None:
         # What an earlier file says stays (kubectl's rule for $KUBECONFIG).
         parsed = self._parse(path)
         directory = path.absolute().parent
-        for name, cluster in self._named(
-                'clusters', ((c.name, c.cluster) for c
-                             in parsed.clusters or ())):
-            self._clusters.setdefault(name, (cluster, directory))
-        for name, user in self._named(
-                'users', ((u.name, u.user or credentials.User())
-                          for u in parsed.users or ())):
-            self._users.setdefault(name, (user, directory))
-        for name, context in self._named(
-                'contexts', ((c.name, c.context) for c
-                             in parsed.contexts or ())):
-            self._contexts.setdefault(name, context)
+        self._add('clusters', self._clusters, [
+            (c.name, (c.cluster, directory)) for c in parsed.clusters or ()])
+        self._add('users', self._users, [
+            (u.name, (u.user or credentials.User(), directory))
+            for u in parsed.users or ()])
+        self._add('contexts', self._contexts, [
+            (c.name, c.context) for c in parsed.contexts or ()])
         self._current = self._current or parsed.current_context
+
+    def _add(self, section: str, known: dict[str, Any],
+             items: list[tuple[str, Any]]) -> None:
+        names = set()
+        for name, item in items:
+            if name in names:
+                raise errors.ConfigurationError(
+                    f'{self.where}: two {section} have the name {name}; '
+                    'rename one of them')
+            names.add(name)
+            known.setdefault(name, item)
 
     def _parse(self, path: pathlib.Path) -> _File:
         try:
@@ -156,17 +158,6 @@ class Kubeconfig:
         except msgspec.ValidationError as error:
             problem = f'is no kubeconfig: {error}'
         raise errors.ConfigurationError(f'{self.where}: {problem}')
-
-    def _named(self, section: str,
-               items: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-        names = set()
-        for name, item in items:
-            if name in names:
-                raise errors.ConfigurationError(
-                    f'{self.where}: two {section} have the name {name}; '
-                    'rename one of them')
-            names.add(name)
-            yield name, item
 
     def clusters(self, contexts: list[str],
                  known: Mapping[str, credentials.Credentials],
@@ -235,14 +226,17 @@ class Kubeconfig:
             if urlsplit(cluster.server).scheme not in ('http', 'https'):
                 raise ValueError(f'the server of its cluster {name} is no URL '
                                  'of https://')
-            authority = _authority(cluster, directory)
+            pem = logins.load_pem(
+                'certificate-authority', cluster.certificate_authority_data,
+                cluster.certificate_authority, directory)
+            authority = pem.decode('ascii') if pem else None
             login = credentials.Credentials(
                 user, user_directory, _cluster_info(cluster, authority))
             before = known.get(name)
             if before is not None and before.is_same(login):
                 login = before
             login.check()
-        except (credentials.CredentialsError, ValueError) as error:
+        except (errors.CredentialsError, ValueError) as error:
             raise errors.Misconfigured(
                 name, f'{self.where}: {error}', context_name) from error
         return Endpoint(
@@ -261,26 +255,6 @@ def _check_name(field: str, name: str) -> None:
             f'{field} {text.make_safe(name, text.LONGEST_VALUE)} has more '
             f'than {text.LONGEST_NAME} characters, or some that cannot be '
             'printed; give the cluster another name there')
-
-
-def _authority(cluster: _Cluster, directory: pathlib.Path) -> str | None:
-    """Return the PEM of a cluster's certificate authority.
-
-    :raises ValueError: it cannot be read
-    """
-    if data := cluster.certificate_authority_data:
-        try:
-            return base64.b64decode(data, validate=True).decode('ascii')
-        except (binascii.Error, UnicodeDecodeError):
-            raise ValueError('certificate-authority-data is not the base64 '
-                             'of a PEM certificate') from None
-    if path := cluster.certificate_authority:
-        try:
-            return (directory / path).read_text(encoding='ascii')
-        except OSError as error:
-            raise ValueError(f'certificate-authority: {path}: '
-                             f'{error.strerror}') from error
-    return None
 
 
 def _cluster_info(cluster: _Cluster, authority: str | None) -> dict[str, Any]:

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logins: what is presented to an API server, wherever it is from.
 
-For credentials.py, which is where others get these from, and exec_plugin.py.
+And what they are made of: tokens, and the PEM of certificates and keys, which
+a kubeconfig holds as data or in files.
 """
+
+import base64
+import pathlib
 
 import msgspec
 
 from vitrage_k8s.api import errors
-
-
-class CredentialsError(errors.KubernetesDatasourceError):
-    """There is nothing to log in with.
-
-    The message names the field of the kubeconfig and what to do, and holds
-    no secret.
-    """
 
 
 class Discreet(msgspec.Struct, frozen=True):
@@ -48,10 +44,39 @@ def bearer(token: str, field: str) -> str:
     """
     token = token.strip()
     if not token or not all('!' <= character <= '~' for character in token):
-        raise CredentialsError(
+        raise errors.CredentialsError(
             f'{field}: is no token, which is one line of visible ASCII '
             'characters without white space')
     return f'Bearer {token}'
+
+
+def load_pem(field: str, data: str | None, file: str | None,
+             directory: pathlib.Path) -> bytes | None:
+    """Load a certificate, a key or an authority of a kubeconfig.
+
+    :param field: its name without -data, for the message
+    :param data: base64, and may be wrapped, as base64(1) does; it comes first
+    :param file: a path
+    :param directory: what a relative path is relative to
+    :returns: PEM; None where there is neither
+    :raises CredentialsError: it cannot be read, or is no PEM
+    """
+    if data:
+        field = f'{field}-data'
+        try:
+            content = base64.b64decode(''.join(data.split()), validate=True)
+        except ValueError as error:
+            raise errors.CredentialsError(f'{field}: is not base64') from error
+        return require_pem(content, field)
+    if file:
+        path = directory / file
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise errors.CredentialsError(
+                f'{field}: {path} cannot be read: {error.strerror}') from error
+        return require_pem(content, f'{field} ({path})')
+    return None
 
 
 def require_pem(content: bytes, field: str) -> bytes:
@@ -61,10 +86,10 @@ def require_pem(content: bytes, field: str) -> bytes:
     :raises CredentialsError: it is not, or nobody can give its passphrase
     """
     if b'-----BEGIN ' not in content:
-        raise CredentialsError(
+        raise errors.CredentialsError(
             f'{field}: is not PEM, which begins with -----BEGIN')
     if b'ENCRYPTED' in content:
-        raise CredentialsError(
+        raise errors.CredentialsError(
             f'{field}: is encrypted; a service needs a key without a '
             'passphrase')
     return content

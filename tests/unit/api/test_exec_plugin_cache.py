@@ -11,7 +11,7 @@ from tests.support.plugins import ExecTestCase
 from tests.support.plugins import Later
 from tests.support.plugins import prints
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import CredentialsError
+from vitrage_k8s.api.errors import CredentialsError
 
 
 class CacheTest(ExecTestCase):
