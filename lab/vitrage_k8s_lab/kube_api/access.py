@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may read from the simulator, as authentication and RBAC see it."""
+"""Who may read from the server: authentication, RBAC, and a kubeconfig."""
 
+import base64
 from collections.abc import Callable
+from collections.abc import Mapping
+import json
 import time
+from typing import Any
 
 from vitrage_k8s_lab.kube_api.answers import is_set
 from vitrage_k8s_lab.kube_api import faults
@@ -25,6 +29,9 @@ class Access:
     A watch is checked once, when it is asked for. It goes on until it ends,
     whatever becomes of the token and of the rights.
 
+    :param cluster: see ``Simulator``
+
+    :ivar url: where the server is
     :ivar authenticate: gives the user's name, or None for 401; without it
         everyone is admitted, as is the case behind ``kubectl proxy``
     :ivar tokens: bearer tokens and their users, for by_token()
@@ -34,7 +41,10 @@ class Access:
         caches of roles are filled.
     """
 
-    def __init__(self) -> None:
+    url: str
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
         self.authenticate: Callable[[Request], str | None] | None = None
         self.tokens: dict[str, str] = {}
         self.forbidden: set[str] = set()
@@ -44,6 +54,25 @@ class Access:
     def note_start(self) -> None:
         """Take note that the server starts."""
         self._started = time.monotonic()
+
+    def kubeconfig(self, *, certificate_authority: bytes | None = None,
+                   user: Mapping[str, Any] | None = None) -> str:
+        """A kubeconfig for this server, as JSON, which is YAML too.
+
+        :param certificate_authority: in PEM; it is what the client trusts
+        :param user: what the client authenticates with, such as a token
+        """
+        name = self.cluster
+        cluster = {'server': self.url}
+        if certificate_authority is not None:
+            cluster['certificate-authority-data'] = base64.b64encode(
+                certificate_authority).decode()
+        return json.dumps({
+            'apiVersion': 'v1', 'kind': 'Config', 'current-context': name,
+            'clusters': [{'name': name, 'cluster': cluster}],
+            'users': [{'name': name, 'user': dict(user or {})}],
+            'contexts': [{'name': name,
+                          'context': {'cluster': name, 'user': name}}]})
 
     def by_token(self, request: Request) -> str | None:
         """Authenticate by the bearer token."""

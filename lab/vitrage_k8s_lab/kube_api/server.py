@@ -8,7 +8,6 @@ of our client: a server that shares code with the client under test would
 share its mistakes too.
 """
 
-import base64
 import collections
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -70,8 +69,7 @@ class Simulator(access.Access):
     def __init__(self, nodes: Iterable[Mapping[str, Any]] = (), *,
                  cluster: str = 'simulator', port: int = 0,
                  tls: ssl.SSLContext | None = None) -> None:
-        super().__init__()
-        self.cluster = cluster
+        super().__init__(cluster)
         self.requests: collections.deque[Request] = collections.deque(
             maxlen=10_000)
         self.intercept: Callable[[Request], Answer | None] | None = None
@@ -185,25 +183,6 @@ class Simulator(access.Access):
     def script_watch(self, *answers: Step) -> None:
         """Set what answers the next requests to watch nodes, likewise."""
         self._watch_script = collections.deque(answers)
-
-    def kubeconfig(self, *, certificate_authority: bytes | None = None,
-                   user: Mapping[str, Any] | None = None) -> str:
-        """A kubeconfig for this server, as JSON, which is YAML too.
-
-        :param certificate_authority: in PEM; it is what the client trusts
-        :param user: what the client authenticates with, such as a token
-        """
-        name = self.cluster
-        cluster = {'server': self.url}
-        if certificate_authority is not None:
-            cluster['certificate-authority-data'] = base64.b64encode(
-                certificate_authority).decode()
-        return json.dumps({
-            'apiVersion': 'v1', 'kind': 'Config', 'current-context': name,
-            'clusters': [{'name': name, 'cluster': cluster}],
-            'users': [{'name': name, 'user': dict(user or {})}],
-            'contexts': [{'name': name,
-                          'context': {'cluster': name, 'user': name}}]})
 
     def _respond(self, request: Request) -> Answer:
         self.requests.append(request)
