@@ -2,7 +2,7 @@
 """The way to a cluster's API server: list, watch, translate errors.
 
 The only importer of the official client, and of its behaviours that need
-care. It hands on bytes; what they mean is for nodes.py.
+care. It hands on bytes; what they mean is for decoding.py.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 import zlib
 
 import kubernetes.client
-import msgspec
 import urllib3
 
 from vitrage_k8s.api import bodies
 from vitrage_k8s.api import credentials
+from vitrage_k8s.api import decoding
 from vitrage_k8s.api import endpoint
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import retries
@@ -252,12 +252,12 @@ class Client:
         if transport.is_tls_failure(error):
             return errors.TlsFailed(
                 self.cluster, f'no safe connection to the API server at '
-                f'{self._server}: {_root_cause(error)}. If the server is '
-                'the right one, see certificate-authority and '
+                f'{self._server}: {transport.root_cause(error)}. If the '
+                'server is the right one, see certificate-authority and '
                 'tls-server-name of its cluster in the kubeconfig')
         return errors.ConnectionFailed(
             self.cluster, f'cannot read from the API server at '
-            f'{self._server}: {_root_cause(error)}')
+            f'{self._server}: {transport.root_cause(error)}')
 
     def _api_error(self, error: Any,
                    verb: str) -> errors.ClusterError:
@@ -267,7 +267,8 @@ class Client:
         retry_after = retries.parse_retry_after(
             (error.headers or {}).get('Retry-After'))
         said = text.make_safe(
-            _status_message(error.body) or error.reason or '', _LONGEST_QUOTE)
+            decoding.decode_message(error.body) or error.reason or '',
+            _LONGEST_QUOTE)
         # A traceback prints these, and they may be long or confidential.
         error.body = error.headers = None
         problem = f'the API server at {self._server} answered ' \
@@ -286,31 +287,3 @@ class Client:
                  410: errors.Expired}
         return kinds.get(error.status, errors.ApiError)(
             self.cluster, problem, error.status, retry_after)
-
-
-def _root_cause(error: BaseException) -> str:
-    while not isinstance(error, TimeoutError):
-        cause = error.__cause__ or error.__context__
-        # urllib3 before 2.0 raises "from None" what a TypeError precedes.
-        if not isinstance(cause, Exception) or (
-                error.__suppress_context__ and error.__cause__ is None):
-            break
-        error = cause
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, ValueError):
-        # http.client's and urllib3's way to say that a chunk has no length.
-        return 'the connection broke off'
-    return str(error).partition('\n')[0][:200] or type(error).__name__
-
-
-class _Status(msgspec.Struct):
-    message: str | None = None
-
-
-def _status_message(body: Any) -> str | None:
-    """Return the message of a Status object; None where it is none."""
-    try:
-        return msgspec.json.decode(body or b'', type=_Status).message
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

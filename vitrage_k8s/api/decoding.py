@@ -272,3 +272,15 @@ def _kinds(wanted: Any) -> tuple[Any, ...]:
     """Return the types of which one is wanted: those of a union, or it."""
     members = get_args(wanted)
     return members if type(None) in members else (wanted,)
+
+
+class _Status(msgspec.Struct):
+    message: str | None = None
+
+
+def decode_message(body: bytes | None) -> str | None:
+    """Return the message of a Status object; None where it is none."""
+    try:
+        return msgspec.json.decode(body or b'', type=_Status).message
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

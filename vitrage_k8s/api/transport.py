@@ -198,6 +198,23 @@ def is_tls_failure(error: BaseException | None) -> bool:
     return False
 
 
+def root_cause(error: BaseException) -> str:
+    """Say what an error comes from, in a few words."""
+    while not isinstance(error, TimeoutError):
+        cause = error.__cause__ or error.__context__
+        # urllib3 before 2.0 raises "from None" what a TypeError precedes.
+        if not isinstance(cause, Exception) or (
+                error.__suppress_context__ and error.__cause__ is None):
+            break
+        error = cause
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, ValueError):
+        # http.client's and urllib3's way to say that a chunk has no length.
+        return 'the connection broke off'
+    return str(error).partition('\n')[0][:200] or type(error).__name__
+
+
 class Deadlines:
     """Puts deadlines on what goes through one urllib3 pool manager.
 
