@@ -164,6 +164,9 @@ class FailedPollTest(base.FunctionalTest):
                 status, b'', {'Location': f'{other.url}/api/v1/nodes'})
 
             self.assert_keeps_nodes(f'answered {status}')
+            self.simulator.intercept = None
+            self.simulator.put(samples.node('node-4'))
+            self.host.poll()
         # Neither credentials nor anything else.
         self.assertEqual(0, len(other.requests))
 

@@ -35,7 +35,7 @@ class RefusalsTest(base.FunctionalTest):
         """Set when to ask again what was refused, once that is believed."""
         for name in ('verdicts._LIST_AGAIN', 'reflector._WATCH_AGAIN'):
             self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.{name}', seconds))
+                f'vitrage_k8s.api.{name}', seconds))
 
     def state(self) -> str | None:
         """Return the state of the cluster in the graph, if it is there."""
