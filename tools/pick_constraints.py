@@ -61,7 +61,8 @@ def main(release: str, path: str) -> None:
                             if name_of(line) in wanted), key=str.lower)))
     print('# Not in that list.')
     print('\n'.join(sorted((line for name, line in installed.items()
-                            if name not in names and name != 'vitrage-k8s'),
+                            if name not in names and not
+                            name.startswith('vitrage-k8s')),
                            key=str.lower)))
 
 

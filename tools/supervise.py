@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-
 """Runs a command of which nothing is left, however it ends.
 
 When SIGTERM comes, or the parent of this process ends in whatever way, the

@@ -11,8 +11,8 @@ import fixtures
 import testtools
 from vitrage.datasources import utils as datasource_utils
 
-from tests import memory
 from tests.support import base
+from tests.support import memory
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE

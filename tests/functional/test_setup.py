@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-
 """How the scripts set themselves up, and that nothing is left of it."""
 
 import os
@@ -37,7 +36,7 @@ class SetUpTest(SetupTest):
 
     def test_runs_the_demo_with_its_arguments(self) -> None:
         script = self.checkout.start('run_demo.sh', '--dot', 'a b')
-        self.assertEqual('vitrage-k8s demo --dot a b\n', self.ends(script))
+        self.assertEqual('vitrage-k8s-demo --dot a b\n', self.ends(script))
 
     def test_is_set_up_once(self) -> None:
         self.ends(self.checkout.start('run_demo.sh'))
@@ -187,7 +186,7 @@ class InterruptedTest(SetupTest):
         script.end()
         self.assertTrue((self.checkout.path / '.venv').exists())
         script = self.checkout.start('run_demo.sh')
-        self.assertEqual('vitrage-k8s demo\n', script.end()[1])
+        self.assertEqual('vitrage-k8s-demo\n', script.end()[1])
         self.assertEqual(['venv', 'pip'] * 2, self.checkout.passed())
 
     def test_what_tox_had_half_made_is_made_anew(self) -> None:

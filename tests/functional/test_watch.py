@@ -11,8 +11,8 @@ import zlib
 import fixtures
 from vitrage.datasources import utils as datasource_utils
 
-from tests import memory
 from tests.support import base
+from tests.support import memory
 from tests.support import watching
 from tests.support.watching import NAMES
 from tests.support.watching import NODES

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-
 """A checkout whose scripts set themselves up in no time.
 
 Python is real, but for ``-m venv`` and ``-m pip``: they, tox and apt-get are
@@ -24,7 +23,8 @@ from tests.support.plugins import wait_until
 ROOT = pathlib.Path(__file__).parents[2]
 
 SOURCES = ('run_demo.sh', 'run_tests.sh', 'requirements.txt',
-           'constraints.txt', 'setup.cfg', 'pyproject.toml')
+           'constraints.txt', 'setup.cfg', 'pyproject.toml',
+           'lab/pyproject.toml')
 
 # What may be too slow on a busy machine, and never is on an idle one.
 PATIENCE = 120
@@ -57,7 +57,7 @@ case "$*" in
     moment venv;;
 "-m pip "*)
     moment pip
-    for name in tox vitrage-k8s; do
+    for name in tox vitrage-k8s-demo; do
         ln -s "$STUBS/$name" "${0%/*}"
     done;;
 *)
@@ -78,7 +78,7 @@ esac
 
 # They come with what pip installs.
 INSTALLED = {'tox': 'moment tox; echo "tox $*"; eval "$TOX_DOES"',
-             'vitrage-k8s': 'echo "vitrage-k8s $*"'}
+             'vitrage-k8s-demo': 'echo "vitrage-k8s-demo" "$@"'}
 
 
 class Script:
@@ -151,7 +151,9 @@ class Checkout(fixtures.Fixture):
 
     def _copy(self) -> None:
         for name in SOURCES:
-            shutil.copy(ROOT / name, self.path)
+            copy = self.path / name
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, copy)
         shutil.copytree(ROOT / 'tools', self.path / 'tools')
         servers = self.path / 'tools/install_servers.sh'
         text = servers.read_text()

@@ -7,6 +7,7 @@ whatever has come, and a megabyte of gzip may be a gigabyte of spaces.
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+import contextlib
 import http.client
 from typing import Any
 import zlib
@@ -18,6 +19,9 @@ PIECE = 64 * 1024
 
 # gzip is what the client asks for, and x-gzip its old name (RFC 9110).
 CODINGS = ('', 'identity', 'gzip', 'x-gzip')
+
+# A Status of the API server has some hundred bytes.
+_LARGEST_ERROR = 64 * 1024
 
 # The two bytes that each member of a gzip stream begins with (RFC 1952).
 _MAGIC = b'\x1f\x8b'
@@ -41,6 +45,18 @@ def read_all(response: urllib3.HTTPResponse, largest: int) -> bytes:
         if len(body) > largest:
             raise TooLarge
     return bytes(body)
+
+
+def read_error(response: Any) -> bytes:
+    """Read the body of an error; nothing where it is not readable."""
+    with contextlib.closing(response):
+        try:
+            body = read_all(response, _LARGEST_ERROR)
+        except (TooLarge, EOFError, zlib.error):
+            return b''
+        # Back to the pool; to close it is harmless then.
+        response.release_conn()
+    return body
 
 
 def read_lines(response: urllib3.HTTPResponse,

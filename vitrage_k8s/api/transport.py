@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 import urllib.request
 import weakref
-import zlib
 
 import urllib3
 
@@ -39,9 +38,6 @@ _KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 ]
 
-# A Status of the API server has some hundred bytes.
-_LARGEST_ERROR = 64 * 1024
-
 
 class _PoolManager(urllib3.PoolManager):
     """Follows no redirect, and reads of an error no more than it should."""
@@ -57,25 +53,13 @@ class _PoolManager(urllib3.PoolManager):
             return response
         # The official client would read and inflate all of its body.
         return urllib3.HTTPResponse(
-            _read_error(response), headers=response.headers,
+            bodies.read_error(response), headers=response.headers,
             status=response.status, reason=response.reason,
             preload_content=False)
 
 
 class _ProxyManager(_PoolManager, urllib3.ProxyManager):
     pass
-
-
-def _read_error(response: Any) -> bytes:
-    """Return the body of an error; nothing where it is not readable."""
-    with contextlib.closing(response):
-        try:
-            body = bodies.read_all(response, _LARGEST_ERROR)
-        except (bodies.TooLarge, EOFError, zlib.error):
-            return b''
-        # Back to the pool; to close it is harmless then.
-        response.release_conn()
-    return body
 
 
 def make_pool_manager(cluster: endpoint.Endpoint,

@@ -9,7 +9,7 @@ import zlib
 import testtools
 from testtools import matchers
 
-from tests import memory
+from tests.support import memory
 from vitrage_k8s.api import bodies
 
 MEBIBYTE = 1 << 20
