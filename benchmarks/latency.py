@@ -17,6 +17,7 @@ import threading
 import time
 
 from oslo_config import cfg
+from poll import answer
 from poll import make_node
 from vitrage import datasources
 
@@ -37,7 +38,7 @@ def main(nodes: int, changes: int) -> None:
         kubeconfig.flush()
         cfg.CONF.set_override('config_file', kubeconfig.name, 'kubernetes')
         driver = KubernetesDriver()
-        list(driver.get_all('init_snapshot'))
+        list(answer(driver.get_all('init_snapshot')))
         while not simulator.watching:
             time.sleep(0.01)
         made: dict[str, float] = {}
@@ -65,7 +66,7 @@ def main(nodes: int, changes: int) -> None:
         cpu = time.thread_time()
         for _ in range(13):
             time.sleep(1)
-            for page in driver.get_changes('update'):
+            for page in answer(driver.get_changes('update')):
                 now = time.monotonic()
                 events += len(page)
                 took.extend(now - made[event['properties']['name']]

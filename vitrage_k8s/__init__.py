@@ -51,10 +51,8 @@ OPTS = [
                default=600,
                min=1,
                help='Seconds after which every node of every cluster is '
-                    'listed again, whatever the watch has told. The periodic '
-                    'snapshots of Vitrage list them too, so a value above '
-                    '[datasources] snapshots_interval has no effect, and '
-                    'neither has any value with update_method = none.'),
+                    'listed again, beside the watch, and the kubeconfig is '
+                    'read again. No effect with update_method = none.'),
     cfg.StrOpt(DSOpts.CONFIG_FILE,
                help='Path of the kubeconfig file that tells where the API '
                     'servers are and how to log in. Unset: the in-cluster '
@@ -112,10 +110,10 @@ OPTS = [
                  default=120,
                  min=0.1,
                  help='Seconds that the list of one cluster may take in all, '
-                      'with all its pages, retries and waits. The poll of a '
-                      'cluster that takes longer fails, and its nodes stay '
-                      'in the graph as last known. The snapshots of the '
-                      'other datasources wait for ours meanwhile.'),
+                      'with all its pages, retries and waits. One that '
+                      'takes longer has failed, and the nodes stay in the '
+                      'graph as last known. With update_method = none, the '
+                      'snapshots of the other datasources wait meanwhile.'),
     cfg.IntOpt('max_retries',
                default=3,
                min=0,
@@ -124,10 +122,18 @@ OPTS = [
                     'between are what the server asks for, else 0.8 s, '
                     'doubling, with jitter. A cluster that has failed '
                     'before is asked once only.'),
+    cfg.IntOpt('max_nodes',
+               default=200000,
+               min=1,
+               help='Nodes that one cluster may have. A cluster with more is '
+                    'shown as Unreadable, and its nodes as last known: this '
+                    'bounds the memory that an API server gone wrong can '
+                    'take. A node takes about 2 KB.'),
     cfg.IntOpt('max_concurrent_lists',
                default=8,
                min=1,
-               help='How many clusters are listed at a time.'),
+               help='How many lists are decoded at a time. Servers that '
+                    'are slow, or never answer, keep no other waiting.'),
 ]
 
 

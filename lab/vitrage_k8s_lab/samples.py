@@ -22,6 +22,7 @@ SPECIFICATION_PROPERTIES = {
     'id': '68011206-d4d6-11e7-9c63-fa163e2e2123',
     'name': 'bcmt-control-01',
     'state': 'Ready',
+    'status': 'Ready',
     'creation_timestamp': '2017-11-29T07:24:59Z',
     'provider': 'openstack',
     'provider_id': 'openstack:///41c40aab-80e9-4bb6-a280-27976bfc811f',

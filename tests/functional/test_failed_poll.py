@@ -70,14 +70,14 @@ class FailedPollTest(base.FunctionalTest):
         self.answer_second_page(Answer(500, b'no etcd'))
 
         self.assert_keeps_nodes('answered 500')
-        # What the first page told is told all the same.
-        self.assertEqual('NotReady', self.vertex('node-0')['state'])
+        # A list counts only as a whole.
+        self.assertEqual('Ready', self.vertex('node-0')['state'])
         self.assert_recovers()
 
     def test_keeps_nodes_when_the_second_page_is_cut(self) -> None:
         self.answer_second_page(
-            Answer(200, b'{"kind":"NodeList","metadata":{},"items":[]}',
-                   cut=10))
+            Answer(200, b'{"kind":"NodeList","items":[],'
+                   b'"metadata":{"resourceVersion":"7"}}', cut=10))
 
         self.assert_keeps_nodes('cannot read from the API server')
         self.assert_recovers()
@@ -85,7 +85,7 @@ class FailedPollTest(base.FunctionalTest):
     def test_keeps_nodes_when_the_list_ends_with_nodes_remaining(self) -> None:
         self.answer_second_page(Answer(200, (
             b'{"kind":"NodeList","items":[],'
-            b'"metadata":{"remainingItemCount":2}}')))
+            b'"metadata":{"resourceVersion":"7","remainingItemCount":2}}')))
 
         self.assert_keeps_nodes('2 nodes remain')
         self.assert_recovers()
@@ -104,7 +104,8 @@ class FailedPollTest(base.FunctionalTest):
             self.assert_keeps_nodes('the answer is not a list of nodes')
 
     def test_keeps_nodes_when_the_list_never_ends(self) -> None:
-        first = b'{"kind":"NodeList","items":[],"metadata":{"continue":"x"}}'
+        first = b'{"kind":"NodeList","items":[],' \
+                b'"metadata":{"resourceVersion":"7","continue":"x"}}'
         self.simulator.intercept = lambda request: Answer(200, first)
 
         self.assert_keeps_nodes('goes round in circles')

@@ -102,6 +102,13 @@ class RemovedClusterTest(base.FunctionalTest):
         self.assertEqual(['kept'], self.clusters())
         self.assertEqual(['a-kept'], self.host.node_names())
 
+    def test_no_context_empties_the_graph_of_ours(self) -> None:
+        self.set_options(contexts=['none'])
+
+        self.host.poll()
+
+        self.assertEqual(([], []), (self.clusters(), self.host.node_names()))
+
     def test_stays_while_an_entry_of_contexts_is_wrong(self) -> None:
         self.set_options(contexts=['kept', 'remove'])
 
@@ -121,4 +128,18 @@ class RemovedClusterTest(base.FunctionalTest):
 
         self.kubeconfig.write_text(whole)
         self.host.poll()
+        self.assertEqual(['kept'], self.clusters())
+
+    def test_leaves_the_graph_beside_an_entry_that_is_known_not_to_be_it(
+            self) -> None:
+        """Two contexts of one cluster say nothing of a third."""
+        kubeconfig = json.loads(self.kubeconfig.read_text())
+        [again] = [each for each in kubeconfig['contexts']
+                   if each['name'] == 'kept']
+        kubeconfig['contexts'].append({**again, 'name': 'again'})
+        self.kubeconfig.write_text(json.dumps(kubeconfig))
+        self.set_options(contexts=['kept', 'again'])
+
+        self.host.poll()
+
         self.assertEqual(['kept'], self.clusters())

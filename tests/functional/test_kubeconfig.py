@@ -211,6 +211,12 @@ class KubeconfigTest(base.FunctionalTest):
 
         self.assert_refused(f'config_file: {path}: is no kubeconfig')
 
+    def test_file_of_values_that_yaml_cannot_hold(self) -> None:
+        for content in ('token: 2024-13-45', 'a: 0x_', '[' * 2000):
+            path = self.write_kubeconfig(content)
+
+            self.assert_refused(f'config_file: {path}: is no kubeconfig')
+
     def test_file_that_is_no_kubeconfig(self) -> None:
         for contents in ('', '[]', '"text"', '{}', 'current-context: x'):
             path = self.write_kubeconfig(contents)

@@ -42,7 +42,7 @@ class ListTest(base.FunctionalTest):
 
     def resource_version(self) -> str | None:
         [driver] = datasource_utils.get_drivers_by_name(['kubernetes'])
-        known = driver._clusters['simulator'].reflector
+        known = driver._fleet.view().clusters['simulator']
         return known.inventory.resource_version
 
     def change_between_pages(self) -> None:
@@ -171,7 +171,7 @@ class RetryTest(base.FunctionalTest):
         self.host.start()
 
         self.assertEqual(1, len(self.simulator.requests))
-        self.assertIn('wants to be left alone for 99999 s', self.log.output)
+        self.assertIn('asks to wait for', self.log.output)
         [cluster] = self.host.vertices('kubernetes.cluster').values()
         self.assertEqual('ERROR', cluster['vitrage_operational_state'])
 
@@ -300,6 +300,10 @@ class AnswerTest(base.FunctionalTest):
         self.assert_refused(bomb, 'is larger than 256 MiB')
 
         self.assertThat(traced.peak, base.at_most(400 << 20))
+
+    def test_failure_that_is_not_compressed_as_it_says(self) -> None:
+        self.assert_refused(
+            Answer(500, b'junk', {'Content-Encoding': 'gzip'}), 'answered 500')
 
     def test_failure_that_is_too_large(self) -> None:
         bomb = dataclasses.replace(

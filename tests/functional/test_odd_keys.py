@@ -147,13 +147,13 @@ class OddNodeTest(KeyTest):
 
         self.replace(node(unschedulable=True))
         self.host.poll()
-        self.assertEqual('Ready,SchedulingDisabled', self.vertex('n')['state'])
+        self.assertEqual('SchedulingDisabled', self.vertex('n')['state'])
         self.assertNotIn('provider', self.vertex('n'))
 
         self.replace(node(provider_id='\r'))
         self.host.poll()
         self.assertEqual(2, self.log.output.count(LEFT_OUT))
-        self.assertEqual('Ready,SchedulingDisabled', self.vertex('n')['state'])
+        self.assertEqual('SchedulingDisabled', self.vertex('n')['state'])
 
     def test_absence_of_others_is_known_beside_an_odd_node(self) -> None:
         self.simulator.put(node())
@@ -199,7 +199,7 @@ class OddNodeTest(KeyTest):
         self.wait_for(lambda: self.simulator.watching == 1)
         self.simulator.put(node(unschedulable=True))
         self.show_by_watch('even-4')
-        self.assertEqual('Ready,SchedulingDisabled', self.vertex('n')['state'])
+        self.assertEqual('SchedulingDisabled', self.vertex('n')['state'])
 
     def test_odd_node_that_is_deleted_in_a_watch_is_deleted(self) -> None:
         self.simulator.put(node())

@@ -102,7 +102,7 @@ class OddNodeTest(base.FunctionalTest):
                     'capacity': {'cpu': 8, 'memory': []},
                     'nodeInfo': 'none'})
 
-        self.assertEqual('Ready,SchedulingDisabled', vertex['state'])
+        self.assertEqual('SchedulingDisabled', vertex['state'])
         self.assertEqual('10.0.0.2', vertex['internal_ip'])
         self.assertEqual('r1', vertex['region'])
         self.assertEqual('8', vertex['capacity_cpu'])
@@ -129,7 +129,7 @@ class OddNodeTest(base.FunctionalTest):
     def test_item_without_identity_hides_and_deletes_nothing(self) -> None:
         self.host.start()
         self.simulator.intercept = lambda request: Answer(200, (
-            b'{"kind":"NodeList","metadata":{},"items":'
+            b'{"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":'
             b'[null,{"metadata":null},{"metadata":{"name":"new","uid":"u"}}]}'
         ))
 

@@ -51,11 +51,11 @@ class PollTest(base.FunctionalTest):
         self.assertEqual('OK', vertex['vitrage_operational_state'])
         self.assertEqual('kubernetes', vertex['vitrage_datasource_name'])
 
-    def test_hands_over_a_list_for_each_page(self) -> None:
+    def test_hands_over_lists_of_page_size(self) -> None:
         self.host.start()
 
-        # The cluster comes with the first page.
-        self.assertEqual([3, 2, 1], self.host.batches)
+        # The question; then the cluster and the nodes.
+        self.assertEqual([1, 3, 3, 3], self.host.batches)
 
     def test_asks_for_pages_of_page_size(self) -> None:
         self.host.start()
@@ -92,15 +92,16 @@ class PollTest(base.FunctionalTest):
 
         after = self.host.vertices('kubernetes.node')
         self.assertEqual(
-            {('node-3', 'state'), ('node-3', 'ready'),
+            {('node-3', 'state'), ('node-3', 'status'), ('node-3', 'ready'),
              ('node-3', 'unschedulable'),
              ('node-3', 'vitrage_aggregated_state'),
              ('node-3', 'vitrage_operational_state')},
             {(name, key) for name, vertex in after.items() for key in vertex
              if before[name].get(key) != vertex[key]
              and key not in base.TIMESTAMPS})
-        self.assertEqual('NotReady,SchedulingDisabled',
-                         after['node-3']['state'])
+        self.assertEqual(
+            ('NotReady', 'NotReady,SchedulingDisabled'),
+            (after['node-3']['state'], after['node-3']['status']))
         self.assertEqual('ERROR', after['node-3']['vitrage_operational_state'])
         self.assertEqual(1, len(self.host.rows) - rows)
 

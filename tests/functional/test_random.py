@@ -6,12 +6,12 @@ import random
 import threading
 
 import fixtures
+from vitrage.datasources import utils as datasource_utils
 
 from tests.support import base
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
-from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab import samples
 
 NAMES = [f'node-{i}' for i in range(6)]
@@ -39,13 +39,11 @@ class RandomTest(base.FunctionalTest):
         super().setUp()
         self.set_options(update_method='pull', poll_interval=10_000,
                          page_size=2, request_timeout=5)
-        for name, value in (('reflector._SILENCE', 0.4),
-                            ('reflector._SHORT', 0.05),
-                            ('reflector._WATCH_AGAIN', 0.1),
-                            ('verdicts._LIST_AGAIN', 0.1),
-                            ('retries._FIRST_DELAY', 0.01)):
-            self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.api.{name}', value))
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.reflector.SILENCE', 0.4))
+        self.set_waits(SHORT_WATCH=0.05, LONG_WATCH=0.1, FIRST_WAIT=0.01,
+                       FIRST_RETRY=0.01, FORBIDDEN_WATCH_WAIT=0.1,
+                       LONGEST_WAIT=0.1)
         self.simulator = self.start_simulator(
             *[samples.node(name) for name in NAMES])
         self.simulator.bookmark_interval = 0.1
@@ -75,7 +73,7 @@ class RandomTest(base.FunctionalTest):
                 simulator.restore(self.backup)
                 # The versions in between are few here, and soon made again;
                 # that is no thing of the real world, and only a list tells.
-                self.host.poll()
+                self.relist()
             case 'restart':
                 simulator.stop()
                 simulator.rbac_delay = choose.choice([0, 0.02])
@@ -97,6 +95,17 @@ class RandomTest(base.FunctionalTest):
             case 'pause':
                 threading.Event().wait(choose.random() / 20)
 
+    def relist(self) -> None:
+        """List as at the poll interval, until that has told the truth."""
+        self.simulator.script()
+
+        def is_true() -> bool:
+            [driver] = datasource_utils.get_drivers_by_name(['kubernetes'])
+            driver._fleet._members['simulator'].reflector.request_list()
+            return self.is_true()
+
+        self.wait_for(is_true)
+
     def delete(self, name: str) -> None:
         if name in self.simulator.names():
             self.simulator.delete(name)
@@ -112,8 +121,7 @@ class RandomTest(base.FunctionalTest):
         self.simulator.put(node)
 
     def truth(self) -> dict[str, tuple[str, str]]:
-        listed = json.loads(self.simulator.answer(Request(
-            'GET', '/api/v1/nodes', {}, {})).body)['items']
+        listed = map(json.loads, self.simulator.backup().items)
         return {node['metadata']['uid']: (
             node['metadata']['name'],
             node['status']['conditions'][0]['status'])
@@ -139,11 +147,11 @@ class RandomTest(base.FunctionalTest):
         self.simulator.script_watch()
         self.simulator.rbac_delay = 0
 
-        def is_true() -> bool:
-            self.host.get_changes()
-            return self.shown() == self.truth()
+        self.wait_for(self.is_true)
 
-        self.wait_for(is_true)
+    def is_true(self) -> bool:
+        self.host.get_changes()
+        return self.shown() == self.truth()
 
     def test_graph_is_right_in_the_end(self) -> None:
         for seed in range(12):

@@ -14,9 +14,11 @@ from tests.support import base
 from tests.support import watching
 from tests.support.watching import NAMES
 from tests.support.watching import NODES
+from vitrage_k8s.api import watch_policy
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api.http import Stream
 from vitrage_k8s_lab import samples
 
 FOR_EVER = 600
@@ -27,15 +29,12 @@ class RefusalsTest(base.FunctionalTest):
 
     def doubt(self, seconds: float) -> None:
         """Set how long a 403 is doubt."""
-        for name, value in (('_DOUBT', seconds), ('_DOUBT_DELAY', 0.02)):
-            self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.api.verdicts.{name}', value))
+        self.set_waits(DOUBT=seconds,
+                       DOUBT_STEPS=(0.0, 0.02, 0.02, 0.02, 0.02))
 
     def set_intervals(self, seconds: float) -> None:
         """Set when to ask again what was refused, once that is believed."""
-        for name in ('verdicts._LIST_AGAIN', 'reflector._WATCH_AGAIN'):
-            self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.api.{name}', seconds))
+        self.set_waits(LONGEST_WAIT=seconds, FORBIDDEN_WATCH_WAIT=seconds)
 
     def state(self) -> str | None:
         """Return the state of the cluster in the graph, if it is there."""
@@ -47,6 +46,9 @@ class RefusalsTest(base.FunctionalTest):
 
 class WatchedTest(RefusalsTest, watching.WatchingTest):
     """Of a cluster that is watched already."""
+
+    # No watch ends by itself.
+    silence = FOR_EVER
 
     def setUp(self) -> None:
         super().setUp()
@@ -92,8 +94,7 @@ class WatchedTest(RefusalsTest, watching.WatchingTest):
 
     def test_many_restarts_of_an_idle_cluster_are_all_survived(self) -> None:
         # The waits are to double with each restart if they are to at all.
-        self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.api.retries._FIRST_DELAY', 0.05))
+        self.set_waits(FIRST_WAIT=0.05)
         self.simulator.bookmark_interval = FOR_EVER
         for _ in range(10):
             self.simulator.stop()
@@ -150,25 +151,38 @@ class WatchedTest(RefusalsTest, watching.WatchingTest):
             lambda: users.append(None), lambda: users.append('vitrage'),
             'it does not accept the credentials')
 
-    def test_one_refusal_of_any_request_costs_nothing(self) -> None:
-        for fault in (faults.forbidden('me'), faults.unauthorized()):
-            # The question for the version.
-            self.simulator.script(fault)
-            self.simulator.hang_up()
-            self.simulator.put(samples.node(f'version-{fault.status}'))
-            self.assert_shows_the_truth()
-            self.wait_for(lambda: self.simulator.watching == 1)
-            # The watch.
-            self.simulator.requests.clear()
+    def test_one_refusal_of_the_watch_costs_a_list(self) -> None:
+        for fault in (faults.forbidden('me', 'watch'), faults.unauthorized()):
+            self.see_through_the_watch(f'before-{fault.status}')
             self.simulator.script_watch(fault)
             self.simulator.hang_up(in_order=True)
             self.simulator.put(samples.node(f'watch-{fault.status}'))
             self.assert_shows_the_truth()
             self.wait_for(lambda: self.simulator.watching == 1)
-            self.assertEqual((2, 0), (self.watches(), self.lists()))
+            # Whether it is the watch alone, a list says.
+            self.assertEqual((2, 1), (self.watches(), self.lists()))
 
         self.assertEqual('Ready', self.state())
         self.assertNotIn('listed every poll_interval', self.log.output)
+
+    def test_one_refusal_of_the_question_for_the_version(self) -> None:
+        self.set_silence(0.1)
+        for fault in (faults.forbidden('me'), faults.unauthorized()):
+            self.simulator.requests.clear()
+            self.simulator.script_watch(
+                *[Stream(end=False)] * watch_policy.SILENT_WATCHES)
+            self.simulator.script(fault)
+            self.simulator.hang_up()
+            self.wait_for(lambda: any(request.query.get('limit') == '1'
+                                      for request in self.simulator.requests))
+            self.simulator.put(samples.node(f'version-{fault.status}'))
+
+            self.assert_shows_the_truth()
+            self.wait_for(lambda: self.simulator.watching == 1)
+
+        self.assertEqual('Ready', self.state())
+        self.assertNotIn('listed every poll_interval', self.log.output)
+        self.assertNotIn('Its nodes stay in the graph', self.log.output)
 
     def test_watch_alone_is_asked_for_again_and_again(self) -> None:
         self.doubt(0.2)
@@ -189,9 +203,12 @@ class WatchedTest(RefusalsTest, watching.WatchingTest):
 
     def test_watch_that_is_forbidden_first_and_then_all(self) -> None:
         self.doubt(0.2)
+        self.set_options(poll_interval=1)
         self.simulator.forbidden.add('watch')
         self.simulator.hang_up()
-        self.wait_for(lambda: 'listed every poll_interval' in self.log.output)
+        self.wait_until_shown(
+            lambda: 'listed every poll_interval' in self.log.output)
+        self.assertEqual('Ready', self.state())
 
         self.simulator.forbidden.add('list')
 
@@ -318,25 +335,28 @@ class ListedTest(RefusalsTest):
         self.assertEqual('Unreadable', self.state())
         self.assertEqual(1, len(self.simulator.requests))
 
-    def test_nothing_is_shown_of_a_cluster_that_was_never_read(self) -> None:
+    def test_nothing_but_a_cluster_is_shown_of_what_was_never_read(
+            self) -> None:
         self.doubt(FOR_EVER)
         self.set_options(update_method='pull')
+        self.set_waits(LONGEST_WAIT=0.02)
         self.refuse(self.is_first_page)
         self.wait_for(lambda: self.host.get_changes() == 0
                       and len(self.simulator.requests) >= 8)
 
-        self.assertIsNone(self.state())
+        self.assertEqual('Connecting', self.state())
+        self.assertEqual([], self.host.node_names())
 
         self.simulator.intercept = None
         self.wait_for(lambda: self.state() == 'Ready')
         self.assertEqual(NAMES, self.host.node_names())
 
     def test_end_of_the_datasource_ends_the_doubt(self) -> None:
-        self.doubt(FOR_EVER)
+        self.set_waits(DOUBT=FOR_EVER, DOUBT_STEPS=(FOR_EVER,))
         self.refuse(self.is_first_page)
         poll = threading.Thread(target=self.host.start)
         poll.start()
-        self.wait_for(lambda: len(self.simulator.requests) >= 8)
+        self.wait_for(lambda: len(self.simulator.requests) >= 1)
 
         self._forget()
 

@@ -71,30 +71,126 @@ class ServersTest(base.FunctionalTest):
             if edge.source_id == vertex_id and edge.target_id in shown}
 
     def test_ties_a_node_to_its_server_whichever_comes_first(self) -> None:
+        self.set_options(update_method='pull')
         self.put_server()
         self.simulator.put(node(SERVER.upper()))
 
         for order in (self.types, self.types[::-1]):
-            self._forget()
-            self.host = self.make_host()
-            for datasource in order:
-                self.host.read(datasource, first=True)
+            self.start_with(order)
+            self.ask_for_servers()
             self.assertEqual({(SERVER, 'n')}, self.links())
 
-    def test_ties_what_appears_between_the_polls(self) -> None:
+    def start_with(self, types: list[str]) -> None:
+        """Start Vitrage with its datasources in another order."""
+        self._forget()
+        self.set_options('datasources', types=types)
+        self.host = self.make_host()
         self.host.start()
 
-        for number, first in enumerate(self.types):
-            name = f'n{number}'
-            server = f'{number}' * 8 + SERVER[8:]
-            second, = set(self.types) - {first}
-            for datasource in (first, second):
-                if datasource == 'kubernetes':
-                    self.simulator.put(node(server, name))
-                else:
-                    self.put_server(server)
-                self.host.read(datasource)
-            self.assertIn((server, name), self.links())
+    def ask_for_servers(self) -> None:
+        """Ask for changes half a minute later."""
+        with fixtures.MonkeyPatch('vitrage_k8s.graph.ties.ASK_INTERVAL', 0.0):
+            self.host.get_changes()
+
+    def test_ties_what_appears_between_the_polls(self) -> None:
+        for order in (self.types, self.types[::-1]):
+            self.start_with(order)
+
+            for number, first in enumerate(self.types):
+                name = f'n{number}'
+                server = f'{number}' * 8 + SERVER[8:]
+                second, = set(self.types) - {first}
+                for datasource in (first, second):
+                    if datasource == 'kubernetes':
+                        self.simulator.put(node(server, name))
+                    else:
+                        self.put_server(server)
+                    self.host.poll()
+                # Where Nova is read after us, it is for the next one.
+                self.host.poll()
+                self.assertIn((server, name), self.links())
+
+            for name in self.simulator.names():
+                self.simulator.delete(name)
+
+    def test_waits_for_a_server_and_does_not_ask_all_the_time(self) -> None:
+        self.set_options(update_method='pull')
+        self.simulator.put(node(SERVER))
+        self.host.start()
+        self.wait_for(lambda: self.simulator.watching == 1)
+        self.put_server()
+        self.host.read('nova.instance')
+
+        self.assertEqual(0, self.host.get_changes())
+        self.assertEqual(set(), self.links())
+        self.ask_for_servers()
+        self.assertEqual({(SERVER, 'n')}, self.links())
+        with fixtures.MonkeyPatch('vitrage_k8s.graph.ties.ASK_INTERVAL', 0.0):
+            # There is nothing more to wait for.
+            self.assertEqual(0, self.host.get_changes())
+
+    def server(self) -> dict[str, Any]:
+        [vertex] = self.host.graph.get_vertices(
+            {'vitrage_type': 'nova.instance', 'id': SERVER,
+             'vitrage_is_deleted': False})
+        return dict(vertex.properties)
+
+    def test_server_that_nova_deletes_goes_in_any_order(self) -> None:
+        for order in (self.types, self.types[::-1]):
+            self.put_server()
+            self.simulator.put(node(SERVER))
+            self.start_with(order)
+            for _ in range(3):
+                self.host.poll()
+                self.host.check_consistency()
+            self.assertEqual({(SERVER, 'n')}, self.links())
+
+            self.cloud.delete_server(SERVER)
+            self.host.poll()
+
+            self.assertEqual({}, self.host.vertices('nova.instance'))
+            self.assertEqual(['n'], self.host.node_names())
+            for _ in range(3):
+                self.host.poll()
+                self.host.check_consistency()
+            self.assertEqual({}, self.host.vertices('nova.instance'))
+            # Nor is there a placeholder of it.
+            self.assertEqual([], self.host.graph.get_vertices(
+                {'vitrage_type': 'nova.instance'}))
+
+    def test_server_is_not_refreshed_by_us(self) -> None:
+        self.put_server()
+        self.simulator.put(node(SERVER))
+        self.host.start()
+        self.host.poll()
+        before = self.server()
+
+        for ready in ('False', 'True', 'True'):
+            self.simulator.put(samples.node(
+                'n', ready=ready, providerID=f'openstack:///{SERVER}'))
+            self.host.read('kubernetes')
+            self.assertEqual(before, self.server())
+        # Else Vitrage drops a notification of Nova's that is older.
+        self.assertEqual({(SERVER, 'n')}, self.links())
+
+    def test_server_of_another_project_is_no_nodes(self) -> None:
+        self.set_options(projects=['simulator:another'])
+        self.put_server()
+        self.simulator.put(node(SERVER))
+        for order in (self.types, self.types[::-1]):
+            self.start_with(order)
+            self.host.poll()
+            self.host.poll()
+            self.assertEqual(set(), self.links())
+
+        # Its own may have it; so may a cluster of which that is not known.
+        for projects in (['simulator:project'], []):
+            self.set_options(projects=projects)
+            self.host.poll()
+            self.assertEqual({(SERVER, 'n')}, self.links())
+        self.set_options(projects=['simulator:another'])
+        self.host.poll()
+        self.assertEqual(set(), self.links())
 
     def test_node_of_another_cloud_has_no_server(self) -> None:
         self.put_server()
@@ -152,6 +248,8 @@ class ServersTest(base.FunctionalTest):
             row.payload for row in self.host.rows if not hosts & {
                 row.payload.get('vertex_id'), row.payload.get('source_id')}])
         self.assertEqual({(SERVER, 'ours')}, self.links())
+        self.assertEqual([], self.host.graph.get_vertices(
+            {'vitrage_type': 'nova.instance', 'id': OTHER_SERVER}))
 
         # It was ours, and came late.
         self.put_server(OTHER_SERVER)

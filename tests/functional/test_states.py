@@ -34,21 +34,27 @@ class StateTest(base.FunctionalTest):
                 conditions.append({'type': 'Ready', 'status': ready})
             node['status']['conditions'] = conditions
             self.simulator.put(node)
-            if deletion:
-                expected[f'node-{number}'] = 'TRANSIENT'
-            elif ready != 'True':
-                expected[f'node-{number}'] = 'ERROR'
-            elif spec or 'True' in (pressure, deadlock):
-                expected[f'node-{number}'] = 'SUBOPTIMAL'
-            else:
-                expected[f'node-{number}'] = 'OK'
+            # The first that holds.
+            state, operational = next(row[1:] for row in (
+                (ready is None, 'Unknown', 'ERROR'),
+                (ready != 'True', 'NotReady', 'ERROR'),
+                (deletion, 'Terminating', 'TRANSIENT'),
+                (deadlock == 'True', 'Degraded', 'SUBOPTIMAL'),
+                (pressure == 'True', 'UnderPressure', 'SUBOPTIMAL'),
+                (spec, 'SchedulingDisabled', 'SUBOPTIMAL'),
+                (True, 'Ready', 'OK')) if row[0])
+            status = {'True': 'Ready', None: 'Unknown'}.get(ready, 'NotReady')
+            if spec:
+                status += ',SchedulingDisabled'
+            expected[f'node-{number}'] = state, operational, status, None
 
         self.host.start()
 
         self.assertEqual(
-            expected, {name: vertex['vitrage_operational_state']
-                       for name, vertex
-                       in self.host.vertices('kubernetes.node').items()})
+            expected, {name: tuple(map(vertex.get, (
+                'state', 'vitrage_operational_state', 'status',
+                'vitrage_state'))) for name, vertex
+                in self.host.vertices('kubernetes.node').items()})
 
     def test_state_recovers_when_its_cause_has_gone(self) -> None:
         self.simulator.put(samples.node('n'))
@@ -62,6 +68,8 @@ class StateTest(base.FunctionalTest):
             self.host.poll()
             self.assertEqual('SUBOPTIMAL',
                              self.vertex('n')['vitrage_operational_state'])
+            # That is what templates set.
+            self.assertNotIn('vitrage_state', self.vertex('n'))
             self.simulator.put(samples.node('n'))
             self.host.poll()
 
@@ -88,18 +96,38 @@ class StateTest(base.FunctionalTest):
         afflicted['status']['conditions'].append(
             {'type': 'MemoryPressure', 'status': 'True'})
         self.simulator.put(afflicted)
-        self.set_options(update_method='pull')
         self.host.start()
-        for go_on in (self.host.poll, self.host.get_changes):
+        for go_on in (lambda: None, self.host.poll):
             self.host.set_state('n', 'ERROR')
-            self.host.poll()
-            self.assertEqual('ERROR', self.vertex('n')['vitrage_state'])
+            go_on()
+            self.assertEqual(('UnderPressure', 'ERROR', 'ERROR'),
+                             self.states('n'))
 
             self.host.set_state('n', None)
+            # At once: nobody has to send ours again.
+            self.assertEqual(('UnderPressure', None, 'SUBOPTIMAL'),
+                             self.states('n'))
             go_on()
+            self.assertEqual(('UnderPressure', None, 'SUBOPTIMAL'),
+                             self.states('n'))
 
-            self.assertEqual('UnderPressure',
-                             self.vertex('n')['vitrage_state'])
+    def test_worse_of_ours_and_a_templates_shows(self) -> None:
+        self.simulator.put(samples.node('n', ready='False'))
+        self.host.start()
+        self.host.set_state('n', 'SUBOPTIMAL')
+        self.assertEqual(('NotReady', 'SUBOPTIMAL', 'ERROR'),
+                         self.states('n'))
+
+        self.simulator.put(samples.node('n'))
+        self.host.poll()
+
+        self.assertEqual(('Ready', 'SUBOPTIMAL', 'SUBOPTIMAL'),
+                         self.states('n'))
+
+    def states(self, name: str) -> tuple[str | None, ...]:
+        vertex = self.vertex(name)
+        return (vertex['state'], vertex.get('vitrage_state'),
+                vertex['vitrage_operational_state'])
 
     def test_state_that_a_template_sets_meanwhile_stays(self) -> None:
         node = samples.node('n')
@@ -115,7 +143,8 @@ class StateTest(base.FunctionalTest):
         self.host.between = None
         self.host.poll()
 
-        self.assertEqual('ERROR', self.vertex('n')['vitrage_state'])
+        self.assertEqual(('UnderPressure', 'ERROR', 'ERROR'),
+                         self.states('n'))
 
     def test_deletion_shows_whatever_a_template_sets(self) -> None:
         node = samples.node('n')
@@ -163,7 +192,7 @@ class StateTest(base.FunctionalTest):
         self.host.poll()
 
         self.assertEqual(
-            {'suspect': 'SUBOPTIMAL', 'under-pressure': 'UnderPressure',
-             'relieved': None},
-            {name: vertex.get('vitrage_state') for name, vertex
-             in self.host.vertices('kubernetes.node').items()})
+            {'suspect': ('Ready', 'SUBOPTIMAL', 'SUBOPTIMAL'),
+             'under-pressure': ('UnderPressure', None, 'SUBOPTIMAL'),
+             'relieved': ('Ready', None, 'OK')},
+            {name: self.states(name) for name in self.host.node_names()})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes that are seen by watching, between the lists."""
 
+import logging
 import os
 import re
 import threading
@@ -22,6 +23,7 @@ from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Stream
 from vitrage_k8s_lab import samples
+
 
 class WatchTest(watching.WatchingTest):
 
@@ -45,7 +47,8 @@ class WatchTest(watching.WatchingTest):
             lambda: self.vertex('node-0')['state'] == 'NotReady')
 
         self.assertEqual(1, len(self.host.rows) - rows, versions)
-        self.assertEqual(1, self.host.batches[-1])
+        # The node, and the receipt that each list of events has.
+        self.assertEqual(2, self.host.batches[-1])
 
     def test_changes_between_two_questions_arrive_as_one(self) -> None:
         for ready in ('False', 'True', 'Unknown', 'True', 'False'):
@@ -55,14 +58,14 @@ class WatchTest(watching.WatchingTest):
         self.simulator.put(samples.node('last'))
         self.host.batches.clear()
         [driver] = datasource_utils.get_drivers_by_name(['kubernetes'])
-        known = driver._clusters['simulator'].reflector.inventory
+        known = driver._fleet.view().clusters['simulator'].inventory
         self.wait_for(lambda: 'uid-of-last' in known)
         self.host.get_changes()
 
         self.assertEqual('NotReady', self.vertex('node-0')['state'])
         self.assertIn('last', self.host.node_names())
-        # node-0 and last.
-        self.assertEqual([2], self.host.batches)
+        # node-0, last and the receipt.
+        self.assertEqual([3], self.host.batches)
 
     def test_idle_cluster_has_no_events(self) -> None:
         self.host.batches.clear()
@@ -116,12 +119,22 @@ class WatchTest(watching.WatchingTest):
         self.assertIn('an event of an unknown type', self.log.output)
 
     def test_cut_in_the_middle_of_a_line_and_of_a_character(self) -> None:
+        whole = faults.event('MODIFIED', self.served('node-0'))
         line = (b'{"type":"ADDED","object":{"metadata":{"name":"f\xc3\xbcr",'
                 b'"uid":"cut"}}}\n')
         self.assert_recovers_after(
-            faults.watch_cut(line), faults.watch_cut(line, in_character=True))
+            Stream(whole + line[:20], CLOSE),
+            Stream(whole + line[:line.index(b'\xbc')], CLOSE))
 
         self.assertEqual(0, self.lists())
+
+    def test_watch_without_one_whole_line_is_doubt(self) -> None:
+        line = faults.event('ADDED', samples.node('cut'))
+        self.assert_recovers_after(
+            faults.watch_cut(line), faults.watch_cut(line, in_order=True))
+
+        self.assertEqual(2, self.lists())
+        self.assertIn('without a whole line', self.log.output)
 
     def packed(self, *parts: bytes) -> Answer:
         """Answer with a compressed stream, each part sent as it is made."""
@@ -153,8 +166,7 @@ class WatchTest(watching.WatchingTest):
         self.wait_until_shown(lambda: 'node-8' in self.host.node_names())
 
     def test_line_that_is_too_long_when_it_is_inflated(self) -> None:
-        self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.api.reflector._SILENCE', 600))
+        self.set_silence(600)
         bomb = self.packed(b'{"type":"', *[b'x' * (16 << 20)] * 8)
         traced = self.useFixture(memory.Memory())
 
@@ -176,8 +188,7 @@ class WatchTest(watching.WatchingTest):
             faults.html_page(), faults.unauthorized())
 
     def test_ends_at_once_are_answered_with_few_requests(self) -> None:
-        self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.api.retries._FIRST_DELAY', 0.2))
+        self.set_waits(FIRST_WAIT=0.2)
         self.simulator.script_watch(*[faults.watch_ended()] * 10_000)
         self.simulator.hang_up()
         self.wait_for(lambda: self.watches() > 1)
@@ -218,15 +229,27 @@ class WatchTest(watching.WatchingTest):
         self.simulator.put(samples.node('node-9'))
         self.assert_shows_the_truth()
 
-    def test_server_that_has_gone_back_in_time_is_listed_at_once(
+    def test_list_of_a_server_that_has_gone_back_in_time_is_the_truth(
             self) -> None:
-        self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.api.reflector._SILENCE', 600))
+        self.set_silence(600)
+        self.set_options(poll_interval=1)
+        self.host.get_changes()
+        self.wait_for(lambda: self.lists() > 0
+                      and self.simulator.watching == 1)
 
         self.go_back_in_time()
 
         self.assert_shows_the_truth()
-        self.assertIn('its version has gone back from', self.log.output)
+        # The watch is made anew too: one of the future would say nothing.
+        restored = self.simulator.backup().version
+        self.wait_for(lambda: restored == self.watched_version())
+        self.wait_for(lambda: self.simulator.watching == 1)
+
+    def watched_version(self) -> int:
+        """Return where the last watch began."""
+        return [int(request.query['resourceVersion'])
+                for request in self.simulator.requests
+                if 'watch' in request.query][-1]
 
     def test_restart_of_the_api_server(self) -> None:
         self.simulator.stop()
@@ -269,15 +292,19 @@ class WatchTest(watching.WatchingTest):
         self.assert_shows_the_truth()
 
     def test_forbidden_watch_leaves_the_lists(self) -> None:
+        self.set_waits(FORBIDDEN_WATCH_WAIT=0.1)
+        self.set_options(poll_interval=1)
         self.simulator.forbidden.add('watch')
         self.simulator.hang_up()
-        self.wait_for(lambda: 'with the verb watch on the resource nodes'
-                      in self.log.output)
+        self.wait_until_shown(lambda: 'with the verb watch on the resource '
+                              'nodes' in self.log.output)
         self.change()
 
-        self.host.poll()
-
         self.assert_shows_the_truth()
+        self.assertEqual(0, self.simulator.watching)
+        [cluster] = self.host.vertices('kubernetes.cluster').values()
+        self.assertEqual('Ready', cluster['state'])
+        self.assertIn('may not watch nodes', cluster['reason'])
 
     def test_update_method_none_does_not_watch(self) -> None:
         self.set_options(update_method='none')
@@ -296,7 +323,9 @@ class WatchTest(watching.WatchingTest):
         self.host.poll()
 
         self.wait_for(lambda: self.simulator.watching == 0)
-        self.assertEqual([], self.host.node_names())
+        self.wait_until_shown(lambda: not self.host.node_names())
+        self.assertEqual(
+            ['other'], list(self.host.vertices('kubernetes.cluster')))
 
     def test_forked_child_watches_nothing_unless_it_asks(self) -> None:
         # Vitrage forks its workers again when one of them dies.
@@ -317,22 +346,25 @@ class WatchTest(watching.WatchingTest):
         self.assertEqual(0, self.lists())
 
     def test_story_is_told_in_a_line_for_each_turn(self) -> None:
+        story = self.useFixture(fixtures.FakeLogger(
+            level=logging.DEBUG, format='%(levelname)s %(message)s'))
         for name in NAMES:
             self.simulator.touch(name)
         self.simulator.expire()
         self.simulator.hang_up()
-        self.wait_for(lambda: self.log.output.count('watching 5 nodes') == 3)
+        self.wait_for(lambda: story.output.count('watching 5 nodes') == 2)
 
         self.assertEqual(
-            ['can be read: 5 nodes', 'watching 5 nodes', 'watching again',
-             'watching 5 nodes', 'listing again', 'watching 5 nodes'],
-            re.findall('can be read: 5 nodes|watching 5 nodes|watching again'
-                       '|listing again', self.log.output))
+            ['watching again', 'watching 5 nodes', 'listing again',
+             'watching 5 nodes'],
+            re.findall('can be read|watching 5 nodes|watching again'
+                       '|listing again', story.output))
+        self.assertNotIn('WARNING', story.output)
 
 
 class UnpatchedTest(base.FunctionalTest):
 
     def test_silence_is_longer_than_the_bookmarks_are_apart(self) -> None:
         # kube-apiserver sends one a minute.
-        self.assertThat(60, base.at_most(reflector._SILENCE))
-        self.assertThat(reflector._SILENCE, base.at_most(75))
+        self.assertThat(60, base.at_most(reflector.SILENCE))
+        self.assertThat(reflector.SILENCE, base.at_most(75))

@@ -190,10 +190,10 @@ class FunctionalTest(testtools.TestCase):
         (self.directory / 'values/default.yaml').write_text(DEFAULT_VALUES)
         self.set_options('entity_graph', datasources_values_dir=str(
             self.directory / 'values'))
-        # What takes 20 s on a real clock.
-        for name, value in (('_DOUBT', 0.2), ('_DOUBT_DELAY', 0.01)):
-            self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.api.verdicts.{name}', value))
+        # What takes 20 s and more on a real clock.
+        self.set_waits(DOUBT=0.2, DOUBT_STEPS=(0.0, 0.01, 0.01, 0.01, 0.01),
+                       FIRST_WAIT=0.02, FIRST_RETRY=0.02)
+        self.set_notices(1000)
         self._forget()
         self.addCleanup(self._forget)
         self.load_datasource()
@@ -216,6 +216,17 @@ class FunctionalTest(testtools.TestCase):
         self.addCleanup(
             cfg.CONF.unregister_opts, [*vitrage_k8s.OPTS, *in_tree.OPTS],
             group='kubernetes')
+
+    def set_notices(self, lines: int) -> None:
+        """Set how many warnings a cluster may log in a minute."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.notices.LINES', lines))
+
+    def set_waits(self, **waits: Any) -> None:
+        """Set constants of watch_policy, in seconds."""
+        for name, value in waits.items():
+            self.useFixture(fixtures.MonkeyPatch(
+                f'vitrage_k8s.api.watch_policy.{name}', value))
 
     def set_options(self, group: str = 'kubernetes', **options: Any) -> None:
         self.conf.config(group=group, **options)

@@ -95,7 +95,8 @@ class ExecTestCase(credentials.CredentialsTestCase):
              user: dict[str, Any] | None = None, **spec: Any) -> Credentials:
         return Credentials(
             User(exec=Exec(version, command, **spec), **user or {}),
-            self.directory, cluster_info)
+            self.directory,
+            None if cluster_info is None else lambda: cluster_info)
 
     def read(self, name: str) -> str:
         return (self.directory / name).read_text()

@@ -16,18 +16,20 @@ NAMES = [f'node-{i}' for i in range(5)]
 
 
 class WatchingTest(base.FunctionalTest):
-    """Runs a Host that watches one simulated cluster."""
+    """Runs a Host that watches one simulated cluster.
+
+    :cvar silence: see set_silence()
+    """
+
+    silence = 0.5
 
     def setUp(self) -> None:
         super().setUp()
         self.set_options(update_method='pull', changes_interval=1,
                          poll_interval=10_000)
         # What would take minutes on a real clock.
-        for name, value in (('_SILENCE', 0.5), ('_SHORT', 0.2)):
-            self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.api.reflector.{name}', value))
-        self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.api.retries._FIRST_DELAY', 0.02))
+        self.set_silence(self.silence)
+        self.set_waits(SHORT_WATCH=0.2, LONG_WATCH=0.5)
         self.log = self.useFixture(fixtures.FakeLogger())
         self.simulator = self.start_simulator(*NODES)
         self.simulator.bookmark_interval = 0.1
@@ -35,6 +37,11 @@ class WatchingTest(base.FunctionalTest):
         self.host.start()
         self.wait_for(lambda: self.simulator.watching == 1)
         self.simulator.requests.clear()
+
+    def set_silence(self, seconds: float) -> None:
+        """Set after how many seconds of silence a watch is made anew."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.reflector.SILENCE', seconds))
 
     def lists(self) -> int:
         """Count the lists, and not the questions for the version."""
@@ -76,9 +83,10 @@ class WatchingTest(base.FunctionalTest):
     @staticmethod
     def state_of(node: dict[str, Any]) -> str:
         [condition] = node['status']['conditions']
-        state = 'Ready' if condition['status'] == 'True' else 'NotReady'
-        return state + (',SchedulingDisabled'
-                        if node['spec'].get('unschedulable') else '')
+        if condition['status'] != 'True':
+            return 'NotReady' if condition['status'] == 'False' else 'Unknown'
+        return 'SchedulingDisabled' if node['spec'].get('unschedulable') \
+            else 'Ready'
 
     def change(self) -> None:
         """Make a change of each kind."""

@@ -33,6 +33,7 @@ class OptsTest(testtools.TestCase):
             'request_timeout': 60,
             'list_timeout': 120,
             'max_retries': 3,
+            'max_nodes': 200000,
             'max_concurrent_lists': 8,
         }, {option.dest: option.default for option in options})
 
@@ -47,7 +48,7 @@ class OptsTest(testtools.TestCase):
         for group, options in vitrage_k8s.list_opts():
             conf.register_opts(options, group=group)
         for name in ('changes_interval', 'poll_interval', 'page_size',
-                     'request_timeout', 'list_timeout',
+                     'request_timeout', 'list_timeout', 'max_nodes',
                      'max_concurrent_lists'):
             self.assertRaises(ValueError, conf.set_override, name, 0,
                               group='kubernetes')

@@ -23,8 +23,9 @@ class ReadmeTest(testtools.TestCase):
 
         # These are not the node's: our driver and Vitrage make them.
         self.assertEqual(
-            {*nodes.Node.__struct_fields__, 'cluster', 'project_id',
-             'vitrage_operational_state'}, explained)
+            {*nodes.Node.__struct_fields__, 'cluster', 'project_id', 'state',
+             'status', 'vitrage_state', 'vitrage_operational_state'},
+            explained)
 
     def test_says_how_long_text_may_be(self) -> None:
         said = ' '.join(README.partition('What each property means')[2]

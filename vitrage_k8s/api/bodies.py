@@ -5,11 +5,11 @@ urllib3 can inflate, too. But its versions before 2.6.0 inflate in one go
 whatever has come, and a megabyte of gzip may be a gigabyte of spaces.
 """
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import http.client
 from typing import Any
+from typing import NamedTuple
 import zlib
 
 import urllib3
@@ -59,30 +59,50 @@ def read_error(response: Any) -> bytes:
     return body
 
 
-def read_lines(response: urllib3.HTTPResponse,
-               longest: int) -> Iterator[list[bytes]]:
-    """Yield the lines of a body as they come, those of a piece together.
+class Packed(NamedTuple):
+    """A whole body as it came.
 
-    A piece that ends no line is an empty list. What follows the last end of
-    a line is not yielded, and empty lines may be left out.
-
-    :param longest: how many bytes a line may have, inflated
-    :raises TooLarge: it has more
-    :raises: what read_pieces() raises
+    :ivar is_gzip: whether it is packed
     """
-    line = bytearray()
-    for piece in read_pieces(response):
-        if piece.isspace() and b'\n' in piece:
-            # However many lines that is, it costs next to nothing.
-            piece = b'\n'
-        *lines, rest = piece.split(b'\n')
-        if lines:
-            lines[0] = bytes(line) + lines[0]
-            line.clear()
-        line += rest
-        if len(line) > longest:
+
+    data: bytes
+    is_gzip: bool
+
+
+def read_packed(response: urllib3.HTTPResponse, largest: int) -> Packed:
+    """Read a whole body, and inflate it later.
+
+    :param largest: how many bytes it may have, packed
+    :raises TooLarge: it has more
+    :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
+    """
+    body = bytearray()
+    for piece in _read_packed(response):
+        body += piece
+        if len(body) > largest:
             raise TooLarge
-        yield lines
+    return Packed(bytes(body), 'gzip' in content_coding(response))
+
+
+def inflate_all(packed: Packed, largest: int) -> bytes:
+    """Return what a body holds.
+
+    :param largest: how many bytes that may be
+    :raises TooLarge: it is more
+    :raises zlib.error: it is not gzip
+    :raises EOFError: the gzip stream breaks off
+    """
+    if not packed.is_gzip:
+        return packed.data
+    body = bytearray()
+    # In pieces: zlib copies what is left of one for each member.
+    pieces = (packed.data[start:start + PIECE]
+              for start in range(0, len(packed.data), PIECE))
+    for piece in inflate(pieces):
+        body += piece
+        if len(body) > largest:
+            raise TooLarge
+    return bytes(body)
 
 
 def content_coding(response: urllib3.HTTPResponse) -> str:
@@ -118,11 +138,9 @@ def _read_packed(response: urllib3.HTTPResponse) -> Iterator[bytes]:
             raise http.client.IncompleteRead(b'', body.length)
     except http.client.HTTPException as error:
         raise urllib3.exceptions.ProtocolError(str(error)) from error
-    # It does not notice its end by itself (cpython issue 113199).
-    body.close()
 
 
-def inflate(packed: Iterable[bytes]) -> Iterator[bytes]:
+def inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
     """Yield what pieces of gzip hold, in pieces of at most PIECE bytes.
 
     A stream may have several members. What follows the last one and is no
@@ -133,7 +151,6 @@ def inflate(packed: Iterable[bytes]) -> Iterator[bytes]:
     :raises zlib.error: it is not gzip
     :raises EOFError: it ends within a member
     """
-    packed = iter(packed)
     member = zlib.decompressobj(_GZIP_ONLY)
     for data in packed:
         yield b''
@@ -152,3 +169,28 @@ def inflate(packed: Iterable[bytes]) -> Iterator[bytes]:
             data = member.unused_data if member.eof else member.unconsumed_tail
     if not member.eof:
         raise EOFError('the gzip stream breaks off')
+
+
+def split_lines(pieces: Iterator[bytes],
+                longest: int) -> Iterator[list[bytes]]:
+    """Yield the lines that end in each piece of a body.
+
+    What follows the last end of a line is not yielded. White space at the end
+    of a line, and lines of nothing else, may be left out.
+
+    :param longest: how many bytes may come without an end of a line
+    :raises TooLarge: there are more
+    """
+    line = bytearray()
+    for piece in pieces:
+        if piece.isspace() and b'\n' in piece:
+            # A gigabyte of line ends costs next to nothing.
+            piece = b'\n'
+        *lines, rest = piece.split(b'\n')
+        if lines:
+            lines[0] = bytes(line) + lines[0]
+            line.clear()
+        line += rest
+        if len(line) > longest:
+            raise TooLarge
+        yield lines

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way to a cluster's API server: list, watch, translate errors.
+"""Requests to a cluster's API server: list a page, watch, explain failures.
 
 The only importer of the official client, and of its behaviours that need
 care. It hands on bytes; what they mean is for decoding.py.
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import itertools
+import math
+import sys
 import threading
 import time
 from typing import Any
@@ -20,24 +22,24 @@ import kubernetes.client
 import urllib3
 
 from vitrage_k8s.api import bodies
-from vitrage_k8s.api import credentials
 from vitrage_k8s.api import decoding
-from vitrage_k8s.api import endpoint
+from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
-from vitrage_k8s.api import retries
 from vitrage_k8s.api import text
 from vitrage_k8s.api import transport
+from vitrage_k8s.api import watch_policy
 
 Read = TypeVar('Read')
 
-# No API server that can be reached needs longer to take a connection.
+# urllib3 has no time limit for connecting otherwise, and the system's is two
+# minutes.
 _CONNECT_TIMEOUT = 10.0
 
 # More than any list that is worth having: 500 nodes with images and managed
 # fields are some 10 MB, and etcd takes no object of more than 1.5 MB.
 _LARGEST_ANSWER = 256 * 1024 * 1024
+_LARGEST_PACKED = 64 * 1024 * 1024
 _LONGEST_LINE = 32 * 1024 * 1024
-
 # Of what a server says; it leaves room in a reason for what to do.
 _LONGEST_QUOTE = 400
 
@@ -46,33 +48,32 @@ _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
 
 class Client:
-    """Reads from one cluster's API server.
+    """Makes requests to one API server, one at a time. Close it after use.
 
-    Not for several threads at a time, apart from abort(). Close it after use.
-
-    :param cluster: where it is and how to log in
+    :param name: the cluster's name
+    :param endpoint: where the API server is and how to log in
     :param request_timeout: seconds that one request may take in all
-    :param max_retries: how often a request that failed is made again
+    :ivar max_retries: how often a request that failed is made again
     """
 
-    def __init__(self, cluster: endpoint.Endpoint, request_timeout: float,
-                 max_retries: int) -> None:
-        self.cluster = cluster.name
-        self._config = cluster
-        server = urlsplit(cluster.server)
+    def __init__(self, name: str, endpoint: endpoints.Endpoint,
+                 request_timeout: float) -> None:
+        self.max_retries = 0
+        self._name = name
+        self._endpoint = endpoint
+        server = urlsplit(endpoint.server)
         self._server = f'{server.scheme}://{server.netloc.rpartition("@")[2]}'
         self._request_timeout = request_timeout
-        self._max_retries = max_retries
         self._aborted = threading.Event()
         configuration = kubernetes.client.Configuration()
-        configuration.host = cluster.server.rstrip('/')
+        configuration.host = endpoint.server.rstrip('/')
         self._api_client = kubernetes.client.ApiClient(configuration)
         # The client asks for no compression unless told to; a list of nodes
         # shrinks to a tenth and less.
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
         self._api = kubernetes.client.CoreV1Api(self._api_client)
-        self._login: credentials.Login | None = None
-        self._connections: transport.Deadlines | None = None
+        self._login: Any = None
+        self._connections: transport.Connections | None = None
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,7 +83,7 @@ class Client:
 
     @property
     def is_aborted(self) -> bool:
-        """Whether it has been told to end."""
+        """Whether it was ended."""
         return self._aborted.is_set()
 
     def abort(self) -> None:
@@ -91,20 +92,64 @@ class Client:
         if self._connections:
             self._connections.abort()
 
+    def malformed(self, problem: str) -> errors.MalformedAnswer:
+        """Return the error for an answer that cannot be understood."""
+        return errors.MalformedAnswer(self._name, problem)
+
+    def list_nodes(self, limit: int | None, continue_token: str | None,
+                   deadline: float) -> bodies.Packed:
+        """Read one page of the list of all nodes.
+
+        It is not decoded here: the client's typed objects cost many times the
+        reading, and one odd node fails them all.
+
+        :param limit: how many nodes the page may hold; None for all
+        :param continue_token: what the page before said to continue with;
+            None for the first page
+        :param deadline: when to give up, by ``time.monotonic()``
+        :returns: the answer as it came; see inflate()
+        :raises ClusterError: there is no complete answer
+        """
+        query = {'limit': limit, '_continue': continue_token}
+        query = {name: value for name, value in query.items() if value}
+        for attempt in itertools.count():
+            try:
+                return self._request(query, deadline, self._read_packed)
+            except errors.ClusterError as error:
+                wait = watch_policy.retry_wait(
+                    error.failure(), attempt, self.max_retries)
+                if wait is None or time.monotonic() + wait >= deadline \
+                        or self._aborted.wait(wait):
+                    raise
+        raise AssertionError  # for mypy: the loop has no end
+
+    def inflate(self, packed: bodies.Packed) -> bytes:
+        """Return the JSON of an answer.
+
+        :raises MalformedAnswer: it is none, or too large
+        """
+        try:
+            return bodies.inflate_all(packed, _LARGEST_ANSWER)
+        except bodies.TooLarge as error:
+            raise self._too_large(_LARGEST_ANSWER) from error
+        except (EOFError, zlib.error) as error:
+            raise self._connection_error(error) from error
+
+    @contextlib.contextmanager
     def watch_nodes(self, resource_version: str, seconds: int,
-                    silence: float) -> Iterator[bytes]:
+                    silence: float) -> Iterator[Iterator[bytes]]:
         """Watch all nodes.
 
         The client's own ``Watch`` is not used: it asks for an expired version
         again and again, without a pause, and cannot be stopped while it waits.
 
-        :param resource_version: tell what has happened since this version
-        :param seconds: how long the server is to tell
-        :param silence: how many seconds without a line to take for the end of
-            the connection
-        :returns: the lines, each the JSON of an event, as they come. The
-            iteration raises ConnectionFailed where the connection breaks off.
-        :raises Expired: what has happened since is not known any more
+        :param resource_version: the version after which events are wanted
+        :param seconds: how long the server is to watch
+        :param silence: how many seconds without a line end the watch
+        :returns: a context in which the server has accepted the watch; it is
+            the lines, each the JSON of an event, as they come. They raise
+            ConnectionFailed where the connection breaks off.
+        :raises Expired: what happened since that version is not known any more
         :raises ClusterError: the watch could not begin
         """
         response = self._request(
@@ -113,177 +158,174 @@ class Client:
              'timeout_seconds': seconds},
             time.monotonic() + self._request_timeout, self._check_type,
             silence)
-        return self._read_lines(response, silence)
+        with contextlib.closing(response):
+            yield self._read_lines(response, silence)
 
     def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
+        has_lines = has_text = False
         heard = time.monotonic()
-        with contextlib.closing(response):
-            try:
-                for lines in bodies.read_lines(response, _LONGEST_LINE):
-                    if lines:
-                        heard = time.monotonic()
-                    elif time.monotonic() - heard > silence:
-                        raise errors.ConnectionFailed(
-                            self.cluster,
-                            f'the watch has been silent for {silence:g} s')
-                    yield from filter(bytes.strip, lines)
-            except bodies.TooLarge as error:
-                raise errors.MalformedAnswer(
-                    self.cluster, 'a line of the watch is longer than '
-                    f'{_LONGEST_LINE >> 20} MiB') from error
-            except EOFError:
-                # Of a watch, the end of gzip says no more than that of HTTP.
-                return
-            except _BROKEN as error:
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal has_text
+            for piece in bodies.read_pieces(response):
+                has_text = has_text or bool(piece) and not piece.isspace()
+                yield piece
+
+        try:
+            for lines in bodies.split_lines(pieces(), _LONGEST_LINE):
+                if self.is_aborted:
+                    return
+                if lines:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > silence:
+                    raise errors.WatchSilent(
+                        self._name, f'the watch was silent for {silence:g} s')
+                # A last line that is cut off comes again with the next watch.
+                for line in filter(bytes.strip, lines):
+                    has_lines = True
+                    yield line
+        except bodies.TooLarge as error:
+            raise self.malformed('a line of the watch is longer than '
+                                 f'{_LONGEST_LINE >> 20} MiB') from error
+        except EOFError:
+            # Of a watch, the end of gzip says no more than the end of HTTP.
+            pass
+        except _BROKEN as error:
+            if transport.is_read_timeout(error):
+                raise errors.WatchSilent(
+                    self._name, 'the watch was silent') from error
+            if not isinstance(error, zlib.error) and (
+                    has_lines or not has_text):
                 raise self._connection_error(error) from error
-
-    def list_nodes(self, limit: int | None, continue_token: str | None,
-                   deadline: float) -> bytes:
-        """Read one page of the list of all nodes.
-
-        The page is not parsed here: the client's typed objects cost many
-        times the reading, and one odd node fails them all.
-
-        :param limit: how many nodes the page may hold; None for all
-        :param continue_token: what the page before said to continue with;
-            None for the first page
-        :param deadline: when to give up, by ``time.monotonic()``
-        :returns: the JSON of a NodeList
-        :raises ClusterError: there is no complete answer
-        """
-        for attempt in itertools.count():
-            try:
-                return self._list_nodes_once(limit, continue_token, deadline)
-            except errors.ClusterError as error:
-                wait = retries.delay(error, attempt)
-                if wait is None or attempt >= self._max_retries \
-                        or time.monotonic() + wait >= deadline \
-                        or self._aborted.wait(wait):
-                    raise
-        raise AssertionError  # for mypy: the loop has no end
-
-    def _list_nodes_once(self, limit: int | None, token: str | None,
-                         deadline: float) -> bytes:
-        query = {'limit': limit, '_continue': token}
-        return self._request(
-            {name: value for name, value in query.items() if value},
-            deadline, self._read_body)
+            has_text, has_lines = True, False
+        if has_text and not has_lines:
+            raise self.malformed(
+                f'the watch of {self._server} ended without a whole line; is '
+                'that the API server, or a proxy or login page before it?')
 
     def _request(self, query: dict[str, Any], deadline: float,
                  read: Callable[[Any], Read],
                  read_timeout: float | None = None) -> Read:
         """Ask for nodes, and read the answer, in the time that there is."""
         while True:
-            connection = self._log_in(deadline)
+            connections = self._log_in(deadline)
             if self.is_aborted:
-                connection.abort()
+                connections.abort()
             timeout = min(self._request_timeout, deadline - time.monotonic())
             if timeout <= 0:
                 raise errors.ConnectionFailed(
-                    self.cluster,
+                    self._name,
                     'the list was not complete within list_timeout')
             try:
-                with connection.within(timeout):
+                with connections.within(timeout):
                     return read(self._api.list_node(
                         **query, _preload_content=False, _request_timeout=(
                             min(_CONNECT_TIMEOUT, timeout),
                             read_timeout or timeout)))
             except kubernetes.client.ApiException as error:
                 if error.status != 401 or \
-                        not self._config.credentials.refused():
+                        not self._endpoint.credentials.refused():
                     raise self._api_error(
                         error, 'watch' if 'watch' in query else 'list'
-                    ) from error
+                    ) from None
             except _BROKEN as error:
                 raise self._connection_error(error) from error
 
-    def _log_in(self, deadline: float) -> transport.Deadlines:
+    def _log_in(self, deadline: float) -> transport.Connections:
         """Return the connections of the present login."""
         try:
-            login = self._config.credentials.login(deadline)
+            login = self._endpoint.credentials.login(deadline)
             if login == self._login and self._connections:
                 return self._connections
-            pool_manager = transport.make_pool_manager(self._config, login)
+            connections = transport.Connections(self._endpoint, login)
+        except (errors.PemError, ValueError) as error:
+            raise errors.Misconfigured(self._name, str(error)) from error
         except errors.CredentialsError as error:
-            raise errors.LoginFailed(self.cluster, str(error)) from error
-        except ValueError as error:
-            raise errors.Misconfigured(
-                self.cluster, str(error)) from error
+            raise errors.LoginFailed(self._name, str(error)) from error
         self.close()
-        self._connections = transport.Deadlines(pool_manager)
-        self._api_client.rest_client.pool_manager = pool_manager
+        self._connections = connections
+        self._api_client.rest_client.pool_manager = connections.pool_manager
         self._api_client.default_headers.pop('Authorization', None)
         if login.authorization:
             self._api_client.set_default_header('Authorization',
                                                 login.authorization)
         self._login = login
-        return self._connections
+        return connections
 
     def _check_type(self, response: Any) -> Any:
         content_type = response.headers.get('Content-Type', '')
-        if content_type and 'json' not in content_type:
-            response.close()
-            raise errors.MalformedAnswer(
-                self.cluster, f'the answer of {self._server} is of the type '
-                f'{content_type[:80]}, not JSON; is that the API server, or a '
-                'proxy or login page before it?')
         coding = bodies.content_coding(response)
-        if coding not in bodies.CODINGS:
-            response.close()
-            raise errors.MalformedAnswer(
-                self.cluster, f'the answer of {self._server} has the content '
-                f'coding {coding[:80]}, not gzip')
-        return response
+        if content_type and 'json' not in content_type:
+            problem = f'is of the type {content_type[:80]}, not JSON; is ' \
+                'that the API server, or a proxy or login page before it?'
+        elif coding not in bodies.CODINGS:
+            problem = f'has the content coding {coding[:80]}, not gzip'
+        else:
+            return response
+        response.close()
+        raise self.malformed(f'the answer of {self._server} {problem}')
 
-    def _read_body(self, response: Any) -> bytes:
+    def _read_packed(self, response: Any) -> bodies.Packed:
         with contextlib.closing(self._check_type(response)):
             try:
-                body = bodies.read_all(response, _LARGEST_ANSWER)
+                packed = bodies.read_packed(response, _LARGEST_PACKED)
             except bodies.TooLarge as error:
-                raise errors.MalformedAnswer(
-                    self.cluster, f'the answer of {self._server} is larger '
-                    f'than {_LARGEST_ANSWER >> 20} MiB; see [kubernetes] '
-                    'page_size') from error
+                raise self._too_large(_LARGEST_PACKED) from error
             # Back to the pool, for the next page; to close it is harmless.
             response.release_conn()
-        return body
+        return packed
+
+    def _too_large(self, largest: int) -> errors.MalformedAnswer:
+        return self.malformed(
+            f'the answer of {self._server} is larger than {largest >> 20} '
+            'MiB; see [kubernetes] page_size')
 
     def _connection_error(self, error: Exception) -> errors.ClusterError:
+        cause = transport.root_cause(error)
         if transport.is_tls_failure(error):
             return errors.TlsFailed(
-                self.cluster, f'no safe connection to the API server at '
-                f'{self._server}: {transport.root_cause(error)}. If the '
-                'server is the right one, see certificate-authority and '
-                'tls-server-name of its cluster in the kubeconfig')
+                self._name, f'no safe connection to the API server at '
+                f'{self._server}: {cause}. If the server is the right one, '
+                'see certificate-authority and tls-server-name of its '
+                'cluster in the kubeconfig')
         return errors.ConnectionFailed(
-            self.cluster, f'cannot read from the API server at '
-            f'{self._server}: {transport.root_cause(error)}')
+            self._name, f'cannot read from the API server at '
+            f'{self._server}: {cause}')
 
-    def _api_error(self, error: Any,
-                   verb: str) -> errors.ClusterError:
+    def _api_error(self, error: Any, verb: str) -> errors.ClusterError:
         if not error.status:
             # The client's guise for urllib3's SSLError.
             return self._connection_error(error)
-        retry_after = retries.parse_retry_after(
+        retry_after = parse_retry_after(
             (error.headers or {}).get('Retry-After'))
-        said = text.make_safe(
+        message = text.make_safe(
             decoding.decode_message(error.body) or error.reason or '',
             _LONGEST_QUOTE)
-        # A traceback prints these, and they may be long or confidential.
-        error.body = error.headers = None
         problem = f'the API server at {self._server} answered ' \
-                  f'{error.status} ({said})'
+                  f'{error.status} ({message})'
         if retry_after:
-            problem += f' and wants to be left alone for {retry_after:g} s'
+            problem += f' and asks to wait for {retry_after:g} s'
         if error.status == 401:
             problem += ': it does not accept the credentials; ' \
                        'renew them in the kubeconfig'
         elif error.status == 403:
             problem += f': these credentials may not {verb} nodes; bind ' \
                        f'them to a role with the verb {verb} on the ' \
-                       'resource nodes (etc/kubernetes/rbac.yaml of ' \
-                       'vitrage-k8s)'
-        kinds = {401: errors.Refused, 403: errors.Refused,
-                 410: errors.Expired}
-        return kinds.get(error.status, errors.ApiError)(
-            self.cluster, problem, error.status, retry_after)
+                       'resource nodes (kubernetes/rbac.yaml of vitrage-k8s)'
+        kind = errors.Expired if error.status == 410 else errors.ApiError
+        return kind(self._name, problem, error.status, retry_after)
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Read a Retry-After header: seconds, or an HTTP date (RFC 9110).
+
+    :returns: seconds from now, at least 0; None if it says nothing
+    """
+    headers = urllib3.Retry()
+    # Newer versions cut what is longer than six hours; the log says what came.
+    headers.retry_after_max = sys.maxsize
+    try:
+        wait = headers.parse_retry_after(value or '')
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return None
+    return max(float(wait), 0.0) if math.isfinite(wait) else None

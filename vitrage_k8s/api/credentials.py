@@ -27,6 +27,7 @@ Knows nothing of HTTP beyond the header, and does not read kubeconfigs.
 """
 
 import base64
+from collections.abc import Callable
 from collections.abc import Mapping
 import pathlib
 import threading
@@ -77,16 +78,17 @@ class Credentials:
 
     :param user: the user
     :param directory: where the kubeconfig is
-    :param cluster_info: what a plugin with provideClusterInfo is told of the
-        cluster (Cluster of client.authentication.k8s.io)
+    :param cluster_info: returns what a plugin with provideClusterInfo gets of
+        the cluster (Cluster of client.authentication.k8s.io)
     """
 
     def __init__(self, user: User, directory: pathlib.Path,
-                 cluster_info: Mapping[str, Any] | None = None) -> None:
+                 cluster_info: Callable[[], Mapping[str, Any]] | None = None,
+                 ) -> None:
         self.user = user
         # A service may change its working directory later.
         self._directory = directory.absolute()
-        self._cluster_info = dict(cluster_info or {})
+        self._cluster_info = cluster_info
         self._plugin: exec_plugin.Plugin | None = None
         if user.exec and not (user.token or user.token_file or user.username):
             self._plugin = exec_plugin.Plugin(
@@ -104,14 +106,11 @@ class Credentials:
             other.user, other._directory, other._cluster_info)
 
     def check(self) -> None:
-        """Tell what is plainly wrong, without running a plugin.
-
-        A tokenFile may be missing: it can be written later.
+        """Check what can be checked without a file and without a plugin.
 
         :raises CredentialsError: login() cannot succeed
         """
         self._check_fields()
-        self._pair()
         if self._plugin:
             self._plugin.check()
 

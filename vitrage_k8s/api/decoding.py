@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an API server answers: lists of nodes, and watches, from their bytes.
 
-Pure functions. What is odd in one node costs that part of that node only:
-msgspec takes a value whole or not at all, so that an odd one is decoded again
-without types, and what fits its type is kept.
+Pure functions. What is odd in one node costs that part of that node only, or
+that node where the part is a key.
 """
 
 import contextlib
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from vitrage_k8s.api import nodes
-from vitrage_k8s.api import text
+
 
 class _ListMetadata(msgspec.Struct, rename='camel'):
     resource_version: str | None = None
@@ -29,6 +28,7 @@ class _WatchEvent(msgspec.Struct):
 
 
 class _Versioned(msgspec.Struct):
+    kind: str = 'Node'
     metadata: _ListMetadata | None = None
 
 
@@ -40,20 +40,20 @@ class _Failure(msgspec.Struct):
 
 class _NodeList(msgspec.Struct):
     items: list[nodes.ApiNode]
-    kind: str = 'NodeList'
+    kind: str = ''
     metadata: _ListMetadata | None = None
 
 
 class _OddNodeList(msgspec.Struct):
     items: list[Any]
-    kind: str = 'NodeList'
+    kind: str = ''
     metadata: _ListMetadata | None = None
 
 
 class LeftOut(NamedTuple):
-    """A node that exists and cannot be shown.
+    """A node that is there and cannot be shown (``nodes.odd_keys``).
 
-    :ivar fields: those of its keys that cannot be shown as they are
+    :ivar fields: which of its keys are why
     """
 
     uid: str
@@ -64,18 +64,18 @@ class LeftOut(NamedTuple):
 class Page(msgspec.Struct, frozen=True):
     """A page of a list of nodes.
 
-    :ivar nodes: the nodes of the page
+    :ivar items: the nodes of the page
     :ivar resource_version: the version that the page is of
     :ivar continue_token: asks for the next page; None after the last
     :ivar problems: pairs of a node's name and the field of it that could not
-        be read, and is missing from ``nodes``
-    :ivar left_out: the nodes that are missing from ``nodes``
+        be read, and is missing from ``items``
+    :ivar left_out: nodes that are missing from ``items``
     :ivar has_unidentified: whether the page holds something that is no known
         node for lack of a uid, so that nothing can be told of absence
     """
 
-    nodes: list[nodes.Node]
-    resource_version: str | None
+    items: list[nodes.Item]
+    resource_version: str
     continue_token: str | None
     problems: list[tuple[str, str]]
     left_out: list[LeftOut]
@@ -93,48 +93,41 @@ def decode_page(body: bytes) -> Page:
     odd: list[tuple[str, str]] = []
     try:
         node_list, api_nodes = _decode(body, odd)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     if node_list.kind != 'NodeList':
-        raise ValueError(f'a {node_list.kind[:80]!r} came, not a NodeList')
+        raise ValueError(
+            f'a {node_list.kind[:80]!r} came, not a NodeList')
     metadata = node_list.metadata or _ListMetadata()
+    if not metadata.resource_version:
+        raise ValueError('the list has no resourceVersion')
     if not metadata.continue_token and metadata.remaining_item_count:
         raise ValueError(f'{metadata.remaining_item_count} nodes remain, but '
                          'no token to continue with')
-    found, left_out, has_unidentified = [], [], False
+    page = Page([], metadata.resource_version, metadata.continue_token or None,
+                odd, [], False)
+    has_unidentified = False
     for api_node in api_nodes:
-        identity = api_node.metadata or nodes.Metadata()
+        identity = api_node.metadata or _NO_METADATA
         if not identity.uid:
+            if not has_unidentified:
+                odd.append((identity.name or '(no name)', 'metadata.uid'))
             has_unidentified = True
-            odd.append((identity.name or '(no name)', 'metadata.uid'))
-        if identity.uid or identity.name:
-            node = nodes.to_node(api_node)
-            if unfit := _left_out(node):
-                left_out.append(unfit)
-            else:
-                found.append(node)
-    return Page(found, metadata.resource_version or None,
-                metadata.continue_token or None, odd, left_out,
-                has_unidentified)
+            continue
+        node = nodes.to_node(api_node)
+        if fields := nodes.odd_keys(node):
+            page.left_out.append(_left_out(node, fields))
+        else:
+            page.items.append(nodes.Item(
+                nodes.number(identity.resource_version), node))
+    return msgspec.structs.replace(page, has_unidentified=has_unidentified)
 
 
-def _left_out(node: nodes.Node) -> LeftOut | None:
-    if text.is_key(f'{node.id}{node.name}{node.provider_id}'
-                   f'{node.instance_id}', text.LONGEST_NAME):
-        # As of nearly every node: so is each of them.
-        return None
-    # A key that is cut, or has characters replaced, may be another node's.
-    fields = [field for field, key, longest in (
-        ('metadata.uid', node.id, text.LONGEST_NAME),
-        ('metadata.name', node.name, text.LONGEST_NAME),
-        ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
-        ('the instance id in spec.providerID', node.instance_id,
-         text.LONGEST_MACHINE_ID),
-    ) if key and not text.is_key(key, longest)]
-    return LeftOut(node.id, node.name or '(no name)', ', '.join(fields)) \
-        if fields else None
+def _left_out(node: nodes.Node, fields: list[str]) -> LeftOut:
+    return LeftOut(node.id, node.name or '(no name)', ', '.join(fields))
 
 
+_NO_METADATA = nodes.Metadata()
 _DECODER = msgspec.json.Decoder(_NodeList)
 _ODD_DECODER = msgspec.json.Decoder(_OddNodeList)
 
@@ -149,10 +142,10 @@ def _decode(body: bytes, odd: list[tuple[str, str]],
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
-    """What one line of a watch tells.
+    """What one line of a watch says.
 
     :ivar resource_version: the version that the watch has come to; None if it
-        does not tell
+        does not say
     :ivar node: the node that was added, modified or deleted, if any
     :ivar is_deletion: whether it was deleted
     :ivar problems: see ``Page.problems``
@@ -199,26 +192,31 @@ def decode_watch_event(line: bytes) -> WatchEvent | None:
             return None
         versioned = _VERSIONED_DECODER.decode(event.object)
         version = versioned.metadata and versioned.metadata.resource_version
+        if versioned.kind != 'Node':
+            raise ValueError(f'an event of a {versioned.kind[:80]!r}')
         if event.type == 'BOOKMARK':
             return WatchEvent(version or None)
         try:
             api_node = _NODE_DECODER.decode(event.object)
         except msgspec.ValidationError:
             api_node = _salvage_node(msgspec.json.decode(event.object), odd)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     if not (api_node.metadata and api_node.metadata.uid):
         raise ValueError('an event of a node without a uid')
     node = nodes.to_node(api_node)
     is_deletion = event.type == 'DELETED'
-    left_out = None if is_deletion else _left_out(node)
-    return WatchEvent(version or None, None if left_out else node,
-                      is_deletion, odd, left_out)
+    if not is_deletion and (fields := nodes.odd_keys(node)):
+        return WatchEvent(version or None, problems=odd,
+                          left_out=_left_out(node, fields))
+    return WatchEvent(version or None, node, is_deletion, odd)
 
 
 _EVENT_DECODER = msgspec.json.Decoder(_WatchEvent)
 _VERSIONED_DECODER = msgspec.json.Decoder(_Versioned)
 _NODE_DECODER = msgspec.json.Decoder(nodes.ApiNode)
+
+
 def _salvage_node(item: Any, problems: list[tuple[str, str]]) -> nodes.ApiNode:
     node, unfit = salvage(item, nodes.ApiNode)
     node = node or nodes.ApiNode()
@@ -282,5 +280,5 @@ def decode_message(body: bytes | None) -> str | None:
     """Return the message of a Status object; None where it is none."""
     try:
         return msgspec.json.decode(body or b'', type=_Status).message
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

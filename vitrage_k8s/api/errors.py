@@ -8,6 +8,9 @@ messages of servers, errors of libraries.
 """
 
 from vitrage_k8s.api import text
+from vitrage_k8s.api import watch_policy
+
+Kind = watch_policy.Kind
 
 
 class KubernetesDatasourceError(Exception):
@@ -24,28 +27,35 @@ class ConfigurationError(KubernetesDatasourceError):
     """The options or the kubeconfig cannot work as they are."""
 
 
-class CredentialsError(KubernetesDatasourceError):
-    """A certificate or a credential cannot be used, or there is none.
-
-    The message names the field of the kubeconfig and what to do, and holds
-    no secret.
-    """
+class UnusableEntry(ConfigurationError):
+    """One entry cannot be used; it is known which cluster it is not about."""
 
 
 class ClusterError(KubernetesDatasourceError):
     """One cluster could not be read; the others are not concerned.
 
     :ivar cluster: the cluster's name
-    :ivar problem: the message without the cluster's name, as it was given
+    :ivar problem: the message without the cluster's name
     :ivar state: the state of the cluster that the graph shows
+    :ivar kind: what it means for the next attempt
+    :ivar retry_after: seconds that the server asks to wait, if it does
+    :ivar is_retried: whether the same request may succeed in a moment
     """
 
-    state = 'Unreadable'
+    state = watch_policy.UNREADABLE
+    kind = Kind.PASSING
+    retry_after: float | None = None
+    is_retried = False
 
     def __init__(self, cluster: str, problem: str) -> None:
         super().__init__(f'Cluster {cluster}: {problem}')
         self.cluster = cluster
-        self.problem = problem
+        self.problem = text.make_safe(problem)
+
+    def failure(self) -> watch_policy.Failure:
+        """Return what is to be kept of it: an error keeps an answer alive."""
+        return watch_policy.Failure(self.kind, self.state, self.problem,
+                                    self.retry_after, self.is_retried)
 
 
 class Misconfigured(ClusterError):
@@ -55,7 +65,8 @@ class Misconfigured(ClusterError):
         not known
     """
 
-    state = 'Misconfigured'
+    state = watch_policy.MISCONFIGURED
+    kind = Kind.MISCONFIGURED
 
     def __init__(self, cluster: str, problem: str,
                  context: str | None = None) -> None:
@@ -66,17 +77,36 @@ class Misconfigured(ClusterError):
 class ConnectionFailed(ClusterError):
     """There was no complete answer. It may help to ask again."""
 
-    state = 'Unreachable'
+    state = watch_policy.UNREACHABLE
+    is_retried = True
+
+
+class WatchSilent(ConnectionFailed):
+    """Nothing came for a while: the server is idle, or out of reach."""
 
 
 class TlsFailed(ClusterError):
     """There is no safe connection, and there will be none."""
 
-    state = 'Unreachable'
+    state = watch_policy.UNREACHABLE
 
 
 class LoginFailed(ClusterError):
     """There are no credentials to send."""
+
+    kind = Kind.LOGIN
+
+
+class CredentialsError(KubernetesDatasourceError):
+    """There is nothing to log in with.
+
+    The message names the field of the kubeconfig and what to do, and holds
+    no secret.
+    """
+
+
+class PemError(CredentialsError):
+    """A certificate or key of the kubeconfig cannot be used."""
 
 
 class MalformedAnswer(ClusterError):
@@ -96,15 +126,12 @@ class ApiError(ClusterError):
         super().__init__(cluster, problem)
         self.status = status
         self.retry_after = retry_after
+        self.kind = _KINDS.get(status, Kind.PASSING)
+        self.is_retried = status in (429, 500, 502, 503, 504)
 
 
-class Refused(ApiError):
-    """The server does not know who asks (401), or forbids it (403)."""
+_KINDS = {401: Kind.LOGIN, 403: Kind.FORBIDDEN, 429: Kind.BUSY}
 
 
 class Expired(ApiError):
-    """The server cannot tell the rest of a list, for it is too old (410)."""
-
-
-class PollFailed(KubernetesDatasourceError):
-    """A poll could not be made as a whole, and deletes nothing."""
+    """The server does not know the version any more (410)."""

@@ -11,6 +11,7 @@ Knows nothing of the rest of a kubeconfig, nor of HTTP. Errors quote neither
 what a plugin prints, nor its arguments and environment: all may hold secrets.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 import datetime
 import math
@@ -84,16 +85,17 @@ class Plugin:
 
     :param spec: exec of the user
     :param directory: where the kubeconfig is, as an absolute path
-    :param cluster_info: what provideClusterInfo provides
+    :param cluster_info: returns what provideClusterInfo provides
     """
 
     def __init__(self, spec: Exec, directory: pathlib.Path,
-                 cluster_info: Mapping[str, Any] | None) -> None:
+                 cluster_info: Callable[[], Mapping[str, Any]] | None,
+                 ) -> None:
         self._spec = spec
         # A bare name is looked up in the PATH.
         self._program = str(directory / spec.command) \
             if os.sep in spec.command else spec.command
-        self._cluster_info = dict(cluster_info or {})
+        self._cluster_info = cluster_info
         self._running = threading.Lock()
         # Guards what follows; never held for long.
         self._lock = threading.Lock()
@@ -125,7 +127,6 @@ class Plugin:
         for given in spec.env or ():
             if not given.name or '=' in given.name:
                 raise self._error('env: a name is empty or has a = in it')
-        self._find()
 
     def login(self, deadline: float) -> logins.Login:
         """Return credentials that are not about to expire.
@@ -222,12 +223,12 @@ class Plugin:
         return found
 
     def _environment(self) -> dict[str, str]:
-        told: dict[str, Any] = {'interactive': False}
-        if self._spec.provide_cluster_info:
-            told['cluster'] = self._cluster_info
+        spec: dict[str, Any] = {'interactive': False}
+        if self._spec.provide_cluster_info and self._cluster_info:
+            spec['cluster'] = self._cluster_info()
         info = msgspec.json.encode({
             'kind': 'ExecCredential', 'apiVersion': self._spec.api_version,
-            'spec': told}).decode()
+            'spec': spec}).decode()
         return {**os.environ,
                 **{given.name: given.value for given in self._spec.env or ()},
                 'KUBERNETES_EXEC_INFO': info}

@@ -1,262 +1,275 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One cluster's nodes as last known, kept true by listing and watching them.
+"""One cluster's nodes, as its API server says that they are.
 
-Knows nothing of Vitrage. One thread reads from the API server; another asks
-what has changed.
+A list counts only as a whole: it is built beside what is held, and swapped in
+when it is complete; one that fails leaves nothing behind. No node goes back in
+time. Knows nothing of threads' work, of HTTP or of the graph; may be used by
+several threads.
 """
 
-from collections.abc import Collection
 from collections.abc import Iterable
-from collections.abc import Iterator
-import itertools
 import threading
-from typing import NamedTuple
 
-from oslo_log import log
-
-from vitrage_k8s.api import client as k8s_client
-from vitrage_k8s.api import decoding
-from vitrage_k8s.api import errors
 from vitrage_k8s.api import nodes
-from vitrage_k8s.api import text
-
-LOG = log.getLogger(__name__)
 
 
-class Sighting(NamedTuple):
-    """A node, and what was told of it before, if anything."""
-
-    node: nodes.Node
-    before: nodes.Node | None
+class TooManyNodes(Exception):
+    """There are more nodes than the operator allows."""
 
 
-class Changes(NamedTuple):
-    """What has changed, by node: the last state of each, and not the way."""
+class Listing:
+    """A list that is being read, page by page.
 
-    seen: list[Sighting]
-    gone: list[nodes.Node]
+    :ivar began_at: the resource version that was known when it began
+    """
+
+    def __init__(self, inventory: 'Inventory', began_at: str | None) -> None:
+        self.began_at = began_at
+        self.found: dict[str, nodes.Item] = {}
+        # What a watch beside it has deleted meanwhile.
+        self.deleted: set[str] = set()
+        # What is there and cannot be shown as it is; see Inventory.replace.
+        self.unclear: set[str] = set()
+        self.has_unidentified = False
+        self._inventory = inventory
+
+    def add(self, items: Iterable[nodes.Item], unclear: Iterable[str] = (),
+            has_unidentified: bool = False) -> None:
+        """Add a page.
+
+        :param items: the nodes of the page
+        :param unclear: uids of nodes that cannot be shown
+        :param has_unidentified: whether the page has nodes without a uid
+        :raises TooManyNodes: it is too long
+        """
+        for item in items:
+            self.found[item.node.id] = self._inventory.shared(item)
+        self.unclear.update(unclear)
+        self.has_unidentified = self.has_unidentified or has_unidentified
+        self._inventory.check_size(len(self.found) + len(self.unclear))
 
 
 class Inventory:
     """The nodes of one cluster.
 
-    :param cluster: the cluster's name, for messages
-    :ivar is_complete: whether the last list told every node that there is
-    :ivar resource_version: the version that a watch can begin at: what has
-        happened since is told by it. None before the first complete list.
+    :param max_nodes: how many there may be
+    :ivar is_complete: whether there has been a complete list
+    :ivar resource_version: where a watch goes on; None before the first list
     """
 
-    def __init__(self, cluster: str) -> None:
-        self.cluster = cluster
+    def __init__(self, max_nodes: int) -> None:
         self.is_complete = False
         self.resource_version: str | None = None
-        # Guards what follows. What is and what was told are by uid; _changed
-        # is the uids of which the two may differ, and never more than that,
-        # so that changes between two questions do not pile up.
+        self._max_nodes = max_nodes
         self._lock = threading.Lock()
-        self._nodes: dict[str, nodes.Node] = {}
-        self._told: dict[str, nodes.Node] = {}
+        self._items: dict[str, nodes.Item] = {}
+        # Nodes that are there and cannot be shown, nor as they were before:
+        # their uids, and the versions at which a watch said so.
+        self._unclear: dict[str, int | None] = {}
         self._changed: set[str] = set()
-        # The uids of nodes that exist and are not in _nodes, or only as they
-        # were before (decoding.LeftOut).
-        self._left_out: set[str] = set()
-        # What has been warned of.
-        self._odd: set[tuple[str, ...]] = set()
+        # The version of the last list.
+        self._listed_at: int | None = None
+        # That of the list that is being read. No more of it is kept here: it
+        # may fail.
+        self._deleted: set[str] | None = None
+        self._epoch = 0
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._items)
 
-    def __contains__(self, uid: str) -> bool:
-        return uid in self._nodes or uid in self._left_out
+    def __contains__(self, uid: object) -> bool:
+        """Return whether a node is there, be it one that cannot be shown."""
+        return uid in self._items or uid in self._unclear
 
-    def is_shown(self, uid: str) -> bool:
-        """Return whether a node is shown, be it only as last known."""
-        return uid in self._nodes
+    def get(self, uid: str) -> nodes.Node | None:
+        """Return a node; None if there is none."""
+        item = self._items.get(uid)
+        return item and item.node
 
-    def take_changes(self) -> Changes:
-        """Tell what has changed since the last time, and take it for told."""
+    def all_nodes(self) -> dict[str, nodes.Node]:
+        """Return all nodes by uid."""
+        with self._lock:
+            return {uid: item.node for uid, item in self._items.items()}
+
+    def uids(self) -> list[str]:
+        """Return the uids of all nodes, with those that cannot be shown."""
+        with self._lock:
+            return [*self._items, *self._unclear]
+
+    def take_changed(self) -> set[str]:
+        """Return the uids of nodes that changed since the last call."""
         with self._lock:
             changed, self._changed = self._changed, set()
-            seen = [Sighting(self._nodes[uid], self._told.get(uid))
-                    for uid in changed if uid in self._nodes]
-            gone = [self._told.pop(uid) for uid in changed
-                    if uid not in self._nodes and uid in self._told]
-            self._told.update((each.node.id, each.node) for each in seen)
-        return Changes([each for each in seen if each.node != each.before],
-                       gone)
+        return changed
 
-    def take_all(self, page_size: int) -> Iterator[Changes]:
-        """Tell all nodes and what has changed, so many nodes at a time."""
-        with self._lock:
-            gone = [node for uid, node in self._told.items()
-                    if uid not in self._nodes]
-            seen = [Sighting(node, self._told.get(uid))
-                    for uid, node in self._nodes.items()]
-            self._told = self._nodes.copy()
-            self._changed.clear()
-        rest = iter(seen)
-        while page := list(itertools.islice(rest, page_size)):
-            yield Changes(page, [])
-        yield Changes([], gone)
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the server's resource versions can be compared."""
+        return nodes.number(self.resource_version) is not None
 
-    def relist(self, client: k8s_client.Client, page_size: int,
-               deadline: float) -> None:
-        """List all nodes.
+    def shared(self, item: nodes.Item) -> nodes.Item:
+        """Return an item with the node that is held, if that is equal."""
+        held = self._items.get(item.node.id)
+        if held is None or held.node is item.node or held.node != item.node:
+            return item
+        return held if held.version == item.version \
+            else nodes.Item(item.version, held.node)
 
-        What a page tells is known when the page has come. Nodes that are not
-        in the list are gone, and that is known when its last page has come. A
-        list that fails or ends early raises, and says nothing about absence.
+    def check_size(self, count: int) -> None:
+        """Refuse more nodes than are allowed.
 
-        A list that takes longer than etcd keeps its version cannot be told
-        to its end (410). It is begun again, for the token that the server
-        offers in its place leads to later pages of a newer version: what
-        happened to the earlier ones in between would be missed (client-go's
-        pager gives up for that reason, too). The third time it is not paged.
-
-        :param client: where to read from
-        :param page_size: how many nodes to ask for in one request
-        :param deadline: when to give up, by ``time.monotonic()``
-        :raises ClusterError: a page could not be read
+        :raises TooManyNodes: there are
         """
-        self.is_complete = False
-        for limit in (page_size, page_size):
-            try:
-                self._list(client, limit, deadline)
-                return
-            except errors.Expired as error:
-                LOG.info('%s; beginning the list again', error)
-        self._list(client, None, deadline)
+        if count > self._max_nodes:
+            raise TooManyNodes(
+                f'there are more than {self._max_nodes} nodes; if that is '
+                'right, raise [kubernetes] max_nodes')
 
-    def _list(self, client: k8s_client.Client, limit: int | None,
-              deadline: float) -> None:
-        listed: set[str] = set()
-        odd: set[tuple[str, ...]] = set()
-        left_out: set[str] = set()
-        tokens: set[str | None] = {None}
-        token = resource_version = None
-        unidentified = False
-        while True:
-            page = self._read_page(client, limit, token, deadline)
-            # All pages of a list are of the version of its first.
-            resource_version = resource_version or page.resource_version
-            self._warn(page.problems, page.left_out)
-            odd.update(page.problems, page.left_out)
-            left_out.update(node.uid for node in page.left_out)
-            self._left_out |= left_out
-            unidentified = unidentified or page.has_unidentified
-            self._see(page.nodes)
-            listed.update(node.id for node in page.nodes)
-            token = page.continue_token
-            if token is None:
-                break
-            if token in tokens:
-                raise errors.MalformedAnswer(
-                    self.cluster, 'the list of nodes goes round in circles')
-            tokens.add(token)
-        self._odd = odd
-        # Whatever the version was before: after a restore of etcd it goes
-        # back.
-        self.resource_version = resource_version
-        if unidentified:
-            LOG.warning('Cluster %s: there are nodes without a uid; no node '
-                        'is taken for gone', self.cluster)
-            return
+    def begin_list(self) -> Listing:
+        """Begin a list; one that was begun before is forgotten."""
         with self._lock:
-            self._left_out = left_out
-            for uid in self._nodes.keys() - listed - left_out:
-                del self._nodes[uid]
-                self._changed.add(uid)
-        self.is_complete = True
+            listing = Listing(self, self.resource_version)
+            self._deleted = listing.deleted
+            return listing
 
-    def check_version(self, client: k8s_client.Client,
-                      deadline: float) -> None:
-        """See that the server has not gone back in time.
-
-        After a restore of etcd, a watch from a version of the future tells
-        nothing until that version comes, and then not what has happened
-        before. Versions are numbers, and may be compared: KEP-5504.
-
-        :param client: where to read from
-        :param deadline: when to give up, by ``time.monotonic()``
-        :raises ClusterError: it has gone back, or it cannot be read
-        """
-        now = self._read_page(client, 1, None, deadline).resource_version
-        before = self.resource_version
-        if now and before and now.isdecimal() and before.isdecimal() \
-                and int(now) < int(before):
-            raise errors.MalformedAnswer(
-                self.cluster, f'its version has gone back from {before} to '
-                f'{now}, as after a restore of etcd')
-
-    def _read_page(self, client: k8s_client.Client, limit: int | None,
-                   token: str | None, deadline: float) -> decoding.Page:
-        body = client.list_nodes(limit, token, deadline)
-        try:
-            return decoding.decode_page(body)
-        except ValueError as error:
-            raise errors.MalformedAnswer(
-                self.cluster, f'the answer is not a list of nodes: {error}'
-            ) from error
-
-    def apply(self, line: bytes) -> bool:
-        """Take note of what one line of a watch tells.
-
-        :returns: whether the watch has come to another version by it
-        :raises Expired: the watch cannot go on from its version
-        :raises ClusterError: the watch cannot go on
-        """
-        try:
-            event = decoding.decode_watch_event(line)
-        except decoding.WatchError as error:
-            kind = errors.Expired if error.status == 410 \
-                else errors.ApiError
-            raise kind(self.cluster, f'the watch ends with {error.status} '
-                       f'({error})', error.status) from error
-        except ValueError as error:
-            raise errors.MalformedAnswer(
-                self.cluster, f'the watch tells what is no event: {error}'
-            ) from error
-        if event is None:
-            LOG.warning('Cluster %s: the watch tells an event of an unknown '
-                        'type; it is passed over', self.cluster)
-            return False
-        self._warn(event.problems, [event.left_out] if event.left_out else [])
-        if event.node is not None:
-            self._left_out.discard(event.node.id)
-        if event.node is not None and event.is_deletion:
-            with self._lock:
-                self._changed.add(event.node.id)
-                self._nodes.pop(event.node.id, None)
-        elif event.node is not None:
-            self._see([event.node])
-        if event.resource_version is None:
-            return False
-        self.resource_version = event.resource_version
-        return True
-
-    def _see(self, seen: Iterable[nodes.Node]) -> None:
+    def begin_watch(self) -> tuple[int, str | None]:
+        """Return what apply() needs from a watch, and where it begins."""
         with self._lock:
-            for node in seen:
-                # A heartbeat changes nothing that is told.
-                if self._nodes.get(node.id) != node:
-                    self._nodes[node.id] = node
-                    self._changed.add(node.id)
+            return self._epoch, self.resource_version
 
-    def _warn(self, odd: Iterable[tuple[str, str]],
-              left_out: Collection[decoding.LeftOut]) -> None:
-        hidden = {node.name for node in left_out}
-        for name, field in sorted(set(odd) - self._odd):
-            if name not in hidden:
-                LOG.warning('Cluster %s: node %s: %s is not of the expected '
-                            'type or missing; the node is shown without it',
-                            self.cluster, _short(name), text.make_safe(field))
-        for _, name, fields in sorted(set(left_out) - self._odd):
-            LOG.warning('Cluster %s: node %s: %s cannot be shown, being too '
-                        'long or not printable; the node is left out, and '
-                        'stays as last known if it is shown already',
-                        self.cluster, _short(name), fields)
-        self._odd.update(odd, left_out)
+    def is_current(self, epoch: int) -> bool:
+        """Return whether the events of a watch still count."""
+        return epoch == self._epoch
 
+    def replace(self, listing: Listing, resource_version: str) -> bool:
+        """Let a complete list be the truth.
 
-def _short(name: str) -> str:
-    return text.make_safe(name, text.LONGEST_VALUE)
+        Beside a watch, it is the truth up to its version only: what the watch
+        knows better, stays.
+
+        :param resource_version: the version that the list is of
+        :returns: whether the server went back to an older version (a restored
+            etcd), so that a watch must begin anew from this list
+        """
+        version = nodes.number(resource_version)
+        began_at = nodes.number(listing.began_at)
+        went_back = version is not None and began_at is not None \
+            and version < began_at
+        with self._lock:
+            if listing.deleted is not self._deleted:
+                return False
+            self._deleted = None
+            self._listed_at = version
+            truth = listing.found
+            known = nodes.number(self.resource_version)
+            unclear: dict[str, int | None] = {}
+            if version is not None and known is not None and not went_back:
+                unclear = self._keep_newer(listing, version)
+                resource_version = str(max(version, known))
+            else:
+                # Versions from before cannot be compared with what comes.
+                self._epoch += 1
+                self._items = {uid: nodes.Item(version, item.node)
+                               for uid, item in self._items.items()}
+            self._keep_unclear(listing)
+            self._changed.update(
+                uid for uid, item in truth.items()
+                if uid not in self._items
+                or self._items[uid].node is not item.node)
+            self._changed.update(self._items.keys() - truth.keys())
+            self._items = truth
+            unclear.update(dict.fromkeys(listing.unclear))
+            self._unclear = {uid: version for uid, version in unclear.items()
+                             if uid not in truth}
+            self.resource_version = resource_version
+            self.is_complete = True
+        return went_back
+
+    def _keep_newer(self, listing: Listing,
+                    version: int) -> dict[str, int | None]:
+        """Add what a watch knows better; return which nodes are unclear.
+
+        What is held of a version up to the list's is in the list, or not true
+        any more.
+        """
+        for uid in listing.deleted:
+            listing.found.pop(uid, None)
+            listing.unclear.discard(uid)
+        for uid, held in self._items.items():
+            if held.version is not None and held.version > version:
+                listing.found[uid] = held
+        return {uid: at for uid, at in self._unclear.items()
+                if at is not None and at > version}
+
+    def _keep_unclear(self, listing: Listing) -> None:
+        for uid, held in self._items.items():
+            if uid in listing.unclear or (
+                    listing.has_unidentified and uid not in listing.found):
+                listing.found[uid] = held
+
+    def apply(self, epoch: int, resource_version: str | None,
+              node: nodes.Node | None = None, *, is_deletion: bool = False,
+              unclear: str | None = None) -> bool:
+        """Take note of an event of a watch.
+
+        :param epoch: what begin_watch() returned
+        :param resource_version: the version that the watch comes to by it
+        :param node: the node that was added, modified or deleted, if any
+        :param unclear: the uid of the node that was, if it cannot be shown
+        :returns: whether the watch came to another version
+        :raises TooManyNodes: there is no place for it
+        """
+        uid = unclear if node is None else node.id
+        version = nodes.number(resource_version)
+        with self._lock:
+            if epoch != self._epoch:
+                return False
+            if uid is not None and not self._is_late(uid, version):
+                if node is None:
+                    self._blur(uid, version)
+                elif is_deletion:
+                    self._delete(uid)
+                else:
+                    self._put(nodes.Item(version, node))
+            if not resource_version:
+                return False
+            before = self.resource_version
+            known = nodes.number(before)
+            if version is None or known is None or version > known:
+                self.resource_version = resource_version
+            return self.resource_version != before
+
+    def _is_late(self, uid: str, version: int | None) -> bool:
+        """Return whether something newer is known of a node than an event."""
+        held = self._items.get(uid)
+        # What a list does not have, was deleted before.
+        known = held.version if held else self._listed_at
+        return version is not None and known is not None and version < known
+
+    def _blur(self, uid: str, version: int | None) -> None:
+        if uid not in self._items:
+            self._check_place(uid)
+            self._unclear[uid] = version
+
+    def _delete(self, uid: str) -> None:
+        if self._deleted is not None and uid in self:
+            self.check_size(len(self._deleted) + 1)
+            self._deleted.add(uid)
+        if uid in self:
+            self._changed.add(uid)
+        self._items.pop(uid, None)
+        self._unclear.pop(uid, None)
+
+    def _put(self, item: nodes.Item) -> None:
+        uid = item.node.id
+        self._check_place(uid)
+        self._unclear.pop(uid, None)
+        held = self._items.get(uid)
+        item = self.shared(item)
+        self._items[uid] = item
+        if held is None or held.node is not item.node:
+            self._changed.add(uid)
+
+    def _check_place(self, uid: str) -> None:
+        if uid not in self:
+            self.check_size(len(self._items) + len(self._unclear) + 1)

@@ -20,14 +20,15 @@ from oslo_log import log
 import yaml
 
 from vitrage_k8s.api import credentials
+from vitrage_k8s.api.endpoint import Authority
 from vitrage_k8s.api.endpoint import Endpoint
 from vitrage_k8s.api import errors
-from vitrage_k8s.api import logins
 from vitrage_k8s.api import text
 
 LOG = log.getLogger(__name__)
 
 ALL_CONTEXTS = '*'
+NO_CONTEXT = 'none'
 
 # Where Kubernetes puts a pod's service account.
 SERVICE_ACCOUNT = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount')
@@ -37,7 +38,7 @@ _MEND = '; set config_file to the path of a kubeconfig that the user of ' \
         'this service can read'
 
 
-class _Cluster(msgspec.Struct, rename='kebab'):
+class _Cluster(msgspec.Struct, rename='kebab', frozen=True):
     server: str
     certificate_authority: str | None = None
     certificate_authority_data: str | None = None
@@ -157,18 +158,23 @@ class Kubeconfig:
             problem = f'is no kubeconfig: it is not YAML{line}'
         except msgspec.ValidationError as error:
             problem = f'is no kubeconfig: {error}'
+        except (ValueError, RecursionError):
+            # A date or a number of YAML that is none, or thousands of [.
+            problem = 'is no kubeconfig: it holds what YAML cannot'
         raise errors.ConfigurationError(f'{self.where}: {problem}')
 
     def clusters(self, contexts: list[str],
                  known: Mapping[str, credentials.Credentials],
                  ) -> Iterator[Endpoint | errors.KubernetesDatasourceError]:
-        """Tell the cluster of each context, or why there is none.
+        """Yield the endpoint of each context's cluster, or why there is none.
 
         :param contexts: names of contexts; ALL_CONTEXTS for all; empty for
             the current one
         :param known: the credentials by cluster that were in use before; they
             go on where nothing about them has changed
         """
+        if contexts == [NO_CONTEXT] and NO_CONTEXT not in self._contexts:
+            return
         if not contexts and not self._current:
             yield errors.ConfigurationError(
                 f'{self.where}: has no current-context, and [kubernetes] '
@@ -197,7 +203,7 @@ class Kubeconfig:
                           'of the context %s', text.make_safe(name),
                           cluster.name, text.make_safe(same))
             else:
-                yield errors.ConfigurationError(
+                yield errors.UnusableEntry(
                     f'[kubernetes] contexts: the context {name} is of the '
                     f'same cluster as the context {same}; name one of them')
 
@@ -226,12 +232,10 @@ class Kubeconfig:
             if urlsplit(cluster.server).scheme not in ('http', 'https'):
                 raise ValueError(f'the server of its cluster {name} is no URL '
                                  'of https://')
-            pem = logins.load_pem(
-                'certificate-authority', cluster.certificate_authority_data,
-                cluster.certificate_authority, directory)
-            authority = pem.decode('ascii') if pem else None
+            authority = Authority(cluster.certificate_authority_data,
+                                  cluster.certificate_authority, directory)
             login = credentials.Credentials(
-                user, user_directory, _cluster_info(cluster, authority))
+                user, user_directory, _ClusterInfo(cluster, authority))
             before = known.get(name)
             if before is not None and before.is_same(login):
                 login = before
@@ -248,37 +252,43 @@ class Kubeconfig:
 def _check_name(field: str, name: str) -> None:
     """Check that a cluster can be shown by its name.
 
-    :raises ConfigurationError: it cannot
+    :raises UnusableEntry: it cannot
     """
     if not text.is_key(name, text.LONGEST_NAME):
-        raise errors.ConfigurationError(
+        raise errors.UnusableEntry(
             f'{field} {text.make_safe(name, text.LONGEST_VALUE)} has more '
             f'than {text.LONGEST_NAME} characters, or some that cannot be '
             'printed; give the cluster another name there')
 
 
-def _cluster_info(cluster: _Cluster, authority: str | None) -> dict[str, Any]:
-    """Tell of a cluster what an exec plugin may ask for."""
-    return {key: value for key, value in (
-        ('server', cluster.server),
-        ('tls-server-name', cluster.tls_server_name),
-        ('insecure-skip-tls-verify', cluster.insecure_skip_tls_verify),
-        ('certificate-authority-data',
-         base64.b64encode((authority or '').encode()).decode()),
-        ('proxy-url', cluster.proxy_url)) if value}
+class _ClusterInfo(msgspec.Struct, frozen=True):
+    """Returns what an exec plugin may ask for of its cluster."""
+
+    cluster: _Cluster
+    authority: Authority
+
+    def __call__(self) -> dict[str, Any]:
+        cluster, pem = self.cluster, self.authority.read() or ''
+        return {key: value for key, value in (
+            ('server', cluster.server),
+            ('tls-server-name', cluster.tls_server_name),
+            ('insecure-skip-tls-verify', cluster.insecure_skip_tls_verify),
+            ('certificate-authority-data',
+             base64.b64encode(pem.encode('latin-1')).decode()),
+            ('proxy-url', cluster.proxy_url)) if value}
 
 
 def load(config_file: str | None, contexts: list[str], cluster_name: str,
          known: Mapping[str, credentials.Credentials],
          ) -> Iterator[Endpoint | errors.KubernetesDatasourceError]:
-    """Tell the clusters to poll, or what is wrong with each that is not told.
+    """Yield the endpoint of each cluster to read, or what is wrong with it.
 
     :param config_file: path of the kubeconfig; None for the in-cluster
         configuration, or else the default kubeconfig
     :param contexts: see ``Kubeconfig.clusters``
     :param cluster_name: the name of an in-cluster configuration's cluster
     :param known: see ``Kubeconfig.clusters``
-    :raises ConfigurationError: no cluster can be told at all
+    :raises ConfigurationError: there is no kubeconfig, or it is none
     """
     host = os.environ.get('KUBERNETES_SERVICE_HOST')
     port = os.environ.get('KUBERNETES_SERVICE_PORT')
@@ -286,11 +296,11 @@ def load(config_file: str | None, contexts: list[str], cluster_name: str,
     if config_file or contexts or not (host and port and token.exists()):
         return Kubeconfig(config_file).clusters(contexts, known)
     _check_name('[kubernetes] cluster_name:', cluster_name)
-    authority = SERVICE_ACCOUNT / 'ca.crt'
+    authority = Authority(None, 'ca.crt' if (
+        SERVICE_ACCOUNT / 'ca.crt').exists() else None, SERVICE_ACCOUNT)
     login = known.get(cluster_name) or credentials.Credentials(
         credentials.User(token_file=str(token)), SERVICE_ACCOUNT)
     return iter([Endpoint(
         cluster_name, cluster_name,
         f'https://{f"[{host}]" if ":" in host else host}:{port}', login,
-        authority.read_text(encoding='ascii')
-        if authority.exists() else None)])
+        authority)])

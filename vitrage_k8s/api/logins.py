@@ -59,24 +59,31 @@ def load_pem(field: str, data: str | None, file: str | None,
     :param file: a path
     :param directory: what a relative path is relative to
     :returns: PEM; None where there is neither
-    :raises CredentialsError: it cannot be read, or is no PEM
+    :raises PemError: it cannot be read, or is no PEM
     """
     if data:
         field = f'{field}-data'
         try:
             content = base64.b64decode(''.join(data.split()), validate=True)
         except ValueError as error:
-            raise errors.CredentialsError(f'{field}: is not base64') from error
-        return require_pem(content, field)
+            raise errors.PemError(f'{field}: is not base64') from error
+        return _require_usable_pem(content, field)
     if file:
         path = directory / file
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise errors.CredentialsError(
+            raise errors.PemError(
                 f'{field}: {path} cannot be read: {error.strerror}') from error
-        return require_pem(content, f'{field} ({path})')
+        return _require_usable_pem(content, f'{field} ({path})')
     return None
+
+
+def _require_usable_pem(content: bytes, field: str) -> bytes:
+    try:
+        return require_pem(content, field)
+    except errors.CredentialsError as error:
+        raise errors.PemError(str(error)) from None
 
 
 def require_pem(content: bytes, field: str) -> bytes:

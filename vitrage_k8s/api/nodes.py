@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes: what we read of the API server's, and what we tell of them.
+"""Nodes: what we read of the API server's, and what we keep of them.
 
 Pure functions; knows nothing of HTTP and nothing of Vitrage's graph. The
 structs name only the wanted fields: the rest of a node's JSON is skipped
@@ -8,23 +8,16 @@ its bytes. The names are those of the API reference
 (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
 """
 
-from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Mapping
 import re
 import sys
+from typing import NamedTuple
 
 import msgspec
 
 from vitrage_k8s.api import provider_id
-
-
-TERMINATING = 'Terminating'
-UNDER_PRESSURE = 'UnderPressure'
-DEGRADED = 'Degraded'
-
-# What vitrage_state can be by us; templates set other values.
-VITRAGE_STATES = frozenset((TERMINATING, UNDER_PRESSURE, DEGRADED))
+from vitrage_k8s.api import text
 
 
 class _Taint(msgspec.Struct):
@@ -79,32 +72,50 @@ class Metadata(msgspec.Struct, rename='camel'):
     uid: str | None = None
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+    resource_version: str | None = None
     labels: dict[str, str] | None = None
 
 
 class ApiNode(msgspec.Struct):
-    """A node as the API server tells of it."""
+    """A node as the API server has it."""
 
     metadata: Metadata | None = None
     spec: _Spec | None = None
     status: _Status | None = None
 
 
+class Item(NamedTuple):
+    """A node at a resource version.
+
+    :ivar version: the resource version as a number; None if it is none
+    """
+
+    version: int | None
+    node: 'Node'
+
+
+def number(resource_version: str | None) -> int | None:
+    """Return a resource version as a number; None if it is none.
+
+    Those of one resource are numbers, and can be compared (KEP-5504).
+    """
+    if resource_version and resource_version.isascii() \
+            and resource_version.isdecimal() and len(resource_version) < 20:
+        return int(resource_version)
+    return None
+
+
 _Conditions = Mapping[str | None, str | None]
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
-    """A node as the graph shows it: each field is a property of its vertex.
+    """What we keep of a node: each field is a property of its vertex.
 
-    All values are strings, for they are to be matched by templates and shown
-    by the dashboard, and a list would count as changed in every poll. None
-    is what the node does not have. README.rst says what each one means.
+    None is what the node does not have. README.rst says what each one means.
     """
 
     id: str
     name: str | None
-    state: str
-    vitrage_state: str | None
     creation_timestamp: str | None
     deletion_timestamp: str | None
     provider: str | None
@@ -138,7 +149,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
 
 
 def to_node(api_node: ApiNode) -> Node:
-    """Tell of a node what the graph shows of it."""
+    """Return what we keep of a node."""
     metadata = api_node.metadata or Metadata()
     spec = api_node.spec or _Spec()
     status = api_node.status or _Status()
@@ -153,8 +164,6 @@ def to_node(api_node: ApiNode) -> Node:
     return Node(
         id=metadata.uid or metadata.name or '',
         name=metadata.name,
-        state=_state(conditions.get('Ready'), bool(spec.unschedulable)),
-        vitrage_state=_vitrage_state(metadata.deletion_timestamp, conditions),
         creation_timestamp=metadata.creation_timestamp,
         deletion_timestamp=metadata.deletion_timestamp,
         provider=_shared(provider),
@@ -192,42 +201,23 @@ def to_node(api_node: ApiNode) -> Node:
         capacity_pods=_quantity(capacity.pods))
 
 
-def _state(ready: str | None, unschedulable: bool) -> str:
-    """Tell the STATUS that ``kubectl get nodes`` shows (its printNode)."""
-    if ready is None:
-        state = 'Unknown'
-    else:
-        state = 'Ready' if ready == 'True' else 'NotReady'
-    return f'{state},SchedulingDisabled' if unschedulable else state
-
-
-def ignore_conditions(node: Node, ignored: Container[str]) -> Node:
-    """Tell of a node as if it had not these abnormal conditions."""
-    if node.abnormal_conditions is None:
-        return node
-    abnormal = _join(kind for kind in node.abnormal_conditions.split(',')
-                     if kind not in ignored)
-    return msgspec.structs.replace(
-        node, abnormal_conditions=abnormal, vitrage_state=node.vitrage_state
-        or (DEGRADED if abnormal else None))
-
-
-def _vitrage_state(deletion_timestamp: str | None,
-                   conditions: _Conditions) -> str | None:
-    """Tell what STATUS does not show and the operational state must reflect.
-
-    Vitrage takes the worse of a vertex's ``state`` and ``vitrage_state``
-    (``vitrage.entity_graph.mappings``), by the priorities in the values file.
-    """
-    if deletion_timestamp:
-        return TERMINATING
-    if 'True' in (conditions.get(pressure) for pressure in _PRESSURES):
-        return UNDER_PRESSURE
-    return None
-
-
 # What the kubelet and Kubernetes' own controllers tell
 # (https://kubernetes.io/docs/reference/node/node-status/#condition).
+
+
+def odd_keys(node: Node) -> list[str]:
+    """Return the fields of a node that are keys, and cannot be shown.
+
+    Keys are not cut: a shorter one would be another's.
+    """
+    return list(dict.fromkeys(field for field, key, longest in (
+        ('metadata.uid', node.id, text.LONGEST_NAME),
+        ('metadata.name', node.name, text.LONGEST_NAME),
+        ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
+        ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID))
+        if key and not text.is_key(key, longest)))
+
+
 _PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
               'NetworkUnavailable')
 _OWN = frozenset(('Ready', *_PRESSURES))
@@ -241,7 +231,7 @@ _WELL_WHEN_TRUE = re.compile(
 
 
 def _abnormal(conditions: _Conditions) -> Iterable[str]:
-    """Tell which conditions that others than Kubernetes add are abnormal.
+    """Return which conditions that others than Kubernetes add are abnormal.
 
     They are when True, as node-problem-detector has it (KernelDeadlock,
     ReadonlyFilesystem), but for those whose name tells what should be so:
@@ -259,7 +249,7 @@ _ROLE_PREFIX = 'node-role.kubernetes.io/'
 
 
 def _roles(labels: dict[str, str]) -> list[str]:
-    """Tell the ROLES that ``kubectl get nodes`` shows (its findNodeRoles)."""
+    """Return the ROLES of ``kubectl get nodes`` (its findNodeRoles)."""
     roles = {label.removeprefix(_ROLE_PREFIX) for label in labels
              if label.startswith(_ROLE_PREFIX)}
     roles.add(labels.get('kubernetes.io/role', ''))

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps one cluster's inventory true, in a thread of its own.
+"""Keeps one cluster's inventory true, in two threads of its own.
 
-Lists, then watches from the list's version, as client-go's reflector does
-(k8s.io/client-go/tools/cache/reflector.go). Where it is in doubt, it lists.
-Knows nothing of Vitrage.
+One lists, one watches; what each does next is the policy's to decide
+(watch_policy.py), what they find is the inventory's to keep. Knows nothing of
+Vitrage.
 """
 
 from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
 import contextlib
-import math
+import functools
 import random
 import threading
 import time
@@ -16,308 +18,413 @@ import time
 import msgspec
 from oslo_log import log
 
-from vitrage_k8s.api import client as k8s_client
-from vitrage_k8s.api import endpoint
+from vitrage_k8s.api import bodies
+from vitrage_k8s.api import client as api_client
+from vitrage_k8s.api import decoding
+from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
-from vitrage_k8s.api import inventory
-from vitrage_k8s.api import retries
-from vitrage_k8s.api import verdicts
+from vitrage_k8s.api import inventory as inventories
+from vitrage_k8s.api import nodes
+from vitrage_k8s.api import notices
+from vitrage_k8s.api import text
+from vitrage_k8s.api import watch_policy
 
 LOG = log.getLogger(__name__)
 
-# How long the server is to tell of changes before the watch is made anew.
-# Random, so that not all watches end together.
+Failure = watch_policy.Failure
+Kind = watch_policy.Kind
+
+# How long the server is asked to watch, in seconds; by chance, as in
+# client-go, so that not all watches end at once.
 _WATCH_SECONDS = (300, 600)
-
-# Bookmarks come about once a minute; after so much silence the connection
-# is dead, or the server does not know the version yet (etcd was restored).
-_SILENCE = 74.0
-
-# After so many silent watches in a row it lists, for a version of the future
-# is answered with silence.
-_SILENT_WATCHES = 3
-
-# A watch that lasted for less has not worked, unless it told something.
-_SHORT = 1.0
-
-# After how many seconds a watch is asked for again that is not allowed.
-_WATCH_AGAIN = 60.0
+_FAILED = (watch_policy.UNREACHABLE, watch_policy.UNREADABLE,
+           watch_policy.MISCONFIGURED)
+# Seconds without a line after which a watch is made anew: the server sends a
+# bookmark every minute or so while its version moves.
+SILENCE = 75.0
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Options(msgspec.Struct, frozen=True):
     """How to read from a cluster; the options of these names.
 
-    :ivar poll_interval: None to list on request only, and never watch
+    :ivar is_watching: whether to watch; else lists are on request only
     """
 
     page_size: int
     request_timeout: float
     list_timeout: float
     max_retries: int
-    poll_interval: float | None
+    max_nodes: int
+    poll_interval: float
+    is_watching: bool
 
 
 class Reflector:
     """Reads from one cluster, until it is stopped.
 
-    :param cluster: where it is and how to log in
-    :param settings: how to read
-    :param lists: bounds how many clusters are listed at a time
+    :param name: the cluster's name, for the log
+    :param endpoint: where it is and how to log in
+    :param options: how to read
+    :param decoding_slots: bounds how many lists are decoded at a time
+    :param news: is notified when a list has come to its end
     :ivar inventory: its nodes
-    :ivar has_listed: whether there has been a complete list
+    :ivar endpoint, options: as they are in use
     """
 
-    def __init__(self, cluster: endpoint.Endpoint, settings: Settings,
-                 lists: threading.Semaphore) -> None:
-        self.inventory = inventory.Inventory(cluster.name)
-        self.has_listed = False
-        self._cluster = cluster
-        self._settings = settings
-        self._lists = lists
-        self._lock = threading.Lock()
-        self._waiters: list[Callable[[], None]] = []
-        self._client: k8s_client.Client | None = None
-        self._is_watching = False
+    def __init__(self, name: str, endpoint: endpoints.Endpoint,
+                 options: Options, decoding_slots: threading.Semaphore,
+                 news: threading.Condition) -> None:
+        self.inventory = inventories.Inventory(options.max_nodes)
+        self.endpoint = endpoint
+        self._name = name
+        self.options = options
+        self._slots = decoding_slots
+        self._news = news
+        self._notices = notices.Notices(LOG, f'Cluster {name}')
+        self._logged = watch_policy.Health(watch_policy.CONNECTING)
+        # Guards what follows, and is notified when it is time to look again.
+        self._changed = threading.Condition()
+        self._policy = watch_policy.WatchPolicy(
+            options.poll_interval, options.is_watching)
+        self._clients: dict[str, api_client.Client] = {}
+        self._is_listing = False
         self._is_stopped = False
-        # Set where the thread is to list, or to end, and not to wait.
-        self._wake = threading.Event()
-        self._outcome = verdicts.Lists()
-        self._no_watch = verdicts.Refusals()
-        self._doubts = 0
-        # Whether that it watches is news.
-        self._is_news = True
-        self._thread: threading.Thread | None = None
 
     @property
-    def cluster(self) -> endpoint.Endpoint:
-        """Where the cluster is and how to log in."""
-        return self._cluster
+    def health(self) -> watch_policy.Health:
+        """Whether the cluster can be read."""
+        with self._changed:
+            return self._policy.health(time.monotonic())
 
     @property
-    def failure(self) -> errors.ClusterError | None:
-        """Why it cannot be read; None if it can, or is not known yet."""
-        return self._outcome.failure
+    def is_listing(self) -> bool:
+        """Whether a list is wanted or under way."""
+        with self._changed:
+            return self._is_listing or self._policy.list_due() is not None
 
     def start(self) -> None:
-        """Begin to list and watch; again is harmless."""
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, daemon=True,
-                name=f'vitrage-k8s-{self._cluster.name}')
-            self._thread.start()
+        """Begin to list and watch."""
+        self._start(self._list_again)
+        if self.options.is_watching:
+            self._start(self._watch_again)
 
-    def use(self, cluster: endpoint.Endpoint, settings: Settings) -> None:
-        """Read on with these, if they are others."""
-        with self._lock:
-            if (cluster, settings) != (self._cluster, self._settings):
-                self._cluster, self._settings = cluster, settings
-                self._outcome.doubt_again()
-                self._no_watch = verdicts.Refusals()
-                self._interrupt()
+    def _start(self, loop: Callable[[], None]) -> None:
+        threading.Thread(target=loop, daemon=True,
+                         name=f'vitrage-k8s-{self._name}').start()
 
-    def request_list(self, done: Callable[[], None]) -> None:
-        """List all nodes now.
+    def use(self, endpoint: endpoints.Endpoint) -> None:
+        """Read on from an endpoint, and anew if it is another one."""
+        with self._changed:
+            if endpoint != self.endpoint:
+                self.endpoint = endpoint
+                self._policy.request_list(time.monotonic())
+                self._abort()
 
-        :param done: is called in the reflector's thread when a list that was
-            begun after the request has come to its end, well or not
-        """
-        with self._lock:
-            self._waiters.append(done)
-            if self._is_watching:
-                self._interrupt()
-            self._wake.set()
+    def request_list(self) -> None:
+        """List all nodes now."""
+        with self._changed:
+            self._policy.request_list(time.monotonic())
+            self._changed.notify_all()
 
     def stop(self) -> None:
-        """End the thread, without waiting for it."""
-        with self._lock:
+        """End the threads, without waiting for them."""
+        with self._changed:
             self._is_stopped = True
-            self._interrupt()
+            self._abort()
 
-    def _interrupt(self) -> None:
-        self._wake.set()
-        if self._client:
-            self._client.abort()
+    def _abort(self, *kinds: str) -> None:
+        for kind, client in self._clients.items():
+            if kind in kinds or not kinds:
+                client.abort()
+        self._changed.notify_all()
 
-    def _run(self) -> None:
-        while not self._is_stopped:
-            try:
-                self._list_and_watch()
-            # The top of a thread: whatever it is, the next time may do.
-            except Exception as error:
-                LOG.exception('Cluster %s: a defect of this datasource',
-                              self.inventory.cluster)
-                self._outcome.fail(errors.ClusterError(
-                    self.inventory.cluster, 'a defect of this datasource, see '
-                    f'its traceback: {type(error).__name__}'))
-                self._wake.wait(retries.delay_of(self._doubts))
-                self._doubts += 1
-        for done in self._waiters:
-            done()
+    def _await(self, due: Callable[[], float | None]) -> bool:
+        """Wait until something is due; return whether to go on."""
+        with self._changed:
+            while not self._is_stopped:
+                at, now = due(), time.monotonic()
+                if at is not None and at <= now:
+                    return True
+                self._changed.wait(None if at is None else at - now)
+        return False
 
-    def _list_and_watch(self) -> None:
-        with self._lock:
-            self._wake.clear()
-            settings = self._settings
-            waiters, self._waiters = self._waiters, []
-            self._client = client = k8s_client.Client(
-                self._cluster, settings.request_timeout,
-                0 if self.failure else settings.max_retries)
-        with contextlib.closing(client):
-            try:
-                listed = self._list(client, settings)
-            finally:
-                if client.is_aborted or self._outcome.pause is not None:
-                    # For the next list, or the end.
-                    with self._lock:
-                        self._waiters += waiters
+    def _attempt(self, kind: str, work: Callable[[api_client.Client], None],
+                 ) -> tuple[Failure | None, bool]:
+        """Do something with a client.
+
+        :param kind: of which abort() ends one
+        :returns: why it failed, None if it did not; and whether it was ended
+        """
+        client: api_client.Client | None = None
+        failure: Failure | None = None
+        try:
+            with self._changed:
+                client = api_client.Client(
+                    self._name, self.endpoint, self.options.request_timeout)
+                self._clients[kind] = client
+                if self._is_stopped:
+                    client.abort()
+            with contextlib.closing(client):
+                work(client)
+        except errors.ClusterError as error:
+            failure = error.failure()
+        except inventories.TooManyNodes as error:
+            failure = Failure(Kind.TOO_MANY, watch_policy.UNREADABLE,
+                              str(error))
+        # A cluster's boundary: whatever it is, the next time may do.
+        except Exception as error:
+            self._notices.log_defect(error)
+            failure = Failure(
+                Kind.PASSING, watch_policy.UNREADABLE, 'a defect of this '
+                f'datasource, see the log: {type(error).__name__}')
+        return failure, client is not None and client.is_aborted
+
+    def _list_again(self) -> None:
+        while self._await(self._policy.list_due):
+            with self._changed:
+                self._is_listing = True
+                if not self.inventory.has_numbers:
+                    # Versions cannot be compared: it is one or the other.
+                    self._policy.request_list(time.monotonic())
+                    self._abort('watch')
+            failure, is_aborted = self._attempt('list', self._list)
+            with self._changed:
+                self._is_listing = False
+                now = time.monotonic()
+                if is_aborted:
+                    continue
+                if failure is None:
+                    self._policy.list_succeeded(now)
                 else:
-                    for done in waiters:
-                        done()
-            if listed and settings.poll_interval is not None:
-                self._watch(client, time.monotonic() + settings.poll_interval)
-        if self._outcome.pause is not None:
-            self._wake.wait(self._outcome.pause)
-        elif settings.poll_interval is None:
-            self._wake.wait()
-        elif self.failure and not client.is_aborted:
-            self._wake.wait(self._outcome.wait(settings.poll_interval))
+                    self._policy.list_failed(now, failure)
+                self._changed.notify_all()
+            self._log_list(failure)
+            with self._news:
+                self._news.notify_all()
 
-    def _list(self, client: k8s_client.Client, settings: Settings) -> bool:
-        """List all nodes; tell whether that went well."""
-        try:
-            with self._lists:
-                self.inventory.relist(
-                    client, settings.page_size,
-                    time.monotonic() + settings.list_timeout)
-        except errors.ClusterError as error:
-            if client.is_aborted:
-                return False
-            # Where nothing is allowed, it is not the watch alone.
-            self._no_watch.forget()
-            self._is_news = True
-            failed, doubted = self.failure, self._outcome.pause is not None
-            if self._outcome.fail(error):
-                LOG.log(log.DEBUG if failed else log.WARNING,
-                        '%s. Its nodes stay in the graph as last known.',
-                        error)
-            else:
-                LOG.log(log.DEBUG if doubted else log.INFO,
-                        '%s. This may pass, as where the API server has just '
-                        'started; asking again', error)
-            return False
-        if self.failure or not self.has_listed:
-            LOG.info('Cluster %s can be read%s: %d nodes', client.cluster,
-                     ' again' if self.failure else '', len(self.inventory))
-        self._outcome.succeed()
-        self.has_listed = True
-        return True
+    def _list(self, client: api_client.Client) -> None:
+        """List all nodes.
 
-    def _watch(self, client: k8s_client.Client, until: float) -> None:
-        """Watch until it is time to list again.
-
-        :param until: when that is in any case, by ``time.monotonic()``
+        A list that takes longer than etcd keeps its version cannot be read to
+        its end (410). It is begun again: the token that the server offers in
+        its place leads to later pages of a newer version, and what happened
+        to the earlier ones in between would be missed. The third time it is
+        not paged.
         """
-        try:
-            self._watch_until(client, until)
-        except errors.ClusterError as error:
-            if self._wake.is_set():
-                return
-            if isinstance(error, errors.Refused):
-                # Not the watch alone is refused. The list tells, at once.
-                return
-            LOG.info('%s; listing again', error)
-            self._is_news = True
-            # The more often in a row, the longer it waits; and many clusters
-            # may come to this at the same moment.
-            self._wake.wait(retries.delay_of(self._doubts))
-            self._doubts += 1
-
-    def _watch_until(self, client: k8s_client.Client, until: float) -> None:
-        """Watch, and watch again.
-
-        :param until: when to end, by ``time.monotonic()``
-        :raises ClusterError: it is to be listed again
-        """
-        short = silent = 0
-        while not self._wake.is_set() and time.monotonic() < until:
-            began = time.monotonic()
-            version = self.inventory.resource_version
+        options = self.options
+        deadline = time.monotonic() + options.list_timeout
+        client.max_retries = 0 if self._logged.state in _FAILED \
+            else options.max_retries
+        for limit in (options.page_size, options.page_size, None):
             try:
-                self._watch_once(client, version, until - began)
-            except errors.ConnectionFailed as error:
-                if self._wake.is_set():
-                    return
-                LOG.log(log.INFO if short + silent == 0 else log.DEBUG,
-                        '%s; watching again', error)
-                self._is_news = self._is_news or short + silent == 0
-                # It had begun, and this is no loop: the server was restarted,
-                # perhaps not for the first time.
-                self._doubts = 0
-                self.inventory.check_version(
-                    client, time.monotonic() + self._settings.list_timeout)
-            except errors.Refused as error:
-                self._wait_to_watch(error, until)
-                # Perhaps nothing is allowed any more.
-                self.inventory.check_version(
-                    client, time.monotonic() + self._settings.list_timeout)
-                continue
-            lasted = time.monotonic() - began
-            if self.inventory.resource_version != version:
-                short = silent = 0
-                self._doubts = 0
-            elif lasted < _SHORT:
-                self._wake.wait(retries.delay_of(short))
-                short += 1
-            elif lasted >= _SILENCE:
-                silent += 1
-                if silent >= _SILENT_WATCHES:
-                    raise errors.MalformedAnswer(
-                        client.cluster, 'the watch has been silent for '
-                        f'{silent * _SILENCE:g} s')
+                self._list_once(client, limit, deadline)
+                return
+            except errors.Expired as error:
+                if limit is None:
+                    raise
+                LOG.debug('%s; beginning the list again', error)
 
-    def _wait_to_watch(self, error: errors.Refused, until: float) -> None:
-        """Wait until a watch that is refused is to be asked for again."""
-        is_news = not self._no_watch.is_believed
-        wait = self._no_watch.add()
-        if wait is None:
-            wait = _WATCH_AGAIN
-            if is_news:
-                LOG.warning('%s. Until then it is listed every poll_interval '
-                            'only.', error)
-                self._is_news = True
-        self._wake.wait(min(wait, max(until - time.monotonic(), 0)))
+    def _list_once(self, client: api_client.Client, limit: int | None,
+                   deadline: float) -> None:
+        listing = self.inventory.begin_list()
+        version = token = None
+        tokens: set[str] = set()
+        odd: set[str] = set()
+        while True:
+            body = client.list_nodes(limit, token, deadline)
+            with self._slots:
+                page = self._decode(client, body)
+            # All pages of a list are of the version of its first.
+            version = version or page.resource_version
+            odd |= self._warn(page.problems, page.left_out)
+            listing.add(page.items, {each.uid for each in page.left_out},
+                        page.has_unidentified)
+            token = page.continue_token
+            if token is None:
+                break
+            if token in tokens:
+                raise client.malformed(
+                    'the list of nodes goes round in circles')
+            tokens.add(token)
+        if time.monotonic() > deadline:
+            raise errors.ConnectionFailed(
+                self._name, 'the list was not complete within list_timeout')
+        # What is odd again after it was mended, is news.
+        self._notices.retain(odd)
+        if listing.has_unidentified:
+            self._notices.warn('there are nodes without a uid; no node is '
+                               'taken for gone')
+        if self.inventory.replace(listing, version):
+            # The server went back, and a watch from before is of no use.
+            with self._changed:
+                self._abort('watch')
 
-    def _watch_once(self, client: k8s_client.Client, version: str | None,
-                    seconds: float) -> None:
-        """Make one watch.
+    @staticmethod
+    def _decode(client: api_client.Client,
+                body: bodies.Packed) -> decoding.Page:
+        try:
+            return decoding.decode_page(client.inflate(body))
+        except ValueError as error:
+            raise client.malformed(
+                f'the answer is not a list of nodes: {error}') from None
 
-        :raises ConnectionFailed: it broke off; it can go on
-        :raises ClusterError: it cannot go on
-        """
+    def _watch_again(self) -> None:
+        while self._await(self._policy.watch_due):
+            watch = _Watch()
+            failure, is_aborted = self._attempt(
+                'watch', functools.partial(self._watch, watch))
+            if is_aborted:
+                failure = None
+            with self._changed:
+                self._policy.watch_ended(
+                    time.monotonic(), failure, is_silent=watch.is_silent,
+                    has_progressed=watch.has_progressed)
+                self._changed.notify_all()
+            if failure is not None and not watch.is_expired:
+                self._log_watch(failure)
+
+    def _watch(self, watch: '_Watch', client: api_client.Client) -> None:
+        """Watch, until it ends in whatever way."""
+        epoch, version = self.inventory.begin_watch()
         if version is None:
-            raise errors.MalformedAnswer(
-                client.cluster, 'the list told no resourceVersion to watch '
-                'from')
-        seconds = min(seconds, random.uniform(*_WATCH_SECONDS))  # noqa: S311
-        with self._lock:
-            if self._wake.is_set():
-                return
-            self._is_watching = True
+            # The policy lets a list come first.
+            return
+        if self._policy.is_check_due() and self._went_back(client, version):
+            return
+        seconds = random.randint(*_WATCH_SECONDS)  # noqa: S311
         try:
-            try:
-                lines = client.watch_nodes(version, max(1, math.ceil(seconds)),
-                                           _SILENCE)
-            except errors.ConnectionFailed as error:
-                # The server is away, and may come back with another past.
-                raise errors.ClusterError(
-                    client.cluster, error.problem) from error
-            self._no_watch.forget()
-            LOG.log(log.INFO if self._is_news else log.DEBUG,
-                    'Cluster %s: watching %d nodes from version %s',
-                    client.cluster, len(self.inventory), version)
-            self._is_news = False
-            for line in lines:
-                self.inventory.apply(line)
-        finally:
-            with self._lock:
-                self._is_watching = False
+            with client.watch_nodes(version, seconds, SILENCE) as lines:
+                self._watch_began(version)
+                watch.has_begun = True
+                for line in lines:
+                    if not self.inventory.is_current(epoch):
+                        return
+                    if self._apply(client, epoch, line):
+                        watch.has_progressed = True
+        except errors.WatchSilent:
+            watch.is_silent = True
+        except errors.Expired as error:
+            # That is no fault: etcd forgets what is some minutes old.
+            LOG.info('%s; listing again', error)
+            watch.is_expired = True
+            raise
+        except errors.ConnectionFailed as error:
+            if not watch.has_begun:
+                raise
+            # It goes on from where it was. Balancers cut what is idle.
+            LOG.debug('%s; watching again', error)
+
+    def _went_back(self, client: api_client.Client, version: str) -> bool:
+        """Return whether the server has an older version than we know.
+
+        After a restore of etcd, a watch from a version of the future is
+        silent until that version comes, and then says nothing of what
+        happened before.
+        """
+        body = client.list_nodes(
+            1, None, time.monotonic() + self.options.request_timeout)
+        now = nodes.number(self._decode(client, body).resource_version)
+        before = nodes.number(version)
+        is_older = now is not None and before is not None and now < before
+        with self._changed:
+            self._policy.version_checked(time.monotonic(), is_older)
+            self._changed.notify_all()
+        return is_older
+
+    def _watch_began(self, version: str) -> None:
+        with self._changed:
+            self._policy.watch_began(time.monotonic())
+        LOG.debug('Cluster %s: watching %d nodes from version %s',
+                  self._name, len(self.inventory), text.make_safe(version))
+
+    def _apply(self, client: api_client.Client, epoch: int,
+               line: bytes) -> bool:
+        """Take note of a line; return whether the watch came further."""
+        try:
+            event = decoding.decode_watch_event(line)
+        except decoding.WatchError as error:
+            kind = errors.Expired if error.status == 410 else errors.ApiError
+            raise kind(self._name, f'the watch ended with {error.status} '
+                       f'({error})', error.status) from None
+        except ValueError as error:
+            raise client.malformed(f'the watch sent no event: {error}'
+                                   ) from error
+        if event is None:
+            self._notices.warn('the watch sent an event of an unknown type; '
+                               'it is passed over')
+            return False
+        left_out = [event.left_out] if event.left_out else []
+        self._warn(event.problems, left_out)
+        return self.inventory.apply(
+            epoch, event.resource_version, event.node,
+            is_deletion=event.is_deletion,
+            unclear=event.left_out.uid if event.left_out else None)
+
+    def _warn(self, problems: Iterable[tuple[str, str]],
+              left_out: Collection[decoding.LeftOut]) -> set[str]:
+        """Warn of odd nodes, and return the warnings."""
+        texts = {f'node {_short(name)}: {field} is not of the expected type '
+                 'or missing; the node is shown without it'
+                 for name, field in problems
+                 if name not in {node.name for node in left_out}}
+        for node in left_out:
+            texts.add(
+                f'node {_short(node.name)}: {node.fields} cannot be shown, '
+                'being too long or not printable; the node is left out, and '
+                'stays as last known if it is shown already')
+        for each in sorted(texts):
+            self._notices.warn(each)
+        return texts
+
+    def _log_list(self, failure: Failure | None) -> None:
+        """Log what is news after a list."""
+        health, before = self.health, self._logged
+        if health == before and failure is None:
+            return
+        self._logged = health
+        if failure is None:
+            LOG.info('Cluster %s can be read%s: %d nodes', self._name,
+                     ' again' if before.state in _FAILED else '',
+                     len(self.inventory))
+            self._warn_of_no_watch(health)
+        elif health.state in _FAILED:
+            self._notices.warn(f'{failure.reason}. Its nodes stay in the '
+                               'graph as last known')
+        else:
+            self._log_doubt(failure)
+
+    def _log_watch(self, failure: Failure) -> None:
+        """Log why a watch is tried again, or what is news after that."""
+        health = self.health
+        if health.state != watch_policy.READY or health.reason is None:
+            self._log_doubt(failure)
+        elif health != self._logged:
+            self._logged = health
+            self._warn_of_no_watch(health)
+
+    def _warn_of_no_watch(self, health: watch_policy.Health) -> None:
+        if health.reason:
+            self._notices.warn(f'{health.reason}. It is listed every '
+                               'poll_interval until then')
+
+    def _log_doubt(self, failure: Failure) -> None:
+        """Log why a list or a watch is tried again.
+
+        Whether the server is out of reach, the next list says.
+        """
+        if failure.state == watch_policy.UNREADABLE and failure.kind in (
+                Kind.PASSING, Kind.LOGIN):
+            self._notices.warn(f'{failure.reason}; listing again')
+        else:
+            LOG.debug('Cluster %s: %s; trying again', self._name,
+                      failure.reason)
+
+
+def _short(name: str) -> str:
+    return text.make_safe(name, text.LONGEST_VALUE)
+
+
+class _Watch:
+    """What is known of a watch when it has ended."""
+
+    has_begun = has_progressed = is_silent = is_expired = False

@@ -27,7 +27,7 @@ import urllib3
 
 from vitrage_k8s.api import bodies
 from vitrage_k8s.api import credentials
-from vitrage_k8s.api import endpoint
+from vitrage_k8s.api import endpoint as endpoints
 
 # A peer that is gone without a word is noticed after 30 + 4 * 10 s.
 _KEEP_ALIVE = [
@@ -62,23 +62,19 @@ class _ProxyManager(_PoolManager, urllib3.ProxyManager):
     pass
 
 
-def make_pool_manager(cluster: endpoint.Endpoint,
-                      login: credentials.Login) -> urllib3.PoolManager:
-    """Make what connects to a cluster's API server.
-
-    :raises ValueError: certificates or the proxy cannot be used
-    """
+def _make_pool_manager(endpoint: endpoints.Endpoint,
+                       login: credentials.Login) -> urllib3.PoolManager:
     options: dict[str, Any] = {
         'num_pools': 1, 'maxsize': 1, 'socket_options': _KEEP_ALIVE,
         # Hidden retries would multiply every timeout, and sleep through it
         # for as long as the server's Retry-After says.
         'retries': False,
     }
-    if urlsplit(cluster.server).scheme == 'https':
-        options['ssl_context'] = _tls_context(cluster, login)
-    if cluster.tls_server_name:
-        options['server_hostname'] = cluster.tls_server_name
-    proxy = cluster.proxy_url or _environment_proxy(cluster.server)
+    if urlsplit(endpoint.server).scheme == 'https':
+        options['ssl_context'] = _tls_context(endpoint, login)
+    if endpoint.tls_server_name:
+        options['server_hostname'] = endpoint.tls_server_name
+    proxy = endpoint.proxy_url or _environment_proxy(endpoint.server)
     if not proxy:
         return _PoolManager(**options)
     return _proxy_manager(proxy, options)
@@ -104,12 +100,12 @@ class _TlsContext(ssl.SSLContext):
                 options.get('server_hostname') or self.server_name}
 
 
-def _tls_context(cluster: endpoint.Endpoint,
+def _tls_context(endpoint: endpoints.Endpoint,
                  login: credentials.Login) -> ssl.SSLContext:
-    authority = cluster.certificate_authority
+    authority = endpoint.authority.read()
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.server_name = cluster.tls_server_name or \
-        urlsplit(cluster.server).hostname or ''
+    context.server_name = endpoint.tls_server_name or \
+        urlsplit(endpoint.server).hostname or ''
     try:
         # It makes no context of another class, but knows Python's defaults.
         context.verify_flags = ssl.create_default_context(
@@ -121,7 +117,7 @@ def _tls_context(cluster: endpoint.Endpoint,
     except ssl.SSLError as error:
         raise ValueError('certificate-authority is not the PEM of a '
                          f'certificate: {error.reason}') from error
-    if cluster.insecure:
+    if endpoint.insecure:
         # The kubeconfig says so: insecure-skip-tls-verify.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -199,16 +195,27 @@ def root_cause(error: BaseException) -> str:
     return str(error).partition('\n')[0][:200] or type(error).__name__
 
 
-class Deadlines:
-    """Puts deadlines on what goes through one urllib3 pool manager.
+def is_read_timeout(error: BaseException) -> bool:
+    """Return whether an error is that nothing came for a while."""
+    # urllib3 before 2.2.0 is read around, and so are its own errors.
+    return isinstance(error, (urllib3.exceptions.ReadTimeoutError,
+                              TimeoutError))
 
-    Looking a host name up is not bounded by it (the resolver's configuration
-    does that), nor is connecting (give urllib3 a connect timeout).
 
-    :param pool_manager: the pool manager; it must not have connected yet
+class Connections:
+    """The connections to one API server, and the deadlines on them.
+
+    Looking a host name up is not bounded (the resolver's configuration does
+    that), nor is connecting (urllib3 has a connect timeout).
+
+    :param endpoint: where the API server is
+    :param login: what to log in with
+    :raises ValueError: certificates or the proxy cannot be used
     """
 
-    def __init__(self, pool_manager: urllib3.PoolManager) -> None:
+    def __init__(self, endpoint: endpoints.Endpoint,
+                 login: credentials.Login) -> None:
+        self.pool_manager = pool_manager = _make_pool_manager(endpoint, login)
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._expired = threading.Event()
@@ -278,6 +285,8 @@ class Deadlines:
             self._sockets.add(sock)
 
     def _watched(self, pool_class: Any) -> Any:
+        # Made here, for urllib3 has no hook for a socket, and pools for TLS
+        # and for SOCKS each have a connection class of their own.
         deadlines = self
 
         class Connection(pool_class.ConnectionCls):
@@ -293,5 +302,7 @@ class Deadlines:
                 # With TLS it is another socket than that of _new_conn().
                 deadlines._watch(self.sock)
 
-        return type(pool_class.__name__, (pool_class,),
-                    {'ConnectionCls': Connection})
+        class Pool(pool_class):
+            ConnectionCls = Connection
+
+        return Pool

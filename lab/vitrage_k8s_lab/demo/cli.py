@@ -62,7 +62,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'the vitrage client instead of a topology')
     parser.add_argument(
         '--interval', metavar='SECONDS', type=_positive, default=10,
-        help='time between two polls with --serve (default: %(default)s)')
+        help='with --serve, time between two questions of Vitrage for '
+        'changes (default: %(default)s)')
     parser.add_argument(
         '--port', type=int, default=0,
         help='port of the REST API on 127.0.0.1 (default: a free one)')

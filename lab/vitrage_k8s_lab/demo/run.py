@@ -6,6 +6,7 @@ of the client's environment. Progress and errors go to stderr.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import os
 import pathlib
@@ -18,9 +19,9 @@ import tempfile
 import time
 
 from vitrage_k8s.api import client as k8s_client
+from vitrage_k8s.api import decoding
 from vitrage_k8s.api import endpoint
 from vitrage_k8s.api import errors
-from vitrage_k8s.api import inventory
 from vitrage_k8s.api import kubeconfig
 from vitrage_k8s_lab.demo import scenario
 from vitrage_k8s_lab.kube_api import server
@@ -43,7 +44,7 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
     :param contexts: contexts of the kubeconfig; empty for the current one
     :param serve: whether to stay up until interrupted, instead of showing the
         topology once
-    :param interval: seconds between two polls
+    :param interval: seconds between two questions of Vitrage for changes
     :param port: where the REST API listens; 0 for a free port
     :returns: the exit status
     """
@@ -67,8 +68,7 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
         vitrage = standalone.Standalone(
             directory / 'vitrage', port=port, kubernetes={
                 'config_file': config_file, 'contexts': contexts,
-                'poll_interval': interval,
-                'changes_interval': min(interval, 10)})
+                'changes_interval': interval})
         stack.enter_context(vitrage)
         say(f'Vitrage is at {vitrage.url} '
             f'(log: {directory / "vitrage/vitrage.log"})')
@@ -124,17 +124,32 @@ def _begin(stack: contextlib.ExitStack) -> tuple[Say, pathlib.Path]:
 
 def _count_nodes(config_file: str,
                  contexts: list[str]) -> list[tuple[str, int]]:
-    """Read all nodes once, for Vitrage would only log that it cannot."""
+    """List all nodes once, for Vitrage would only log that it cannot."""
     counts = []
     for cluster in kubeconfig.load(config_file, contexts, '', {}):
         if not isinstance(cluster, endpoint.Endpoint):
             raise cluster
         with contextlib.closing(k8s_client.Client(
-                cluster, REQUEST_TIMEOUT, 0)) as client:
-            known = inventory.Inventory(cluster.name)
-            known.relist(client, PAGE_SIZE, time.monotonic() + LIST_TIMEOUT)
-            counts.append((cluster.name, len(known)))
+                cluster.name, cluster, REQUEST_TIMEOUT)) as client:
+            counts.append((cluster.name, sum(_list_pages(client))))
     return counts
+
+
+def _list_pages(client: k8s_client.Client) -> Iterator[int]:
+    """Yield how many nodes each page of a list has."""
+    deadline = time.monotonic() + LIST_TIMEOUT
+    token = None
+    while True:
+        packed = client.list_nodes(PAGE_SIZE, token, deadline)
+        try:
+            page = decoding.decode_page(client.inflate(packed))
+        except ValueError as error:
+            raise client.malformed(
+                f'the answer is not a list of nodes: {error}') from error
+        yield len(page.items)
+        token = page.continue_token
+        if token is None:
+            return
 
 
 def _client() -> str:
@@ -148,8 +163,8 @@ def _serve(vitrage: standalone.Standalone, interval: int, say: Say) -> int:
     for name, value in vitrage.environment.items():
         print(f'export {name}={shlex.quote(value)}')
     sys.stdout.flush()
-    say(f'Polling every {interval} s. Paste the lines above into another '
-        'terminal, and try there:')
+    say(f'Asking for changes every {interval} s. Paste the lines above into '
+        'another terminal, and try there:')
     for arguments in ('topology show -f dot', 'resource list',
                       'resource count'):
         say(f'    {_client()} {arguments}')

@@ -2,10 +2,12 @@
 """Bodies that are packed with gzip, piece by piece."""
 
 from collections.abc import Iterator
+import contextlib
 import gzip
 import random
 import zlib
 
+import fixtures
 import testtools
 from testtools import matchers
 
@@ -20,7 +22,7 @@ def cut(packed: bytes, size: int) -> list[bytes]:
 
 
 def inflate(*packed: bytes) -> bytes:
-    return b''.join(bodies.inflate(packed))
+    return b''.join(bodies.inflate(iter(packed)))
 
 
 class InflateTest(testtools.TestCase):
@@ -75,11 +77,32 @@ class InflateTest(testtools.TestCase):
         self.assertEqual(b'two\n', next(pieces))
         self.assertEqual([b'one\n', b'two\n'], asked)
 
-    def test_yields_for_each_packed_piece(self) -> None:
-        # It is how a watch notices that nothing comes of them.
-        packed = [*cut(gzip.compress(b''), 1), b'junk', b'more']
-        self.assertThat(len(list(bodies.inflate(packed))),
-                        matchers.GreaterThan(len(packed) - 1))
+    def test_yields_all_of_what_is_there(self) -> None:
+        # Even where zlib has taken all of it in, and has more to give.
+        packed = gzip.compress(b'x' * (3 * bodies.PIECE))
+        for end in range(len(packed)):
+            inflated = b''
+            pieces = bodies.inflate(iter([packed[:end]]))
+            with contextlib.suppress(EOFError):
+                for piece in pieces:
+                    inflated += piece
+            self.assertEqual(zlib.decompressobj(16 + zlib.MAX_WBITS)
+                             .decompress(packed[:end]), inflated)
+
+    def test_yields_before_it_asks_for_more(self) -> None:
+        # It is how a watch notices that nothing comes of what arrives.
+        packed = cut(gzip.compress(b''), 1) + [b'junk', b'more', b'more']
+        asked: list[bytes] = []
+
+        def arrive() -> Iterator[bytes]:
+            for piece in packed:
+                asked.append(piece)
+                yield piece
+
+        asked_then = [len(asked) for _ in bodies.inflate(arrive())]
+
+        self.assertEqual([*range(1, len(packed) + 1)],
+                         sorted(set(asked_then)))
 
     def test_holds_little_of_what_is_large(self) -> None:
         packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
@@ -87,8 +110,60 @@ class InflateTest(testtools.TestCase):
                            for _ in range(64)), packer.flush()])
         traced = self.useFixture(memory.Memory())
         size = 0
-        for piece in bodies.inflate([bomb]):
+        for piece in bodies.inflate(iter([bomb])):
             size += len(piece)
 
         self.assertEqual(64 * MEBIBYTE, size)
         self.assertThat(traced.peak, matchers.LessThan(MEBIBYTE))
+
+
+class SplitLinesTest(testtools.TestCase):
+
+    def split(self, *pieces: bytes, longest: int = 9) -> list[list[bytes]]:
+        return [[line for line in lines if line]
+                for lines in bodies.split_lines(iter(pieces), longest)]
+
+    def test_lines_end_where_their_last_piece_does(self) -> None:
+        for pieces, lines in (
+                ((b'one\ntwo\n', b'three\n'), [[b'one', b'two'], [b'three']]),
+                ((b'on', b'e\nt', b'w', b'o\n'),
+                 [[], [b'one'], [], [b'two']]),
+                ((b'one', b'\n', b'two', b' \n'),
+                 [[], [b'one'], [], [b'two']]),
+                ((b'one', b'\n\n\n', b'two\n'), [[], [b'one'], [b'two']]),
+                ((b'', b'one\n', b''), [[], [b'one'], []]),
+                ((b'one', b' ', b'two\n'), [[], [], [b'one two']]),
+                ((b'one\ncut off',), [[b'one']])):
+            self.assertEqual(lines, self.split(*pieces))
+
+    def test_empty_lines_are_few_however_many_there_are(self) -> None:
+        for piece in (b'\n' * 1000, b' \r\n' * 1000):
+            [lines] = bodies.split_lines(iter([piece]), 9)
+            self.assertThat(len(lines), matchers.LessThan(10))
+
+    def test_line_that_is_too_long_is_an_error(self) -> None:
+        self.assertEqual([[], [b'123456789']],
+                         self.split(b'123456789', b'\n'))
+        for pieces in ((b'1234567890',), (b'12345', b'', b'67890')):
+            self.assertRaises(bodies.TooLarge, self.split, *pieces)
+
+
+class PackedTest(testtools.TestCase):
+
+    def test_many_members_are_inflated_piece_by_piece(self) -> None:
+        # All at once, each member would copy all that follow it.
+        packed = bodies.Packed(gzip.compress(b'') * 20_000, True)
+        largest = 0
+        inflate = bodies.inflate
+
+        def noted(pieces: Iterator[bytes]) -> Iterator[bytes]:
+            nonlocal largest
+            taken = list(pieces)
+            largest = max(map(len, taken))
+            return inflate(iter(taken))
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.bodies.inflate', noted))
+
+        self.assertEqual(b'', bodies.inflate_all(packed, 10))
+        self.assertEqual(bodies.PIECE, largest)

@@ -5,6 +5,7 @@ import base64
 import os
 import pathlib
 import threading
+from typing import Any
 
 import fixtures
 import msgspec
@@ -21,6 +22,7 @@ from vitrage_k8s.api.credentials import Exec
 from vitrage_k8s.api.credentials import ExecEnv
 from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.credentials import User
+from vitrage_k8s.api import errors
 
 
 class UserTest(CredentialsTestCase):
@@ -197,18 +199,18 @@ class CertificateTest(CredentialsTestCase):
 
     def test_refuses_data_that_is_not_base64(self) -> None:
         for junk in ('%', 'é', 'abcde'):
-            self.fails_check_and_login(
+            self.fails_to_read(
                 'client-key-data: is not base64',
                 client_certificate_data=encoded(CERTIFICATE),
                 client_key_data=f'{encoded(KEY)}{junk}')
 
     def test_refuses_data_that_is_not_pem(self) -> None:
-        self.fails_check_and_login(
+        self.fails_to_read(
             'client-certificate-data: is not PEM', client_key='key',
             client_certificate_data=encoded(SECRET.encode()))
 
     def test_refuses_a_file_that_is_not_pem(self) -> None:
-        self.fails_check_and_login(
+        self.fails_to_read(
             r'client-certificate \(.*/crt\): is not PEM', client_key='key',
             client_certificate=self.write('crt', SECRET))
 
@@ -216,16 +218,24 @@ class CertificateTest(CredentialsTestCase):
         for begin in ('-----BEGIN ENCRYPTED PRIVATE KEY-----\n',
                       '-----BEGIN RSA PRIVATE KEY-----\n'
                       'Proc-Type: 4,ENCRYPTED\n'):
-            self.fails_check_and_login(
+            self.fails_to_read(
                 'client-key .*encrypted.*passphrase',
                 client_certificate=self.write('crt', CERTIFICATE),
                 client_key=self.write('key', begin + SECRET))
 
     def test_names_a_file_that_cannot_be_read(self) -> None:
-        self.fails_check_and_login(
+        self.fails_to_read(
             'client-key: .*/nowhere cannot be read: No such file',
             client_certificate=self.write('crt', CERTIFICATE),
             client_key='nowhere')
+
+    def fails_to_read(self, expected: str, **user: Any) -> None:
+        """See that this costs a login, and no reading of the kubeconfig."""
+        self.credentials(**user).check()
+        self.fails_to_log_in(expected, **user)
+        # Which is the configuration's, and not a refused login.
+        self.assertRaises(errors.PemError, self.credentials(**user).login,
+                          soon())
 
 
 class TokenFileTest(CredentialsTestCase):

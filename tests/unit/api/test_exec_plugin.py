@@ -197,11 +197,15 @@ class FailureTest(ExecTestCase):
 
 class CheckTest(ExecTestCase):
 
-    def is_refused(self, expected: str,
-                              logs_in: Credentials) -> None:
+    def is_refused(self, expected: str, logs_in: Credentials) -> None:
         self.fails(expected, logs_in.check)
         self.fails_to_run(expected, logs_in)
         self.assertEqual(0, self.runs())
+
+    def is_not_found(self, expected: str, logs_in: Credentials) -> None:
+        """See that it is looked for when it is to run, and not before."""
+        logs_in.check()
+        self.fails_to_run(expected, logs_in)
 
     def test_does_not_run_it(self) -> None:
         self.plugin(COUNT).check()
@@ -235,24 +239,22 @@ class CheckTest(ExecTestCase):
                 COUNT, env=[ExecEnv(name, SECRET)]))
 
     def test_names_a_missing_command_and_the_hint(self) -> None:
-        self.is_refused(
+        self.is_not_found(
             r'\(command no-such\): there is no such program.* Install '
             r'no-such: \?\[1mnow$',
             self.exec(V1, 'no-such',
                       install_hint='Install no-such:\n\x1b[1mnow\n'))
 
     def test_refuses_a_section_without_command(self) -> None:
-        self.is_refused('there is no such program',
-                                   self.exec(V1, ''))
+        self.is_not_found('there is no such program', self.exec(V1, ''))
 
     def test_refuses_a_command_that_is_not_executable(self) -> None:
         self.write('plugin', '')
-        self.is_refused('there is no such program',
-                                   self.exec(V1, './plugin'))
+        self.is_not_found('there is no such program',
+                          self.exec(V1, './plugin'))
 
     def test_refuses_a_directory(self) -> None:
-        self.is_refused('there is no such program',
-                                   self.exec(V1, './'))
+        self.is_not_found('there is no such program', self.exec(V1, './'))
 
 
 class SurroundingsTest(ExecTestCase):

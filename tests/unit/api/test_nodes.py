@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists of nodes decoded."""
+"""What is kept of a node."""
 
 import json
 from typing import Any
 
+import msgspec
 import testtools
 
 from vitrage_k8s.api import decoding
@@ -11,100 +12,76 @@ from vitrage_k8s.api import nodes
 from vitrage_k8s_lab import samples
 
 
-def decode(*items: Any, **metadata: Any) -> decoding.Page:
-    return decoding.decode_page(json.dumps({
-        'kind': 'NodeList', 'apiVersion': 'v1', 'metadata': metadata,
-        'items': items}).encode())
-
-
 def decode_node(**parts: Any) -> nodes.Node:
     node = samples.node('n')
     for part, value in parts.items():
         node[part].update(value)
-    [decoded] = decode(node).nodes
+    page = decoding.decode_page(json.dumps({
+        'kind': 'NodeList', 'metadata': {'resourceVersion': '9'},
+        'items': [node]}).encode())
+    [(_, decoded)] = page.items
     return decoded
 
 
-class DecodePageTest(testtools.TestCase):
+class NumberTest(testtools.TestCase):
 
-    def test_tells_the_token_of_the_next_page(self) -> None:
-        page = decode(**{'continue': 'abc', 'remainingItemCount': 5})
-
-        self.assertEqual('abc', page.continue_token)
-
-    def test_last_page_has_no_token(self) -> None:
-        self.assertIsNone(decode(**{'continue': ''}).continue_token)
-        self.assertIsNone(decode().continue_token)
-
-    def test_refuses_a_page_after_which_nodes_remain_unreachable(self) -> None:
-        self.assertRaises(ValueError, decode, remainingItemCount=1)
-
-    def test_refuses_bytes_that_are_not_text(self) -> None:
-        self.assertRaises(ValueError, decoding.decode_page,
-                          b'{"items": [{"metadata": {"name": "\xff"}}]}')
-
-    def test_has_no_problem_with_an_ordinary_node(self) -> None:
-        page = decode(samples.SPECIFICATION_NODE)
-
-        self.assertEqual([], page.problems)
-        self.assertFalse(page.has_unidentified)
-
-    def test_names_the_field_and_the_node_of_a_problem(self) -> None:
-        odd = samples.node('odd')
-        odd['status']['nodeInfo'] = {'osImage': 1}
-
-        page = decode(samples.node('even'), odd)
-
-        self.assertEqual([('odd', 'status.nodeInfo.osImage')], page.problems)
-        self.assertEqual(['even', 'odd'], [node.name for node in page.nodes])
-
-    def test_node_without_uid_has_its_name_for_id(self) -> None:
-        node = samples.node('n')
-        del node['metadata']['uid']
-
-        page = decode(node)
-
-        self.assertEqual('n', page.nodes[0].id)
-        self.assertTrue(page.has_unidentified)
+    def test_versions_are_numbers_where_they_can_be_compared(self) -> None:
+        for version, number in (
+                ('0', 0), ('1', 1), ('12775', 12775), ('007', 7),
+                ('9' * 19, 10 ** 19 - 1), ('9' * 20, None), ('', None),
+                (None, None), ('1a', None), ('-1', None), ('1.0', None),
+                (' 1', None), ('1_0', None), ('\u0661', None),
+                ('\u00b2', None)):
+            self.assertEqual(number, nodes.number(version), version)
 
 
-class StateTest(testtools.TestCase):
+class OddKeysTest(testtools.TestCase):
 
-    def state(self, *conditions: tuple[str, str],
-              unschedulable: bool | None = None) -> str:
-        return decode_node(
-            spec={'unschedulable': unschedulable},
-            status={'conditions': [{'type': kind, 'status': status}
-                                   for kind, status in conditions]}).state
+    def test_keys_are_shown_as_they_are_or_not_at_all(self) -> None:
+        longest = '\u00e4' * 253
+        for parts, odd in (
+                ({}, []),
+                ({'metadata': {'uid': longest, 'name': longest}}, []),
+                ({'metadata': {'uid': longest + 'x'}}, ['metadata.uid']),
+                ({'metadata': {'name': longest + 'x'}}, ['metadata.name']),
+                ({'metadata': {'uid': 'a\nb'}}, ['metadata.uid']),
+                ({'metadata': {'name': 'a\u202eb'}}, ['metadata.name']),
+                ({'spec': {'providerID': 'x' * 1024}}, []),
+                ({'spec': {'providerID': 'x' * 1025}}, ['spec.providerID']),
+                ({'spec': {'providerID': 'a\x00b'}}, ['spec.providerID']),
+                ({'metadata': {'uid': '\x7f', 'name': '\x7f'}},
+                 ['metadata.uid', 'metadata.name'])):
+            metadata: Any = {'uid': 'u', 'name': 'n',
+                             **parts.get('metadata', {})}
+            node = nodes.to_node(nodes.ApiNode(
+                nodes.Metadata(**metadata)))
+            provider_id = parts.get('spec', {}).get('providerID')
+            self.assertEqual(odd, nodes.odd_keys(msgspec.structs.replace(
+                node, provider_id=provider_id)), parts)
 
-    def test_reads_as_the_status_that_kubectl_shows(self) -> None:
-        self.assertEqual('Ready', self.state(('Ready', 'True')))
-        self.assertEqual('NotReady', self.state(('Ready', 'False')))
-        self.assertEqual('NotReady', self.state(('Ready', 'Unknown')))
-        self.assertEqual('Unknown', self.state())
-        self.assertEqual('Ready,SchedulingDisabled',
-                         self.state(('Ready', 'True'), unschedulable=True))
-        self.assertEqual('Ready',
-                         self.state(('Ready', 'True'), unschedulable=False))
-        self.assertEqual('Unknown,SchedulingDisabled',
-                         self.state(unschedulable=True))
+    def test_machine_is_a_key_too(self) -> None:
+        node = decode_node()
+        for instance_id, odd in ((None, []), ('x' * 1024, []),
+                                 ('x' * 1025, ['spec.providerID']),
+                                 ('a\nb', ['spec.providerID'])):
+            self.assertEqual(odd, nodes.odd_keys(msgspec.structs.replace(
+                node, instance_id=instance_id)))
 
-    def test_pressure_shows_in_the_state_of_vitrage_only(self) -> None:
-        for pressure in ('MemoryPressure', 'DiskPressure', 'PIDPressure',
-                         'NetworkUnavailable'):
-            node = decode_node(status={'conditions': [
-                {'type': 'Ready', 'status': 'True'},
-                {'type': pressure, 'status': 'True'}]})
 
-            self.assertEqual(('Ready', 'UnderPressure'),
-                             (node.state, node.vitrage_state))
+class ConditionsTest(testtools.TestCase):
 
-    def test_pressure_that_is_unknown_is_none(self) -> None:
+    def test_conditions_are_kept_as_they_are(self) -> None:
         node = decode_node(status={'conditions': [
-            {'type': 'MemoryPressure', 'status': 'Unknown'}]})
+            {'type': kind, 'status': status} for kind, status in (
+                ('Ready', 'Unknown'), ('MemoryPressure', 'True'),
+                ('DiskPressure', 'False'), ('PIDPressure', 'Unknown'),
+                ('NetworkUnavailable', 'False'))]})
 
-        self.assertIsNone(node.vitrage_state)
-        self.assertEqual('Unknown', node.memory_pressure)
+        self.assertEqual(
+            ('Unknown', 'True', 'False', 'Unknown', 'False', None),
+            (node.ready, node.memory_pressure, node.disk_pressure,
+             node.pid_pressure, node.network_unavailable,
+             node.abnormal_conditions))
 
     def test_conditions_that_others_add_are_abnormal_when_true(self) -> None:
         node = decode_node(status={'conditions': [
@@ -114,15 +91,8 @@ class StateTest(testtools.TestCase):
             {'type': 'FrequentKubeletRestart', 'status': 'False'},
             {'type': 'NTPProblem', 'status': 'Unknown'}]})
 
-        self.assertEqual(
-            ('Ready', 'KernelDeadlock,ReadonlyFilesystem'),
-            (node.state, node.abnormal_conditions))
-        self.assertEqual('Degraded', nodes.ignore_conditions(
-            node, ['KernelDeadlock']).vitrage_state)
-        ignored = nodes.ignore_conditions(
-            node, ['ReadonlyFilesystem', 'KernelDeadlock'])
-        self.assertEqual((None, None), (ignored.vitrage_state,
-                                        ignored.abnormal_conditions))
+        self.assertEqual('KernelDeadlock,ReadonlyFilesystem',
+                         node.abnormal_conditions)
 
     def test_conditions_that_should_be_so_are_abnormal_when_false(
             self) -> None:
@@ -145,22 +115,12 @@ class StateTest(testtools.TestCase):
 
             self.assertEqual(abnormal, node.abnormal_conditions)
 
-    def test_pressure_tells_more_than_an_abnormal_condition(self) -> None:
-        node = decode_node(status={'conditions': [
-            {'type': 'MemoryPressure', 'status': 'True'},
-            {'type': 'KernelDeadlock', 'status': 'True'}]})
-
-        self.assertEqual(
-            ('UnderPressure', 'KernelDeadlock'),
-            (nodes.ignore_conditions(node, []).vitrage_state,
-             node.abnormal_conditions))
-
-    def test_node_that_is_being_deleted_is_terminating(self) -> None:
+    def test_node_that_is_being_deleted_says_since_when(self) -> None:
         node = decode_node(
             metadata={'deletionTimestamp': '2026-01-02T03:04:06Z'})
 
-        self.assertEqual('Terminating', node.vitrage_state)
         self.assertEqual('2026-01-02T03:04:06Z', node.deletion_timestamp)
+        self.assertIsNone(decode_node().deletion_timestamp)
 
 
 class PropertiesTest(testtools.TestCase):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a failed request is made again."""
+"""How long a server asks to be left alone."""
 
 import email.utils
 import time
 
 import testtools
 
-from vitrage_k8s.api import retries
+from vitrage_k8s.api import client
 
 
 class RetryAfterTest(testtools.TestCase):
@@ -14,19 +14,19 @@ class RetryAfterTest(testtools.TestCase):
     def test_reads_seconds(self) -> None:
         for value, expected in (('0', 0), ('1', 1), (' 17 ', 17),
                                 ('99999', 99999)):
-            self.assertEqual(expected, retries.parse_retry_after(value))
+            self.assertEqual(expected, client.parse_retry_after(value))
 
     def test_reads_a_date(self) -> None:
         in_a_minute = email.utils.formatdate(time.time() + 60, usegmt=True)
         past = 'Wed, 21 Oct 2015 07:28:00 GMT'
 
-        left = retries.parse_retry_after(in_a_minute)
+        left = client.parse_retry_after(in_a_minute)
 
         self.assertTrue(left is not None and 50 < left <= 60, left)
-        self.assertEqual(0, retries.parse_retry_after(past))
+        self.assertEqual(0, client.parse_retry_after(past))
 
     def test_says_nothing_where_there_is_no_time(self) -> None:
         for value in (None, '', 'soon', '-1', '1.5', '1e3', 'inf', 'nan',
                       '9' * 5000,
                       'Fri, 31 Dec 9999999 23:59:59 GMT'):
-            self.assertIsNone(retries.parse_retry_after(value), value)
+            self.assertIsNone(client.parse_retry_after(value), value)

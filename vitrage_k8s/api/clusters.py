@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clusters as they are at a moment: named inventories with their health.
+
+What the fleet hands out. Which cluster a node is of, when several have it, is
+decided here.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from vitrage_k8s.api import inventory as inventories
+from vitrage_k8s.api import nodes
+from vitrage_k8s.api import watch_policy
+
+Health = watch_policy.Health
+
+
+class ClusterSettings(msgspec.Struct, frozen=True):
+    """What the operator says of a cluster.
+
+    :ivar name: its name in the graph
+    :ivar project_id: of its OpenStack project; None if it has none
+    :ivar link_by_system_uuid: whether the UUID that a machine's firmware
+        reports is that of its Nova server
+    :ivar ignored_conditions: types of conditions that are never abnormal
+    """
+
+    name: str
+    project_id: str | None = None
+    link_by_system_uuid: bool = False
+    ignored_conditions: frozenset[str] = frozenset()
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """A cluster as it is now.
+
+    :ivar settings: what the operator says of it
+    :ivar health: whether it can be read
+    :ivar inventory: its nodes
+    """
+
+    settings: ClusterSettings
+    health: Health
+    inventory: inventories.Inventory
+
+
+class View(msgspec.Struct, frozen=True):
+    """All clusters as they are now, in the order of the configuration.
+
+    :ivar clusters: the clusters that are shown, by name
+    :ivar left_out: names of clusters all of whose nodes are another's
+    :ivar is_whole: whether the configuration was read in full, so that what
+        is not in it is not configured
+    """
+
+    clusters: dict[str, Cluster]
+    left_out: frozenset[str] = frozenset()
+    is_whole: bool = True
+
+    def owner(self, uid: str) -> Cluster | None:
+        """Return the cluster that a node is of; None if it is of none.
+
+        Several clusters have it where two contexts lead to one API server:
+        then it is the first one's.
+        """
+        for cluster in self.clusters.values():
+            if uid in cluster.inventory:
+                return cluster
+        return None
+
+    @property
+    def settings(self) -> tuple[bool, list[ClusterSettings]]:
+        """Whether that is all, and what the operator says of each cluster."""
+        return self.is_whole, [cluster.settings
+                               for cluster in self.clusters.values()]
+
+    def is_removed(self, name: str | None) -> bool:
+        """Return whether a cluster is not configured, or left out."""
+        return name not in self.clusters and (
+            self.is_whole or name in self.left_out)
+
+    def is_gone(self, uid: str, name: str | None) -> bool:
+        """Return whether a node that was a cluster's is of none any more."""
+        cluster = self.clusters.get(name or '')
+        # The owner comes last, for a list may come in meanwhile.
+        return (self.is_removed(name) if cluster is None
+                else cluster.inventory.is_complete) and self.owner(uid) is None
+
+    def owned(self) -> Iterator[tuple[Cluster, dict[str, nodes.Node]]]:
+        """Yield each cluster with the nodes of which it is the owner."""
+        taken: set[str] = set()
+        for cluster in self.clusters.values():
+            found = cluster.inventory.all_nodes()
+            if taken and not taken.isdisjoint(found):
+                found = {uid: node for uid, node in found.items()
+                         if uid not in taken}
+            if len(self.clusters) > 1:
+                taken.update(cluster.inventory.uids())
+            yield cluster, found

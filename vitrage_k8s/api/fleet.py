@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clusters: settings in, named inventories and their health out.
+
+A thread reads the kubeconfig, and again as long as something is wrong with
+it, and at every poll interval; each cluster has a reflector. So nobody who
+asks waits for a file, a resolver, a plugin or an API server. Knows nothing of
+Vitrage.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Set
+import os
+import threading
+import time
+
+import msgspec
+from oslo_log import log
+
+from vitrage_k8s.api import clusters
+from vitrage_k8s.api import endpoint as endpoints
+from vitrage_k8s.api import errors
+from vitrage_k8s.api import inventory as inventories
+from vitrage_k8s.api import kubeconfig
+from vitrage_k8s.api import reflector
+from vitrage_k8s.api import text
+from vitrage_k8s.api import watch_policy
+
+LOG = log.getLogger(__name__)
+
+# How soon the kubeconfig is read again where something is wrong, in seconds.
+READ_AGAIN = 10.0
+# How long a list that has failed for its time may take to say so.
+GRACE = 2.0
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the operator says of all clusters: the options of these names."""
+
+    config_file: str | None
+    contexts: tuple[str, ...]
+    cluster_name: str
+    projects: tuple[str, ...]
+    link_by_system_uuid: bool
+    ignored_conditions: frozenset[str]
+    max_concurrent_lists: int
+    reading: reflector.Options
+
+
+class _Member:
+    """A cluster of the configuration.
+
+    :ivar reflector: reads it; None as long as that could not be tried
+    :ivar problem: what is wrong with its configuration; None if nothing is
+    """
+
+    def __init__(self, settings: clusters.ClusterSettings,
+                 max_nodes: int) -> None:
+        self.settings = settings
+        self.reflector: reflector.Reflector | None = None
+        self.problem: str | None = None
+        self._no_inventory = inventories.Inventory(max_nodes)
+
+    @property
+    def inventory(self) -> inventories.Inventory:
+        """Its nodes."""
+        return self.reflector.inventory if self.reflector \
+            else self._no_inventory
+
+    @property
+    def health(self) -> clusters.Health:
+        """Whether it can be read."""
+        if self.problem is not None:
+            return clusters.Health(watch_policy.MISCONFIGURED, self.problem)
+        return self.reflector.health if self.reflector \
+            else clusters.Health(watch_policy.CONNECTING)
+
+
+class Fleet:
+    """All clusters.
+
+    The threads begin with the first call, in the process that makes it:
+    Vitrage forks its workers after it has imported this, and again when one
+    of them dies.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        # Guards what follows, and is notified of news.
+        self._news = threading.Condition()
+        self._settings: Settings | None = None
+        self._members: dict[str, _Member] = {}
+        self._is_whole = False
+        self._reads_wanted = self._reads_done = 0
+        self._is_stopped = False
+        self._thread: threading.Thread | None = None
+        self._logged: set[str] = set()
+        self._unused_projects: Set[str] = frozenset()
+        self._left_out: frozenset[str] = frozenset()
+        self._slots = threading.Semaphore()
+
+    def use(self, settings: Settings, *, anew: bool = False) -> None:
+        """Read the clusters of these settings from now on; does not wait.
+
+        :param anew: whether to read the kubeconfig now in any case
+        """
+        if self._pid != os.getpid():
+            # In a forked child, where the threads are not.
+            self._begin()
+        with self._news:
+            if self._settings != settings or anew:
+                self._settings = settings
+                self._reads_wanted += 1
+                self._news.notify_all()
+            if self._thread is None:
+                self._slots = threading.Semaphore(
+                    settings.max_concurrent_lists)
+                self._thread = threading.Thread(
+                    target=self._run, daemon=True, name='vitrage-k8s')
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End all threads, without waiting for them."""
+        with self._news:
+            self._is_stopped = True
+            members = list(self._members.values())
+            self._news.notify_all()
+        for member in members:
+            if member.reflector:
+                member.reflector.stop()
+
+    def view(self) -> clusters.View:
+        """Return all clusters as they are now."""
+        with self._news:
+            members = list(self._members.values())
+            is_whole = self._is_whole
+        shown: dict[str, clusters.Cluster] = {}
+        left_out: dict[str, str] = {}
+        for member in members:
+            other = self._owner_of_all(member.inventory, shown)
+            if other is None:
+                shown[member.settings.name] = clusters.Cluster(
+                    member.settings, member.health, member.inventory)
+            else:
+                left_out[member.settings.name] = other
+        for name in left_out.keys() - self._left_out:
+            LOG.warning('Cluster %s: all of its nodes are nodes of cluster %s '
+                        'too, so it is left out. Do both contexts lead to the '
+                        'same API server? Then take one of them out of '
+                        '[kubernetes] contexts', name, left_out[name])
+        self._left_out = frozenset(left_out)
+        return clusters.View(shown, self._left_out, is_whole)
+
+    @staticmethod
+    def _owner_of_all(inventory: inventories.Inventory,
+                      shown: dict[str, clusters.Cluster]) -> str | None:
+        """Return the first of other clusters that have all of its nodes."""
+        owner = None
+        for uid in inventory.uids() if shown else ():
+            owner = next((name for name, other in shown.items()
+                          if uid in other.inventory), None)
+            if owner is None:
+                return None
+        return owner
+
+    def take_changed(self) -> set[str]:
+        """Return the uids of nodes that changed since the last call."""
+        with self._news:
+            members = list(self._members.values())
+        return set().union(*(member.inventory.take_changed()
+                             for member in members))
+
+    def wait_settled(self, seconds: float) -> None:
+        """Wait until each cluster was listed or cannot be, but not longer."""
+        self._wait(seconds, lambda: self._reads_done > 0 and all(
+            member.health.state != watch_policy.CONNECTING
+            for member in self._members.values()))
+
+    def list_all(self, seconds: float) -> None:
+        """Read the kubeconfig and list all clusters, side by side.
+
+        :param seconds: how long that may take; what is late is not waited for
+        """
+        seconds += GRACE
+        until = time.monotonic() + seconds
+        with self._news:
+            wanted = self._reads_wanted
+        self._wait(seconds, lambda: self._reads_done >= wanted)
+        with self._news:
+            readers = [member.reflector for member in self._members.values()
+                       if member.reflector and member.problem is None]
+        for reader in readers:
+            reader.request_list()
+        self._wait(until - time.monotonic(), lambda: not any(
+            reader.is_listing for reader in readers))
+
+    def _wait(self, seconds: float, condition: Callable[[], bool]) -> None:
+        with self._news:
+            self._news.wait_for(lambda: self._is_stopped or condition(),
+                                max(seconds, 0.0))
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                if self._is_stopped:
+                    return
+                settings, wanted = self._settings, self._reads_wanted
+            if settings is None:
+                continue
+            try:
+                self._read(settings)
+            # The top of a thread: whatever it is, the next time may do.
+            except Exception as error:
+                defect = f'{type(error).__name__}: {error}'
+                if defect not in self._logged:
+                    LOG.exception('A defect of this datasource')
+                self._logged = {defect}
+                self._is_whole = False
+            with self._news:
+                self._reads_done = wanted
+                self._news.notify_all()
+            self._wait_for_next_read(wanted, settings.reading.poll_interval)
+
+    def _wait_for_next_read(self, done: int, poll_interval: float) -> None:
+        """Wait for poll_interval, or less where something is wrong.
+
+        It may be mended in the kubeconfig.
+        """
+        until = time.monotonic() + poll_interval
+        is_well = True
+        while is_well and time.monotonic() < until:
+            with self._news:
+                if self._news.wait_for(
+                        lambda: self._is_stopped or self._reads_wanted != done,
+                        READ_AGAIN):
+                    return
+                is_well = self._is_whole and all(
+                    member.health.state == watch_policy.READY
+                    for member in self._members.values())
+
+    def _read(self, settings: Settings) -> None:
+        """Read the kubeconfig, and begin and end to read clusters."""
+        known = {name: member.reflector.endpoint.credentials
+                 for name, member in self._members.items()
+                 if member.reflector}
+        projects: dict[str, str] = {}
+        found: list[endpoints.Endpoint | errors.KubernetesDatasourceError]
+        try:
+            projects = _parse_projects(settings.projects)
+            found = list(kubeconfig.load(
+                settings.config_file, list(settings.contexts),
+                settings.cluster_name, known))
+        except errors.ConfigurationError as error:
+            found = [error]
+        self._note_errors({str(each) for each in found
+                           if isinstance(each, Exception)})
+        named = [each for each in found if isinstance(
+            each, (endpoints.Endpoint, errors.Misconfigured))]
+        members = {}
+        for each in named:
+            member = self._member(each, settings, projects)
+            members[member.settings.name] = member
+        is_whole = all(isinstance(each, (
+            endpoints.Endpoint, errors.Misconfigured, errors.UnusableEntry))
+            for each in found)
+        if is_whole:
+            self._warn_of_projects(
+                projects.keys() - {each.context for each in named})
+        with self._news:
+            before, self._members = self._members, members
+            self._is_whole = is_whole
+            if not is_whole:
+                # What could not be read may have them.
+                self._members = {**members, **{
+                    name: member for name, member in before.items()
+                    if name not in members}}
+            gone = [member for name, member in {**before, **members}.items()
+                    if name not in self._members or self._is_stopped]
+        for member in gone:
+            if member.reflector:
+                member.reflector.stop()
+
+    def _member(self, found: endpoints.Endpoint | errors.Misconfigured,
+                settings: Settings, projects: dict[str, str]) -> _Member:
+        name = found.name if isinstance(found, endpoints.Endpoint) \
+            else found.cluster
+        identity = clusters.ClusterSettings(
+            name, projects.get(found.context or ''),
+            settings.link_by_system_uuid, settings.ignored_conditions)
+        member = self._members.get(name)
+        if member is None:
+            member = _Member(identity, settings.reading.max_nodes)
+        member.settings = identity
+        if not isinstance(found, endpoints.Endpoint):
+            member.problem = found.problem
+        else:
+            member.problem = None
+            if member.reflector and \
+                    member.reflector.options != settings.reading:
+                member.reflector.stop()
+                member.reflector = None
+            if member.reflector is None:
+                member.reflector = reflector.Reflector(
+                    name, found, settings.reading, self._slots, self._news)
+                member.reflector.start()
+            else:
+                member.reflector.use(found)
+        return member
+
+    def _note_errors(self, found: set[str]) -> None:
+        for each in sorted(found):
+            LOG.log(log.DEBUG if each in self._logged else log.ERROR,
+                    '%s', each)
+        self._logged = found
+
+    def _warn_of_projects(self, unused: Set[str]) -> None:
+        if unused - self._unused_projects:
+            LOG.warning('[kubernetes] projects names what is not read: %s. '
+                        'It takes the names of contexts',
+                        text.make_safe(', '.join(sorted(unused))))
+        self._unused_projects = unused
+
+
+def _parse_projects(pairs: Iterable[str]) -> dict[str, str]:
+    """Return the project of each context.
+
+    :param pairs: context:project_id; a context may have colons of its own,
+        as those of EKS and OpenShift do
+    :raises ConfigurationError: a pair is none
+    """
+    projects: dict[str, str] = {}
+    for pair in pairs:
+        context, _, project = map(str.strip, pair.rpartition(':'))
+        if not (context and project):
+            raise errors.ConfigurationError(
+                f'[kubernetes] projects: "{pair}" is not context:project_id')
+        if not text.is_key(project, text.LONGEST_PROJECT_ID):
+            raise errors.ConfigurationError(
+                '[kubernetes] projects: the project '
+                f'{text.make_safe(project, text.LONGEST_VALUE)} of the '
+                f'context {context} has more than {text.LONGEST_PROJECT_ID} '
+                'characters, or some that cannot be printed; give the id of '
+                'an OpenStack project')
+        if projects.setdefault(context, project) != project:
+            raise errors.ConfigurationError(
+                f'[kubernetes] projects: the context {context} has two '
+                'projects; leave one of them')
+    return projects

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Warnings that come once, however often there is a reason for them."""
+
+import collections
+from collections.abc import Callable
+import threading
+import time
+import traceback
+from typing import Any
+
+from vitrage_k8s.api import text as texts
+
+# At most so many lines a minute; the rest is counted.
+LINES = 5
+MINUTE = 60.0
+# How many warnings are remembered, at least until there are more.
+MOST_KNOWN = 200
+
+
+class Notices:
+    """Logs each thing once, and few things a minute.
+
+    Thread-safe.
+
+    :param logger: where to
+    :param about: what each line begins with
+    :param clock: returns the time in seconds
+    """
+
+    def __init__(self, logger: Any, about: str,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self._logger = logger
+        self._about = about
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: set[str] = set()
+        self._defects: collections.Counter[str] = collections.Counter()
+        self._began = clock()
+        self._lines = 0
+        self._left_out = 0
+
+    def warn(self, text: str) -> None:
+        """Log a warning, unless it was logged before."""
+        text = texts.make_safe(text, texts.LONGEST_REASON)
+        with self._lock:
+            if text in self._known:
+                return
+            now = self._clock()
+            left_out = 0
+            if now - self._began >= MINUTE:
+                left_out, self._left_out = self._left_out, 0
+                self._began, self._lines = now, 0
+            is_logged = self._lines < LINES
+            if is_logged:
+                self._lines += 1
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known.add(text)
+            else:
+                self._left_out += 1
+        if left_out:
+            self._logger.warning('%s: %d more warnings like these were left '
+                                 'out', self._about, left_out)
+        if is_logged:
+            self._logger.warning('%s: %s', self._about, text)
+
+    def log_defect(self, error: Exception) -> None:
+        """Log the traceback of an exception that nobody foresaw, once."""
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        key = f'{kind} {where.filename}:{where.lineno}'
+        with self._lock:
+            self._defects[key] += 1
+            count = self._defects[key]
+        if count == 1:
+            self._logger.error('%s: a defect of this datasource', self._about,
+                               exc_info=error)
+        else:
+            self._logger.debug('%s: a defect of this datasource (%s, %d '
+                               'times)', self._about, kind, count)
+
+    def retain(self, warnings: set[str]) -> None:
+        """Let all warnings be news again, but for these."""
+        with self._lock:
+            self._known &= {texts.make_safe(each, texts.LONGEST_REASON)
+                            for each in warnings}

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to send to Vitrage: shown, sent and now in, events out.
+
+Pure: asks nobody, waits for nobody. A snapshot is compared with what the graph
+shows, and sends every node; between snapshots, what changed is compared with
+what was sent. Nothing is deleted by age: what goes is named, by the complete
+inventory of its cluster or by a configuration that was read in full.
+"""
+
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+import dataclasses
+import itertools
+
+from vitrage.common.constants import DatasourceProperties as DSProps
+from vitrage.common.constants import VertexProperties as VProps
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
+from vitrage.datasources import OPENSTACK_CLUSTER
+
+from vitrage_k8s.api import clusters
+from vitrage_k8s.api import inventory as inventories
+from vitrage_k8s.api import nodes
+from vitrage_k8s.api import watch_policy
+from vitrage_k8s.graph import events
+from vitrage_k8s.graph import properties
+from vitrage_k8s.graph import queries
+from vitrage_k8s.graph import ties
+from vitrage_k8s import KUBERNETES_CLUSTER
+from vitrage_k8s import KUBERNETES_DATASOURCE
+from vitrage_k8s import KUBERNETES_NODE
+
+Batch = list[events.Event]
+
+
+@dataclasses.dataclass
+class _Sent:
+    """What was sent of a cluster.
+
+    :ivar vertex: the properties of its vertex; where nothing was sent, those
+        that the graph shows
+    :ivar health: the one that was sent
+    :ivar root: the vitrage_id of the root to which its edge was sent
+    :ivar vitrage_id: that of its vertex, to which its nodes' edges were sent
+    :ivar compared: its inventory, if that was compared with what the graph
+        shows, when it was complete
+    """
+
+    vertex: properties.Seen = dataclasses.field(default_factory=dict)
+    health: watch_policy.Health | None = None
+    root: str | None = None
+    vitrage_id: str | None = None
+    compared: inventories.Inventory | None = None
+
+
+class Feed:
+    """Makes events of what is, for what was sent and what the graph shows.
+
+    Its iterators are taken by Vitrage, which has processed one list of events
+    when it asks for the next.
+
+    :param batch_size: how many nodes to send at a time
+    :param has_servers: whether the graph has Nova servers
+    """
+
+    def __init__(self, batch_size: int, has_servers: bool) -> None:
+        self._batch_size = batch_size
+        self._ties = ties.Ties(has_servers)
+        self._clusters: dict[str, _Sent] = {}
+        # The nodes that were sent, each with the settings of its cluster.
+        self._nodes: dict[
+            str, tuple[clusters.ClusterSettings, nodes.Node]] = {}
+        # Nodes that the graph shows of clusters without a list so far.
+        self._claims: dict[str, str] = {}
+        # Nodes that it shows, and that cannot be shown as they are now.
+        self._unclear: set[str] = set()
+        # Vertices of which Vitrage may have skipped an event.
+        self._lost: set[tuple[str, str]] = set()
+        # The settings that all was sent for. None while events are yielded:
+        # who takes them may stop in between.
+        self._sent_for: object = None
+
+    def wants_graph(self, view: clusters.View, now: float) -> bool:
+        """Return whether changes() needs to know what the graph shows."""
+        return self._sent_for != view.settings or bool(self._new(view)) \
+            or self._ties.wants_graph(now)
+
+    def _new(self, view: clusters.View) -> set[str]:
+        """Return the clusters to be compared, which have their first list."""
+        return {name for name, cluster in view.clusters.items()
+                if cluster.inventory.is_complete
+                and self._clusters[name].compared is not cluster.inventory}
+
+    def snapshot(self, view: clusters.View, shown: queries.Shown,
+                 now: float) -> Iterator[Batch]:
+        """Yield all clusters and all nodes, and what the graph is to lose.
+
+        :param now: the time in seconds
+        """
+        self._sent_for = None
+        yield from self._compare(view, shown, now, view.clusters)
+        self._sent_for = view.settings
+
+    def changes(self, view: clusters.View, changed: Iterable[str], now: float,
+                shown: queries.Shown | None = None) -> Iterator[Batch]:
+        """Yield what differs from what was sent.
+
+        Where the settings are others, that is a snapshot.
+
+        :param changed: the uids of nodes that may differ
+        :param shown: what the graph shows, if wants_graph()
+        """
+        sent_for = self._sent_for
+        if sent_for != view.settings:
+            if shown is not None:
+                yield from self.snapshot(view, shown, now)
+            return
+        self._sent_for = None
+        if shown is not None:
+            changed = {*changed, *self._claims}
+            yield from self._compare(view, shown, now, self._new(view))
+        yield from self._batches(itertools.chain(
+            self._changed_clusters(view),
+            self._changed_nodes(view, changed, shown, now)))
+        self._sent_for = sent_for
+
+    def _batches(self, groups: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield lists of events, and note which Vitrage did not process.
+
+        :param groups: the events of one vertex each; they stay together
+        """
+        rest = iter(groups)
+        while found := list(itertools.islice(rest, self._batch_size)):
+            batch = list(itertools.chain.from_iterable(found))
+            sent = {(event[DSProps.ENTITY_TYPE],
+                     event[events.PROPERTIES][VProps.ID]) for event in batch}
+            self._lost |= sent
+            receipt = queries.receipt()
+            yield [*batch, receipt]
+            if queries.is_processed(receipt):
+                self._lost -= sent
+
+    def _compare(self, view: clusters.View, shown: queries.Shown, now: float,
+                 names: Collection[str]) -> Iterator[Batch]:
+        """Yield what the graph is to lose, and these clusters as a whole."""
+        self._ties.asked(now)
+        # In this order, and before anything is yielded: a list, or an event
+        # of a watch, may come in meanwhile.
+        complete = {name: cluster.inventory for name, cluster
+                    in view.clusters.items() if cluster.inventory.is_complete}
+        owned = list(view.owned())
+        self._claims = {
+            uid: name for uid, vertex in shown.of(KUBERNETES_NODE).items()
+            if (name := vertex.properties.get(properties.CLUSTER))
+            in view.clusters and name not in complete}
+        self._unclear = {
+            uid for uid in shown.of(KUBERNETES_NODE)
+            if (owner := view.owner(uid)) and owner.inventory.get(uid) is None}
+        yield from self._batches(self._gone(view, shown))
+        for cluster, found in owned:
+            name = cluster.settings.name
+            if name in names:
+                yield from self._batches(
+                    self._whole_cluster(view, cluster, found, shown, now))
+                self._clusters[name].compared = complete.get(name)
+
+    def _gone(self, view: clusters.View,
+              shown: queries.Shown) -> Iterator[Batch]:
+        """Yield the deletions of what is shown and is not there any more."""
+        for uid, vertex in shown.of(KUBERNETES_NODE).items():
+            if view.is_gone(uid, vertex.properties.get(properties.CLUSTER)):
+                yield self._deletion(uid)
+        for name in shown.of(KUBERNETES_CLUSTER):
+            if view.is_removed(name):
+                self._clusters.pop(name, None)
+                yield [events.deletion(KUBERNETES_CLUSTER, name)]
+        if view.is_whole and all(cluster.inventory.is_complete
+                                 for cluster in view.clusters.values()):
+            # Left behind by Vitrage's own datasource, which ours replaces.
+            for name in shown.of(KUBERNETES_DATASOURCE):
+                yield [events.deletion(KUBERNETES_DATASOURCE, name)]
+
+    def _deletion(self, uid: str) -> Batch:
+        self._nodes.pop(uid, None)
+        self._ties.forget(uid)
+        return [events.deletion(KUBERNETES_NODE, uid)]
+
+    def _whole_cluster(self, view: clusters.View, cluster: clusters.Cluster,
+                       owned: dict[str, nodes.Node], shown: queries.Shown,
+                       now: float) -> Iterator[Batch]:
+        """Yield a cluster and all its nodes, for what the graph shows."""
+        name = cluster.settings.name
+        sent = self._clusters.setdefault(name, _Sent())
+        sent.vertex = shown.properties(KUBERNETES_CLUSTER, name)
+        if not sent.vertex \
+                or cluster.health.state != watch_policy.CONNECTING:
+            yield self._cluster(cluster, shown)
+        vitrage_id = shown.vitrage_id(KUBERNETES_CLUSTER, name)
+        is_linked = vitrage_id is not None and sent.vitrage_id == vitrage_id
+        sent.vitrage_id = vitrage_id
+        for uid, node in owned.items():
+            if not self._is_claimed(view, uid, name):
+                yield self._node(cluster.settings, node, is_linked, shown, now)
+
+    def _is_claimed(self, view: clusters.View, uid: str, name: str) -> bool:
+        """Return whether a node stays an earlier cluster's, not listed yet."""
+        claim = self._claims.get(uid, name)
+        return claim != name and next(
+            each for each in view.clusters if each in (claim, name)) == claim
+
+    def _changed_clusters(self, view: clusters.View) -> Iterator[Batch]:
+        for name, cluster in view.clusters.items():
+            if cluster.health.state != watch_policy.CONNECTING \
+                    and cluster.health != self._clusters[name].health:
+                yield self._cluster(cluster, None)
+
+    def _cluster(self, cluster: clusters.Cluster,
+                 shown: queries.Shown | None) -> Batch:
+        """Return the events of a cluster.
+
+        :param shown: what the graph shows; None if not known
+        """
+        name = cluster.settings.name
+        sent = self._clusters[name]
+        before, deleted, is_linked = sent.vertex, {}, True
+        if shown is not None:
+            deleted = shown.deleted(KUBERNETES_CLUSTER, name)
+            root_id = shown.vitrage_id(OPENSTACK_CLUSTER, events.ROOT.id)
+            is_linked = root_id is not None and sent.root == root_id
+            sent.root = root_id
+        now = properties.of_cluster(cluster.settings, cluster.health)
+        made = []
+        if properties.has_moved(before, now):
+            if name in self._claims.values():
+                # Its nodes hang on it, and stay as they are until its list.
+                now[VProps.PROJECT_ID] = before[VProps.PROJECT_ID]
+            else:
+                made.append(events.deletion(KUBERNETES_CLUSTER, name))
+                before = {}
+                sent.vitrage_id = None
+        if not before or (KUBERNETES_CLUSTER, name) in self._lost:
+            is_linked = False
+        sent.vertex, sent.health = now, cluster.health
+        return made + events.updates(KUBERNETES_CLUSTER, now,
+                                     before or deleted,
+                                     [] if is_linked else [events.ROOT])
+
+    def _changed_nodes(self, view: clusters.View, changed: Iterable[str],
+                       shown: queries.Shown | None,
+                       now: float) -> Iterator[Batch]:
+        found = self._ties.found(shown.of(NOVA_INSTANCE_DATASOURCE)) \
+            if shown is not None else set()
+        for uid in {*changed, *found}:
+            sent = self._nodes.get(uid)
+            owner = view.owner(uid)
+            if owner is None:
+                if uid in self._unclear or (
+                        sent and view.is_gone(uid, sent[0].name)):
+                    yield self._deletion(uid)
+                continue
+            settings, node = owner.settings, owner.inventory.get(uid)
+            if node is None or self._is_claimed(view, uid, settings.name) \
+                    or self._clusters[settings.name].compared \
+                    is not owner.inventory \
+                    or (sent == (settings, node) and uid not in found):
+                continue
+            yield self._node(settings, node, True, shown, now)
+
+    def _node(self, settings: clusters.ClusterSettings, node: nodes.Node,
+              is_linked: bool, shown: queries.Shown | None,
+              at: float) -> Batch:
+        """Return the events of a node.
+
+        :param is_linked: whether its cluster's nodes hang on its vertex
+        :param shown: what the graph shows; None if not known
+        """
+        uid = node.id
+        sent = self._nodes.get(uid)
+        self._nodes[uid] = settings, node
+        before: properties.Seen = properties.of_node(*sent) if sent else {}
+        deleted, servers = {}, None
+        if shown is not None:
+            before = shown.properties(KUBERNETES_NODE, uid)
+            deleted = shown.deleted(KUBERNETES_NODE, uid)
+            servers = shown.of(NOVA_INSTANCE_DATASOURCE)
+        now = properties.of_node(settings, node)
+        made = []
+        if properties.has_moved(before, now):
+            made.append(events.deletion(KUBERNETES_NODE, uid))
+            before = {}
+        if not before or (KUBERNETES_NODE, uid) in self._lost:
+            self._ties.forget(uid)
+            is_linked = False
+        new, gone = self._ties.update(settings, node, before, servers, at)
+        if not is_linked \
+                or before.get(properties.CLUSTER) != settings.name:
+            new.append(events.cluster_link(settings.name))
+        # In this order: where an event fails, Vitrage skips the rest of its
+        # list, and the properties tell what the node may still be tied to.
+        made += [events.unlinking(KUBERNETES_NODE, uid, link) for link in gone]
+        return made + events.updates(KUBERNETES_NODE, now, before or deleted,
+                                     new)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the graph shows of a node and of a cluster: flat, bounded, printable.
+
+All values are strings, since templates match them, and since a list would
+count as a change in each poll; what there is not is left out. Vitrage stores a
+vertex in a row of 64 KB (events.payload), and nothing of any datasource while
+one does not fit: so each value has a bound here, in the one place.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from vitrage.common.constants import VertexProperties as VProps
+
+from vitrage_k8s.api import clusters
+from vitrage_k8s.api import nodes
+from vitrage_k8s.api import provider_id
+from vitrage_k8s.api import text
+from vitrage_k8s.api import watch_policy
+
+Properties = dict[str, str]
+# Of a vertex of the graph, which has more than we sent.
+Seen = Mapping[str, Any]
+
+CLUSTER = 'cluster'
+REASON = 'reason'
+STATUS = 'status'
+
+NOT_READY = 'NotReady'
+UNKNOWN = 'Unknown'
+TERMINATING = 'Terminating'
+DEGRADED = 'Degraded'
+UNDER_PRESSURE = 'UnderPressure'
+SCHEDULING_DISABLED = 'SchedulingDisabled'
+READY = 'Ready'
+
+# Keys are never cut: decoding leaves a node out that has a longer one.
+_KEYS = frozenset((VProps.ID, VProps.NAME, CLUSTER, VProps.PROJECT_ID,
+                   'provider_id', 'instance_id'))
+_LONGEST = {
+    **dict.fromkeys(('addresses', 'internal_ip', 'external_ip', 'hostname',
+                     'roles', 'abnormal_conditions', 'taints'),
+                    text.LONGEST_LIST),
+    REASON: text.LONGEST_REASON,
+}
+
+
+def of_cluster(settings: clusters.ClusterSettings,
+               health: watch_policy.Health) -> Properties:
+    """Return the properties of a cluster."""
+    return _bounded({
+        VProps.ID: settings.name, VProps.NAME: settings.name,
+        VProps.PROJECT_ID: settings.project_id, VProps.STATE: health.state,
+        REASON: health.reason})
+
+
+def of_node(settings: clusters.ClusterSettings,
+            node: nodes.Node) -> Properties:
+    """Return the properties of a node of a cluster."""
+    properties: dict[str, Any] = msgspec.structs.asdict(node)
+    abnormal = [kind for kind in (node.abnormal_conditions or '').split(',')
+                if kind and kind not in settings.ignored_conditions]
+    properties['abnormal_conditions'] = ','.join(abnormal) or None
+    properties[VProps.STATE] = _state(node, bool(abnormal))
+    properties[STATUS] = _status(node)
+    properties[CLUSTER] = settings.name
+    properties[VProps.PROJECT_ID] = settings.project_id
+    return _bounded(properties)
+
+
+# What of_node() returns, apart from what it always returns.
+NAMES = frozenset((*nodes.Node.__struct_fields__, VProps.PROJECT_ID, REASON))
+
+
+def has_moved(before: Seen, now: Properties) -> bool:
+    """Return whether a vertex is to be made anew for another project.
+
+    Its alarms are of the project that it had when they were raised; and a
+    vertex that loses its project is the administrator's in Vitrage's graph,
+    and nobody's in its workers.
+    """
+    project = before.get(VProps.PROJECT_ID)
+    return bool(project) and project != now.get(VProps.PROJECT_ID)
+
+
+def _bounded(values: dict[str, str | None]) -> Properties:
+    return {name: value if name in _KEYS else text.make_safe(
+        value, _LONGEST.get(name, text.LONGEST_VALUE))
+        for name, value in values.items() if value}
+
+
+def _state(node: nodes.Node, is_abnormal: bool) -> str:
+    """Return the one word for a node, of which the first that holds."""
+    if node.ready is None:
+        return UNKNOWN
+    if node.ready != 'True':
+        return NOT_READY
+    if node.deletion_timestamp:
+        return TERMINATING
+    if is_abnormal:
+        return DEGRADED
+    if 'True' in (node.memory_pressure, node.disk_pressure,
+                  node.pid_pressure, node.network_unavailable):
+        return UNDER_PRESSURE
+    if node.unschedulable == 'True':
+        return SCHEDULING_DISABLED
+    return READY
+
+
+def _status(node: nodes.Node) -> str:
+    """Return the STATUS that ``kubectl get nodes`` shows (its printNode)."""
+    status = UNKNOWN if node.ready is None else \
+        READY if node.ready == 'True' else NOT_READY
+    return f'{status},{SCHEDULING_DISABLED}' \
+        if node.unschedulable == 'True' else status
+
+
+def server_of(settings: clusters.ClusterSettings,
+              node: nodes.Node) -> str | None:
+    """Return the UUID of the Nova server that a node is, if it is one."""
+    if node.provider == provider_id.OPENSTACK:
+        return node.instance_id
+    return node.system_uuid if settings.link_by_system_uuid else None
+
+
+def servers_of(shown: Seen) -> list[str]:
+    """Return the servers that a node may have been tied to before.
+
+    Whoever sent it may have tied it by its system_uuid.
+    """
+    if shown.get('provider') == provider_id.OPENSTACK:
+        found = shown.get('instance_id')
+    else:
+        found = shown.get('system_uuid')
+    return [found] if found else []
