@@ -301,6 +301,16 @@ class AnswerTest(base.FunctionalTest):
 
         self.assertThat(traced.peak, base.at_most(400 << 20))
 
+    def test_answer_of_very_many_objects(self) -> None:
+        items = b'{},' * (8 << 20)
+        traced = self.useFixture(memory.Memory())
+
+        self.assert_refused(
+            Answer(200, gzip.compress(b'{"items":[' + items + b'{}]}', 1),
+                   {'Content-Encoding': 'gzip'}), 'JSON objects')
+
+        self.assertThat(traced.peak, base.at_most(100 << 20))
+
     def test_failure_that_is_not_compressed_as_it_says(self) -> None:
         self.assert_refused(
             Answer(500, b'junk', {'Content-Encoding': 'gzip'}), 'answered 500')

@@ -39,6 +39,9 @@ _CONNECT_TIMEOUT = 10.0
 # fields are some 10 MB, and etcd takes no object of more than 1.5 MB.
 _LARGEST_ANSWER = 256 * 1024 * 1024
 _LARGEST_PACKED = 64 * 1024 * 1024
+# Decoding takes some 150 bytes an object, however short its JSON is. A node
+# has 100 to 300 of them.
+_MOST_OBJECTS = 1_000_000
 _LONGEST_LINE = 32 * 1024 * 1024
 # Of what a server says; it leaves room in a reason for what to do.
 _LONGEST_QUOTE = 400
@@ -53,13 +56,14 @@ class Client:
     :param name: the cluster's name
     :param endpoint: where the API server is and how to log in
     :param request_timeout: seconds that one request may take in all
+    :ivar name: the cluster's name
     :ivar max_retries: how often a request that failed is made again
     """
 
     def __init__(self, name: str, endpoint: endpoints.Endpoint,
                  request_timeout: float) -> None:
         self.max_retries = 0
-        self._name = name
+        self.name = name
         self._endpoint = endpoint
         server = urlsplit(endpoint.server)
         self._server = f'{server.scheme}://{server.netloc.rpartition("@")[2]}'
@@ -94,7 +98,12 @@ class Client:
 
     def malformed(self, problem: str) -> errors.MalformedAnswer:
         """Return the error for an answer that cannot be understood."""
-        return errors.MalformedAnswer(self._name, problem)
+        return errors.MalformedAnswer(self.name, problem)
+
+    def late(self) -> errors.ConnectionFailed:
+        """Return the error for a list that takes too long."""
+        return errors.ConnectionFailed(
+            self.name, 'the list was not complete within list_timeout')
 
     def list_nodes(self, limit: int | None, continue_token: str | None,
                    deadline: float) -> bodies.Packed:
@@ -129,11 +138,17 @@ class Client:
         :raises MalformedAnswer: it is none, or too large
         """
         try:
-            return bodies.inflate_all(packed, _LARGEST_ANSWER)
+            body = bodies.inflate_all(packed, _LARGEST_ANSWER)
         except bodies.TooLarge as error:
             raise self._too_large(_LARGEST_ANSWER) from error
         except (EOFError, zlib.error) as error:
             raise self._connection_error(error) from error
+        # A sample is enough, and costs next to nothing.
+        if body[::31].count(b'{') * 31 > _MOST_OBJECTS:
+            raise self.malformed(
+                f'the answer of {self._server} has more than {_MOST_OBJECTS} '
+                'JSON objects; see [kubernetes] page_size')
+        return body
 
     @contextlib.contextmanager
     def watch_nodes(self, resource_version: str, seconds: int,
@@ -179,7 +194,7 @@ class Client:
                     heard = time.monotonic()
                 elif time.monotonic() - heard > silence:
                     raise errors.WatchSilent(
-                        self._name, f'the watch was silent for {silence:g} s')
+                        self.name, f'the watch was silent for {silence:g} s')
                 # A last line that is cut off comes again with the next watch.
                 for line in filter(bytes.strip, lines):
                     has_lines = True
@@ -193,7 +208,7 @@ class Client:
         except _BROKEN as error:
             if transport.is_read_timeout(error):
                 raise errors.WatchSilent(
-                    self._name, 'the watch was silent') from error
+                    self.name, 'the watch was silent') from error
             if not isinstance(error, zlib.error) and (
                     has_lines or not has_text):
                 raise self._connection_error(error) from error
@@ -213,9 +228,7 @@ class Client:
                 connections.abort()
             timeout = min(self._request_timeout, deadline - time.monotonic())
             if timeout <= 0:
-                raise errors.ConnectionFailed(
-                    self._name,
-                    'the list was not complete within list_timeout')
+                raise self.late()
             try:
                 with connections.within(timeout):
                     return read(self._api.list_node(
@@ -239,9 +252,9 @@ class Client:
                 return self._connections
             connections = transport.Connections(self._endpoint, login)
         except (errors.PemError, ValueError) as error:
-            raise errors.Misconfigured(self._name, str(error)) from error
+            raise errors.Misconfigured(self.name, str(error)) from error
         except errors.CredentialsError as error:
-            raise errors.LoginFailed(self._name, str(error)) from error
+            raise errors.LoginFailed(self.name, str(error)) from error
         self.close()
         self._connections = connections
         self._api_client.rest_client.pool_manager = connections.pool_manager
@@ -284,12 +297,12 @@ class Client:
         cause = transport.root_cause(error)
         if transport.is_tls_failure(error):
             return errors.TlsFailed(
-                self._name, f'no safe connection to the API server at '
+                self.name, f'no safe connection to the API server at '
                 f'{self._server}: {cause}. If the server is the right one, '
                 'see certificate-authority and tls-server-name of its '
                 'cluster in the kubeconfig')
         return errors.ConnectionFailed(
-            self._name, f'cannot read from the API server at '
+            self.name, f'cannot read from the API server at '
             f'{self._server}: {cause}')
 
     def _api_error(self, error: Any, verb: str) -> errors.ClusterError:
@@ -313,7 +326,7 @@ class Client:
                        f'them to a role with the verb {verb} on the ' \
                        'resource nodes (kubernetes/rbac.yaml of vitrage-k8s)'
         kind = errors.Expired if error.status == 410 else errors.ApiError
-        return kind(self._name, problem, error.status, retry_after)
+        return kind(self.name, problem, error.status, retry_after)
 
 
 def parse_retry_after(value: str | None) -> float | None:

@@ -6,6 +6,7 @@ that node where the part is a key.
 """
 
 import contextlib
+import json
 from typing import Any
 from typing import get_args
 from typing import get_origin
@@ -129,15 +130,15 @@ def _left_out(node: nodes.Node, fields: list[str]) -> LeftOut:
 
 _NO_METADATA = nodes.Metadata()
 _DECODER = msgspec.json.Decoder(_NodeList)
-_ODD_DECODER = msgspec.json.Decoder(_OddNodeList)
 
 
 def _decode(body: bytes, odd: list[tuple[str, str]],
             ) -> tuple[_NodeList | _OddNodeList, list[nodes.ApiNode]]:
-    with contextlib.suppress(msgspec.ValidationError):
+    with contextlib.suppress(msgspec.DecodeError):
         node_list = _DECODER.decode(body)
         return node_list, node_list.items
-    odd_list = _ODD_DECODER.decode(body)
+    # It takes what msgspec does not: half a surrogate, 1e999, NaN.
+    odd_list = msgspec.convert(json.loads(body), _OddNodeList)
     return odd_list, [_salvage_node(item, odd) for item in odd_list.items]
 
 

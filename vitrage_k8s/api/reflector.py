@@ -7,8 +7,6 @@ Vitrage.
 """
 
 from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Iterable
 import contextlib
 import functools
 import random
@@ -18,14 +16,13 @@ import time
 import msgspec
 from oslo_log import log
 
-from vitrage_k8s.api import bodies
 from vitrage_k8s.api import client as api_client
-from vitrage_k8s.api import decoding
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import notices
+from vitrage_k8s.api import reader
 from vitrage_k8s.api import text
 from vitrage_k8s.api import watch_policy
 
@@ -78,9 +75,10 @@ class Reflector:
         self.endpoint = endpoint
         self._name = name
         self.options = options
-        self._slots = decoding_slots
         self._news = news
         self._notices = notices.Notices(LOG, f'Cluster {name}')
+        self._reader = reader.Reader(self.inventory, decoding_slots,
+                                     self._notices)
         self._logged = watch_policy.Health(watch_policy.CONNECTING)
         # Guards what follows, and is notified when it is time to look again.
         self._changed = threading.Condition()
@@ -203,70 +201,14 @@ class Reflector:
                 self._news.notify_all()
 
     def _list(self, client: api_client.Client) -> None:
-        """List all nodes.
-
-        A list that takes longer than etcd keeps its version cannot be read to
-        its end (410). It is begun again: the token that the server offers in
-        its place leads to later pages of a newer version, and what happened
-        to the earlier ones in between would be missed. The third time it is
-        not paged.
-        """
         options = self.options
-        deadline = time.monotonic() + options.list_timeout
         client.max_retries = 0 if self._logged.state in _FAILED \
             else options.max_retries
-        for limit in (options.page_size, options.page_size, None):
-            try:
-                self._list_once(client, limit, deadline)
-                return
-            except errors.Expired as error:
-                if limit is None:
-                    raise
-                LOG.debug('%s; beginning the list again', error)
-
-    def _list_once(self, client: api_client.Client, limit: int | None,
-                   deadline: float) -> None:
-        listing = self.inventory.begin_list()
-        version = token = None
-        tokens: set[str] = set()
-        odd: set[str] = set()
-        while True:
-            body = client.list_nodes(limit, token, deadline)
-            with self._slots:
-                page = self._decode(client, body)
-            # All pages of a list are of the version of its first.
-            version = version or page.resource_version
-            odd |= self._warn(page.problems, page.left_out)
-            listing.add(page.items, {each.uid for each in page.left_out},
-                        page.has_unidentified)
-            token = page.continue_token
-            if token is None:
-                break
-            if token in tokens:
-                raise client.malformed(
-                    'the list of nodes goes round in circles')
-            tokens.add(token)
-        if time.monotonic() > deadline:
-            raise errors.ConnectionFailed(
-                self._name, 'the list was not complete within list_timeout')
-        # What is odd again after it was mended, is news.
-        self._notices.retain(odd)
-        if listing.has_unidentified:
-            self._notices.warn('there are nodes without a uid; no node is '
-                               'taken for gone')
-        if self.inventory.replace(listing, version):
+        if self._reader.read_list(client, options.page_size,
+                                  time.monotonic() + options.list_timeout):
             # The server went back, and a watch from before is of no use.
             with self._changed:
                 self._abort('watch')
-
-    @staticmethod
-    def _decode(client: api_client.Client,
-                body: bodies.Packed) -> decoding.Page:
-        try:
-            return decoding.decode_page(client.inflate(body))
-        except ValueError as error:
-            raise client.malformed(
-                f'the answer is not a list of nodes: {error}') from None
 
     def _watch_again(self) -> None:
         while self._await(self._policy.watch_due):
@@ -299,7 +241,7 @@ class Reflector:
                 for line in lines:
                     if not self.inventory.is_current(epoch):
                         return
-                    if self._apply(client, epoch, line):
+                    if self._reader.read_event(client, epoch, line):
                         watch.has_progressed = True
         except errors.WatchSilent:
             watch.is_silent = True
@@ -321,9 +263,8 @@ class Reflector:
         silent until that version comes, and then says nothing of what
         happened before.
         """
-        body = client.list_nodes(
-            1, None, time.monotonic() + self.options.request_timeout)
-        now = nodes.number(self._decode(client, body).resource_version)
+        now = nodes.number(self._reader.read_version(
+            client, time.monotonic() + self.options.request_timeout))
         before = nodes.number(version)
         is_older = now is not None and before is not None and now < before
         with self._changed:
@@ -336,45 +277,6 @@ class Reflector:
             self._policy.watch_began(time.monotonic())
         LOG.debug('Cluster %s: watching %d nodes from version %s',
                   self._name, len(self.inventory), text.make_safe(version))
-
-    def _apply(self, client: api_client.Client, epoch: int,
-               line: bytes) -> bool:
-        """Take note of a line; return whether the watch came further."""
-        try:
-            event = decoding.decode_watch_event(line)
-        except decoding.WatchError as error:
-            kind = errors.Expired if error.status == 410 else errors.ApiError
-            raise kind(self._name, f'the watch ended with {error.status} '
-                       f'({error})', error.status) from None
-        except ValueError as error:
-            raise client.malformed(f'the watch sent no event: {error}'
-                                   ) from error
-        if event is None:
-            self._notices.warn('the watch sent an event of an unknown type; '
-                               'it is passed over')
-            return False
-        left_out = [event.left_out] if event.left_out else []
-        self._warn(event.problems, left_out)
-        return self.inventory.apply(
-            epoch, event.resource_version, event.node,
-            is_deletion=event.is_deletion,
-            unclear=event.left_out.uid if event.left_out else None)
-
-    def _warn(self, problems: Iterable[tuple[str, str]],
-              left_out: Collection[decoding.LeftOut]) -> set[str]:
-        """Warn of odd nodes, and return the warnings."""
-        texts = {f'node {_short(name)}: {field} is not of the expected type '
-                 'or missing; the node is shown without it'
-                 for name, field in problems
-                 if name not in {node.name for node in left_out}}
-        for node in left_out:
-            texts.add(
-                f'node {_short(node.name)}: {node.fields} cannot be shown, '
-                'being too long or not printable; the node is left out, and '
-                'stays as last known if it is shown already')
-        for each in sorted(texts):
-            self._notices.warn(each)
-        return texts
 
     def _log_list(self, failure: Failure | None) -> None:
         """Log what is news after a list."""
@@ -418,10 +320,6 @@ class Reflector:
         else:
             LOG.debug('Cluster %s: %s; trying again', self._name,
                       failure.reason)
-
-
-def _short(name: str) -> str:
-    return text.make_safe(name, text.LONGEST_VALUE)
 
 
 class _Watch:

@@ -159,7 +159,7 @@ class WatchPolicy:
             return Health(READY, self._why_not_watched())
         if self._is_doubtful(failure, now):
             return self._verdict
-        if failure.kind in (Kind.PASSING, Kind.BUSY) and self._has_watch():
+        if failure.kind is Kind.PASSING and self._has_watch():
             return Health(READY)
         return Health(failure.state, failure.reason)
 

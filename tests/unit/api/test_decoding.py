@@ -125,6 +125,16 @@ class OddNodeTest(testtools.TestCase):
         self.assertEqual([7, 7], [item.version for item in page.items])
         self.assertFalse(page.has_unidentified)
 
+    def test_value_that_is_none_costs_no_other_node(self) -> None:
+        for value in ('1e999', '"\\ud800"', 'NaN'):
+            odd = node('odd')
+            odd['metadata']['annotations'] = {'x': 'VALUE'}
+            odd['metadata']['creationTimestamp'] = 'VALUE'
+            page = decoding.decode_page(body(node('even'), odd).replace(
+                b'"VALUE"', value.encode()))
+
+            self.assertEqual(['even', 'odd'], names(page))
+
     def test_node_without_a_uid_is_not_identified(self) -> None:
         for item, problems in (
                 (node(uid=None), [('n', 'metadata.uid')]),

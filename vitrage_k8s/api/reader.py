@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads one cluster into its inventory: a list, or the lines of a watch.
+
+Between the client's bytes and the inventory; when to read is the policy's to
+decide, and the reflector's to obey.
+"""
+
+from collections.abc import Collection
+from collections.abc import Iterable
+import threading
+import time
+
+from oslo_log import log
+
+from vitrage_k8s.api import bodies
+from vitrage_k8s.api import client as api_client
+from vitrage_k8s.api import decoding
+from vitrage_k8s.api import errors
+from vitrage_k8s.api import inventory as inventories
+from vitrage_k8s.api import notices
+from vitrage_k8s.api import text
+
+LOG = log.getLogger(__name__)
+
+
+class Reader:
+    """Reads from one cluster.
+
+    :param inventory: where to
+    :param decoding_slots: bounds how many lists are decoded at a time
+    :param warnings: takes what is odd
+    """
+
+    def __init__(self, inventory: inventories.Inventory,
+                 decoding_slots: threading.Semaphore,
+                 warnings: notices.Notices) -> None:
+        self._inventory = inventory
+        self._slots = decoding_slots
+        self._notices = warnings
+
+    def read_list(self, client: api_client.Client, page_size: int,
+                  deadline: float) -> bool:
+        """List all nodes.
+
+        A list that takes longer than etcd keeps its version cannot be read to
+        its end (410). It is begun again: the token that the server offers in
+        its place leads to later pages of a newer version, and what happened
+        to the earlier ones in between would be missed. The third time it is
+        not paged.
+
+        :param deadline: when to give up, by ``time.monotonic()``
+        :returns: whether the server went back to an older version
+        :raises ClusterError: there is no complete list
+        :raises TooManyNodes: there are more nodes than are allowed
+        """
+        for limit in (page_size, page_size):
+            try:
+                return self._read_list(client, limit, deadline)
+            except errors.Expired as error:
+                LOG.debug('%s; beginning the list again', error)
+        return self._read_list(client, None, deadline)
+
+    def _read_list(self, client: api_client.Client, limit: int | None,
+                   deadline: float) -> bool:
+        listing = self._inventory.begin_list()
+        version = token = None
+        tokens: set[str] = set()
+        odd: set[str] = set()
+        while True:
+            body = client.list_nodes(limit, token, deadline)
+            with self._slots:
+                page = self._decode(client, body)
+            # All pages of a list are of the version of its first.
+            version = version or page.resource_version
+            odd |= self._warn(page.problems, page.left_out)
+            listing.add(page.items, {each.uid for each in page.left_out},
+                        page.has_unidentified)
+            token = page.continue_token
+            if token is None:
+                break
+            if token in tokens:
+                raise client.malformed(
+                    'the list of nodes goes round in circles')
+            tokens.add(token)
+        if time.monotonic() > deadline:
+            raise client.late()
+        # What is odd again after it was mended, is news.
+        self._notices.retain(odd)
+        if listing.has_unidentified:
+            self._notices.warn('there are nodes without a uid; no node is '
+                               'taken for gone')
+        return self._inventory.replace(listing, version)
+
+    @staticmethod
+    def _decode(client: api_client.Client,
+                body: bodies.Packed) -> decoding.Page:
+        try:
+            return decoding.decode_page(client.inflate(body))
+        except ValueError as error:
+            raise client.malformed(
+                f'the answer is not a list of nodes: {error}') from None
+
+    def read_version(self, client: api_client.Client,
+                     deadline: float) -> str:
+        """Return the resource version that the server is at.
+
+        :param deadline: when to give up, by ``time.monotonic()``
+        :raises ClusterError: it does not say
+        """
+        body = client.list_nodes(1, None, deadline)
+        return self._decode(client, body).resource_version
+
+    def read_event(self, client: api_client.Client, epoch: int,
+                   line: bytes) -> bool:
+        """Take note of a line of a watch.
+
+        :param epoch: what ``Inventory.begin_watch`` returned
+        :returns: whether the watch came to another version
+        :raises ClusterError: the watch cannot go on
+        :raises TooManyNodes: there are more nodes than are allowed
+        """
+        try:
+            event = decoding.decode_watch_event(line)
+        except decoding.WatchError as error:
+            kind = errors.Expired if error.status == 410 else errors.ApiError
+            raise kind(client.name, f'the watch ended with {error.status} '
+                       f'({error})', error.status) from None
+        except ValueError as error:
+            raise client.malformed(f'the watch sent no event: {error}'
+                                   ) from error
+        if event is None:
+            self._notices.warn('the watch sent an event of an unknown type; '
+                               'it is passed over')
+            return False
+        left_out = [event.left_out] if event.left_out else []
+        self._warn(event.problems, left_out)
+        return self._inventory.apply(
+            epoch, event.resource_version, event.node,
+            is_deletion=event.is_deletion,
+            unclear=event.left_out.uid if event.left_out else None)
+
+    def _warn(self, problems: Iterable[tuple[str, str]],
+              left_out: Collection[decoding.LeftOut]) -> set[str]:
+        """Warn of odd nodes, and return the warnings."""
+        texts = {f'node {_short(name)}: {field} is not of the expected type '
+                 'or missing; the node is shown without it'
+                 for name, field in problems
+                 if name not in {node.name for node in left_out}}
+        for node in left_out:
+            texts.add(
+                f'node {_short(node.name)}: {node.fields} cannot be shown, '
+                'being too long or not printable; the node is left out, and '
+                'stays as last known if it is shown already')
+        for each in sorted(texts):
+            self._notices.warn(each)
+        return texts
+
+
+def _short(name: str) -> str:
+    return text.make_safe(name, text.LONGEST_VALUE)
