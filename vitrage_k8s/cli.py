@@ -34,6 +34,11 @@ def _install_files(options: argparse.Namespace) -> int:
     return install_files.run(options.directory, options.force)
 
 
+def _check(options: argparse.Namespace) -> int:
+    from vitrage_k8s.check import report
+    return report.run(options.config_file or (), options.format)
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='vitrage-k8s',
@@ -47,6 +52,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'the state mappings, the templates, the role for Kubernetes, and a '
         'sample configuration. Files that are there with other content are '
         'left as they are, and the exit status is 1.'))
+    _add_check(commands.add_parser(
+        'check', help='say what is wrong with a configuration',
+        description='Read what vitrage-graph reads, as the user that runs '
+        'this, and say what is wrong with it, how bad that is, and the mend. '
+        'Nothing is changed. The exit status is 0, 1 (warnings) or 2 '
+        '(errors). Templates are looked at where the usual OS_* variables of '
+        'the vitrage client are set.'))
     return parser.parse_args(arguments)
 
 
@@ -67,6 +79,17 @@ def _add_install_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--force', action='store_true',
         help='overwrite files that are there with other content')
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_check)
+    parser.add_argument(
+        '--config-file', action='append', metavar='FILE',
+        help='a file of the configuration; may be repeated. The default is '
+        'what vitrage-graph would find, such as /etc/vitrage/vitrage.conf')
+    parser.add_argument(
+        '--format', choices=('table', 'json'), default='table',
+        help='how to print (default: table)')
 
 
 if __name__ == '__main__':

@@ -10,15 +10,17 @@ import time
 from oslo_config import cfg
 from oslo_log import log
 from vitrage.common.constants import DatasourceAction
-from vitrage.common.constants import UpdateMethod
 from vitrage.datasources.driver_base import DriverBase
 from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
 from vitrage_k8s.api import fleet
-from vitrage_k8s.api import reflector
+from vitrage_k8s.check import configuration
+from vitrage_k8s.check import files
+from vitrage_k8s.check import findings
 from vitrage_k8s.graph import feed
 from vitrage_k8s.graph import queries
 from vitrage_k8s import KUBERNETES_DATASOURCE
+from vitrage_k8s import settings
 
 CONF = cfg.CONF
 LOG = log.getLogger(__name__)
@@ -62,14 +64,16 @@ class KubernetesDriver(DriverBase):
         :returns: lists of events
         :raises NoAnswer: Vitrage did not say what its graph shows
         """
-        settings = _settings()
-        if settings.reading.is_watching:
-            self._fleet.use(settings)
+        wanted = settings.read()
+        if self._feed is None:
+            _warn_of_setup()
+        if wanted.reading.is_watching:
+            self._fleet.use(wanted)
             if datasource_action == DatasourceAction.INIT_SNAPSHOT:
                 self._fleet.wait_settled(FIRST_WAIT)
         else:
-            self._fleet.use(settings, anew=True)
-            self._fleet.list_all(settings.reading.list_timeout)
+            self._fleet.use(wanted, anew=True)
+            self._fleet.list_all(wanted.reading.list_timeout)
         question = queries.question(_types())
         yield self._finish([question], datasource_action)
         shown = queries.answer(question)
@@ -86,7 +90,7 @@ class KubernetesDriver(DriverBase):
         :returns: lists of events
         :raises NoAnswer: Vitrage did not say what its graph shows
         """
-        self._fleet.use(_settings())
+        self._fleet.use(settings.read())
         source = self._make_feed()
         shown = None
         if source.wants_graph(self._fleet.view(), time.monotonic()):
@@ -114,18 +118,11 @@ def _types() -> list[str]:
             if each in CONF.datasources.types]
 
 
-def _settings() -> fleet.Settings:
-    options = CONF.kubernetes
-    update_method = options.update_method.lower()
-    if update_method == UpdateMethod.PUSH:
-        LOG.warning('[kubernetes] update_method = push is not supported and '
-                    'lists in the snapshots of Vitrage only; set it to pull, '
-                    'or to none if that is what you want')
-    return fleet.Settings(
-        options.config_file, tuple(options.contexts), options.cluster_name,
-        tuple(options.projects), options.link_by_system_uuid,
-        frozenset(options.ignored_conditions), options.max_concurrent_lists,
-        reflector.Options(
-            options.page_size, options.request_timeout, options.list_timeout,
-            options.max_retries, options.max_nodes, options.poll_interval,
-            update_method == UpdateMethod.PULL))
+def _warn_of_setup() -> None:
+    """Log what ``vitrage-k8s check`` would find before it reads a cluster."""
+    for rule in (configuration.check_update_method, files.check_values_files,
+                 files.check_libraries):
+        for finding in rule():
+            if finding.level is findings.Level.ERROR:
+                LOG.warning('%s: %s. To mend it, %s', finding.subject,
+                            finding.text, finding.mend)

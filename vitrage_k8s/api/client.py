@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to a cluster's API server: list a page, watch, explain failures.
 
-The only importer of the official client, and of its behaviours that need
-care. It hands on bytes; what they mean is for decoding.py.
+The only importer of the official client. It returns bytes; decoding.py reads
+them.
 """
 
 from collections.abc import Callable
@@ -31,22 +31,21 @@ from vitrage_k8s.api import watch_policy
 
 Read = TypeVar('Read')
 
-# urllib3 has no time limit for connecting otherwise, and the system's is two
-# minutes.
+# Without it, the system's limit is two minutes.
 _CONNECT_TIMEOUT = 10.0
 
-# More than any list that is worth having: 500 nodes with images and managed
-# fields are some 10 MB, and etcd takes no object of more than 1.5 MB.
+# 500 nodes with images and managed fields are some 10 MB, and etcd takes no
+# object of more than 1.5 MB.
 _LARGEST_ANSWER = 256 * 1024 * 1024
 _LARGEST_PACKED = 64 * 1024 * 1024
 # Decoding takes some 150 bytes an object, however short its JSON is. A node
 # has 100 to 300 of them.
 _MOST_OBJECTS = 1_000_000
 _LONGEST_LINE = 32 * 1024 * 1024
-# Of what a server says; it leaves room in a reason for what to do.
+# Of a server's message; the advice needs room, too.
 _LONGEST_QUOTE = 400
 
-# An answer that does not come, or not as a whole.
+# No answer, or an incomplete one.
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
 
@@ -72,8 +71,8 @@ class Client:
         configuration = kubernetes.client.Configuration()
         configuration.host = endpoint.server.rstrip('/')
         self._api_client = kubernetes.client.ApiClient(configuration)
-        # The client asks for no compression unless told to; a list of nodes
-        # shrinks to a tenth and less.
+        # The client asks for no compression by itself. A list of nodes
+        # shrinks to a tenth or less.
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
         self._api = kubernetes.client.CoreV1Api(self._api_client)
         self._login: Any = None
@@ -91,7 +90,7 @@ class Client:
         return self._aborted.is_set()
 
     def abort(self) -> None:
-        """End what is under way, from another thread, and all that comes."""
+        """End all requests, present and future, from another thread."""
         self._aborted.set()
         if self._connections:
             self._connections.abort()
@@ -109,12 +108,11 @@ class Client:
                    deadline: float) -> bodies.Packed:
         """Read one page of the list of all nodes.
 
-        It is not decoded here: the client's typed objects cost many times the
-        reading, and one odd node fails them all.
+        It is not decoded here: the client's typed objects cost many times as
+        much as reading, and one odd node fails them all.
 
         :param limit: how many nodes the page may hold; None for all
-        :param continue_token: what the page before said to continue with;
-            None for the first page
+        :param continue_token: of the page before; None for the first page
         :param deadline: when to give up, by ``time.monotonic()``
         :returns: the answer as it came; see inflate()
         :raises ClusterError: there is no complete answer
@@ -135,7 +133,7 @@ class Client:
     def inflate(self, packed: bodies.Packed) -> bytes:
         """Return the JSON of an answer.
 
-        :raises MalformedAnswer: it is none, or too large
+        :raises MalformedAnswer: it is too large
         """
         try:
             body = bodies.inflate_all(packed, _LARGEST_ANSWER)
@@ -155,16 +153,16 @@ class Client:
                     silence: float) -> Iterator[Iterator[bytes]]:
         """Watch all nodes.
 
-        The client's own ``Watch`` is not used: it asks for an expired version
-        again and again, without a pause, and cannot be stopped while it waits.
+        The client's own ``Watch`` is not used: it repeats an expired version
+        without a pause, and cannot be stopped while it waits.
 
         :param resource_version: the version after which events are wanted
         :param seconds: how long the server is to watch
         :param silence: how many seconds without a line end the watch
-        :returns: a context in which the server has accepted the watch; it is
-            the lines, each the JSON of an event, as they come. They raise
-            ConnectionFailed where the connection breaks off.
-        :raises Expired: what happened since that version is not known any more
+        :returns: a context with the lines of the accepted watch, each the
+            JSON of an event. Reading them raises ConnectionFailed where the
+            connection breaks off.
+        :raises Expired: the server does not know that version any more
         :raises ClusterError: the watch could not begin
         """
         response = self._request(
@@ -195,7 +193,7 @@ class Client:
                 elif time.monotonic() - heard > silence:
                     raise errors.WatchSilent(
                         self.name, f'the watch was silent for {silence:g} s')
-                # A last line that is cut off comes again with the next watch.
+                # The next watch sends again a line that is cut off.
                 for line in filter(bytes.strip, lines):
                     has_lines = True
                     yield line
@@ -203,7 +201,7 @@ class Client:
             raise self.malformed('a line of the watch is longer than '
                                  f'{_LONGEST_LINE >> 20} MiB') from error
         except EOFError:
-            # Of a watch, the end of gzip says no more than the end of HTTP.
+            # A watch may end anywhere.
             pass
         except _BROKEN as error:
             if transport.is_read_timeout(error):
@@ -221,7 +219,7 @@ class Client:
     def _request(self, query: dict[str, Any], deadline: float,
                  read: Callable[[Any], Read],
                  read_timeout: float | None = None) -> Read:
-        """Ask for nodes, and read the answer, in the time that there is."""
+        """Request nodes, and read the answer, before the deadline."""
         while True:
             connections = self._log_in(deadline)
             if self.is_aborted:
@@ -307,7 +305,7 @@ class Client:
 
     def _api_error(self, error: Any, verb: str) -> errors.ClusterError:
         if not error.status:
-            # The client's guise for urllib3's SSLError.
+            # This is how the client raises urllib3's SSLError.
             return self._connection_error(error)
         retry_after = parse_retry_after(
             (error.headers or {}).get('Retry-After'))
@@ -332,10 +330,10 @@ class Client:
 def parse_retry_after(value: str | None) -> float | None:
     """Read a Retry-After header: seconds, or an HTTP date (RFC 9110).
 
-    :returns: seconds from now, at least 0; None if it says nothing
+    :returns: seconds from now, at least 0; None if it is neither
     """
     headers = urllib3.Retry()
-    # Newer versions cut what is longer than six hours; the log says what came.
+    # Newer versions cut it to six hours; the log shows what was sent.
     headers.retry_after_max = sys.maxsize
     try:
         wait = headers.parse_retry_after(value or '')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an API server answers: lists of nodes, and watches, from their bytes.
+"""Decodes the answers of an API server: pages of a list, lines of a watch.
 
-Pure functions. What is odd in one node costs that part of that node only, or
-that node where the part is a key.
+Pure functions. An odd field costs its node that field only, or the node where
+the field is a key.
 """
 
 import contextlib
@@ -71,8 +71,8 @@ class Page(msgspec.Struct, frozen=True):
     :ivar problems: pairs of a node's name and the field of it that could not
         be read, and is missing from ``items``
     :ivar left_out: nodes that are missing from ``items``
-    :ivar has_unidentified: whether the page holds something that is no known
-        node for lack of a uid, so that nothing can be told of absence
+    :ivar has_unidentified: whether the page has a node without a uid, so that
+        no node can be taken for absent
     """
 
     items: list[nodes.Item]
@@ -89,7 +89,7 @@ def decode_page(body: bytes) -> Page:
     A node with fields of unexpected types loses those fields, and nothing
     else; see ``Page.problems``.
 
-    :raises ValueError: what came is not a list of nodes, or an incomplete one
+    :raises ValueError: this is not a list of nodes, or an incomplete one
     """
     odd: list[tuple[str, str]] = []
     try:
@@ -143,10 +143,9 @@ def _decode(body: bytes, odd: list[tuple[str, str]],
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
-    """What one line of a watch says.
+    """One line of a watch.
 
-    :ivar resource_version: the version that the watch has come to; None if it
-        does not say
+    :ivar resource_version: the version of the event, if it has one
     :ivar node: the node that was added, modified or deleted, if any
     :ivar is_deletion: whether it was deleted
     :ivar problems: see ``Page.problems``
@@ -161,9 +160,9 @@ class WatchEvent(msgspec.Struct, frozen=True):
 
 
 class WatchError(ValueError):
-    """The server says that it cannot go on with a watch.
+    """The server ends a watch with an error.
 
-    :ivar status: the HTTP status code that it would have; 0 if it is not said
+    :ivar status: the HTTP status code of the error; 0 if it has none
     """
 
     def __init__(self, message: str, status: int) -> None:

@@ -166,6 +166,19 @@ class Fleet:
                 return None
         return owner
 
+    @property
+    def problems(self) -> frozenset[str]:
+        """What is wrong with the configuration as a whole."""
+        with self._news:
+            return frozenset(self._logged)
+
+    def endpoint(self, name: str) -> endpoints.Endpoint | None:
+        """Return where a cluster is; None if that is not known."""
+        with self._news:
+            member = self._members.get(name)
+        return member.reflector.endpoint if member and member.reflector \
+            else None
+
     def take_changed(self) -> set[str]:
         """Return the uids of nodes that changed since the last call."""
         with self._news:

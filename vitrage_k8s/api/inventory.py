@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One cluster's nodes, as its API server says that they are.
+"""The nodes of one cluster, kept true by lists and watches.
 
-A list counts only as a whole: it is built beside what is held, and swapped in
-when it is complete; one that fails leaves nothing behind. No node goes back in
-time. Knows nothing of threads' work, of HTTP or of the graph; may be used by
-several threads.
+A list counts only as a whole: it is built beside the inventory and swapped in
+when it is complete; a list that fails leaves nothing behind. No node goes back
+in time. Thread-safe; knows nothing of HTTP or of the graph.
 """
 
 from collections.abc import Iterable
@@ -20,15 +19,15 @@ class TooManyNodes(Exception):
 class Listing:
     """A list that is being read, page by page.
 
-    :ivar began_at: the resource version that was known when it began
+    :ivar began_at: the resource version of the inventory when it began
     """
 
     def __init__(self, inventory: 'Inventory', began_at: str | None) -> None:
         self.began_at = began_at
         self.found: dict[str, nodes.Item] = {}
-        # What a watch beside it has deleted meanwhile.
+        # Nodes that a watch deletes meanwhile.
         self.deleted: set[str] = set()
-        # What is there and cannot be shown as it is; see Inventory.replace.
+        # Nodes that exist and cannot be shown.
         self.unclear: set[str] = set()
         self.has_unidentified = False
         self._inventory = inventory
@@ -63,14 +62,13 @@ class Inventory:
         self._max_nodes = max_nodes
         self._lock = threading.Lock()
         self._items: dict[str, nodes.Item] = {}
-        # Nodes that are there and cannot be shown, nor as they were before:
-        # their uids, and the versions at which a watch said so.
+        # Nodes that exist and cannot be shown, not even as they were before:
+        # their uids, with the version if it was a watch that sent them.
         self._unclear: dict[str, int | None] = {}
         self._changed: set[str] = set()
         # The version of the last list.
         self._listed_at: int | None = None
-        # That of the list that is being read. No more of it is kept here: it
-        # may fail.
+        # Listing.deleted of the list that is being read.
         self._deleted: set[str] | None = None
         self._epoch = 0
 
@@ -78,7 +76,7 @@ class Inventory:
         return len(self._items)
 
     def __contains__(self, uid: object) -> bool:
-        """Return whether a node is there, be it one that cannot be shown."""
+        """Return whether a node exists, even if it cannot be shown."""
         return uid in self._items or uid in self._unclear
 
     def get(self, uid: str) -> nodes.Node | None:
@@ -108,7 +106,7 @@ class Inventory:
         return nodes.number(self.resource_version) is not None
 
     def shared(self, item: nodes.Item) -> nodes.Item:
-        """Return an item with the node that is held, if that is equal."""
+        """Return an item that shares the node that is held, if it is equal."""
         held = self._items.get(item.node.id)
         if held is None or held.node is item.node or held.node != item.node:
             return item
@@ -116,9 +114,9 @@ class Inventory:
             else nodes.Item(item.version, held.node)
 
     def check_size(self, count: int) -> None:
-        """Refuse more nodes than are allowed.
+        """Check a number of nodes.
 
-        :raises TooManyNodes: there are
+        :raises TooManyNodes: it is above max_nodes
         """
         if count > self._max_nodes:
             raise TooManyNodes(
@@ -126,7 +124,7 @@ class Inventory:
                 'right, raise [kubernetes] max_nodes')
 
     def begin_list(self) -> Listing:
-        """Begin a list; one that was begun before is forgotten."""
+        """Begin a list; one that was begun before does not count any more."""
         with self._lock:
             listing = Listing(self, self.resource_version)
             self._deleted = listing.deleted
@@ -142,10 +140,10 @@ class Inventory:
         return epoch == self._epoch
 
     def replace(self, listing: Listing, resource_version: str) -> bool:
-        """Let a complete list be the truth.
+        """Take the nodes of a complete list.
 
-        Beside a watch, it is the truth up to its version only: what the watch
-        knows better, stays.
+        Beside a watch, the list is the truth up to its version: newer nodes
+        of the watch stay.
 
         :param resource_version: the version that the list is of
         :returns: whether the server went back to an older version (a restored
@@ -167,7 +165,7 @@ class Inventory:
                 unclear = self._keep_newer(listing, version)
                 resource_version = str(max(version, known))
             else:
-                # Versions from before cannot be compared with what comes.
+                # Versions from before and after cannot be compared.
                 self._epoch += 1
                 self._items = {uid: nodes.Item(version, item.node)
                                for uid, item in self._items.items()}
@@ -187,10 +185,9 @@ class Inventory:
 
     def _keep_newer(self, listing: Listing,
                     version: int) -> dict[str, int | None]:
-        """Add what a watch knows better; return which nodes are unclear.
+        """Add what the watch knows better; return which nodes are unclear.
 
-        What is held of a version up to the list's is in the list, or not true
-        any more.
+        A node of a version up to the list's is in the list, or is gone.
         """
         for uid in listing.deleted:
             listing.found.pop(uid, None)
@@ -210,14 +207,14 @@ class Inventory:
     def apply(self, epoch: int, resource_version: str | None,
               node: nodes.Node | None = None, *, is_deletion: bool = False,
               unclear: str | None = None) -> bool:
-        """Take note of an event of a watch.
+        """Take an event of a watch.
 
         :param epoch: what begin_watch() returned
-        :param resource_version: the version that the watch comes to by it
+        :param resource_version: the version of the event
         :param node: the node that was added, modified or deleted, if any
-        :param unclear: the uid of the node that was, if it cannot be shown
-        :returns: whether the watch came to another version
-        :raises TooManyNodes: there is no place for it
+        :param unclear: the uid of that node, if it cannot be shown
+        :returns: whether the resource version moved
+        :raises TooManyNodes: there are more nodes than are allowed
         """
         uid = unclear if node is None else node.id
         version = nodes.number(resource_version)
@@ -240,9 +237,9 @@ class Inventory:
             return self.resource_version != before
 
     def _is_late(self, uid: str, version: int | None) -> bool:
-        """Return whether something newer is known of a node than an event."""
+        """Return whether an event is older than what is known of its node."""
         held = self._items.get(uid)
-        # What a list does not have, was deleted before.
+        # A node that the list does not have was deleted before it.
         known = held.version if held else self._listed_at
         return version is not None and known is not None and version < known
 

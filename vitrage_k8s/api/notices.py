@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Warnings that come once, however often there is a reason for them."""
+"""Logs each warning once, and a few lines a minute at most."""
 
 import collections
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from typing import Any
 
 from vitrage_k8s.api import text as texts
 
-# At most so many lines a minute; the rest is counted.
+# The most lines a minute; the rest is counted.
 LINES = 5
 MINUTE = 60.0
-# How many warnings are remembered, at least until there are more.
+# How many warnings are remembered.
 MOST_KNOWN = 200
 
 
@@ -65,7 +65,7 @@ class Notices:
             self._logger.warning('%s: %s', self._about, text)
 
     def log_defect(self, error: Exception) -> None:
-        """Log the traceback of an exception that nobody foresaw, once."""
+        """Log the traceback of an unexpected exception, once."""
         where = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
         key = f'{kind} {where.filename}:{where.lineno}'
@@ -80,7 +80,7 @@ class Notices:
                                'times)', self._about, kind, count)
 
     def retain(self, warnings: set[str]) -> None:
-        """Let all warnings be news again, but for these."""
+        """Forget all warnings but these."""
         with self._lock:
             self._known &= {texts.make_safe(each, texts.LONGEST_REASON)
                             for each in warnings}

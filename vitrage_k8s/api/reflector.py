@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps one cluster's inventory true, in two threads of its own.
 
-One lists, one watches; what each does next is the policy's to decide
-(watch_policy.py), what they find is the inventory's to keep. Knows nothing of
-Vitrage.
+One thread lists, the other watches. The policy (watch_policy.py) decides when,
+and the inventory keeps what they read. Knows nothing of Vitrage.
 """
 
 from collections.abc import Callable
@@ -31,13 +30,13 @@ LOG = log.getLogger(__name__)
 Failure = watch_policy.Failure
 Kind = watch_policy.Kind
 
-# How long the server is asked to watch, in seconds; by chance, as in
-# client-go, so that not all watches end at once.
+# The timeout of a watch in seconds; random, as in client-go, so that watches
+# do not all end at once.
 _WATCH_SECONDS = (300, 600)
 _FAILED = (watch_policy.UNREACHABLE, watch_policy.UNREADABLE,
            watch_policy.MISCONFIGURED)
-# Seconds without a line after which a watch is made anew: the server sends a
-# bookmark every minute or so while its version moves.
+# Seconds without a line after which a watch is restarted: the server sends a
+# bookmark about every minute while its version moves.
 SILENCE = 75.0
 
 
@@ -63,7 +62,7 @@ class Reflector:
     :param endpoint: where it is and how to log in
     :param options: how to read
     :param decoding_slots: bounds how many lists are decoded at a time
-    :param news: is notified when a list has come to its end
+    :param news: is notified when a list ends
     :ivar inventory: its nodes
     :ivar endpoint, options: as they are in use
     """
@@ -148,10 +147,10 @@ class Reflector:
 
     def _attempt(self, kind: str, work: Callable[[api_client.Client], None],
                  ) -> tuple[Failure | None, bool]:
-        """Do something with a client.
+        """Run some work with a new client.
 
-        :param kind: of which abort() ends one
-        :returns: why it failed, None if it did not; and whether it was ended
+        :param kind: names the work for _abort()
+        :returns: why it failed, if it did, and whether it was aborted
         """
         client: api_client.Client | None = None
         failure: Failure | None = None
@@ -169,7 +168,7 @@ class Reflector:
         except inventories.TooManyNodes as error:
             failure = Failure(Kind.TOO_MANY, watch_policy.UNREADABLE,
                               str(error))
-        # A cluster's boundary: whatever it is, the next time may do.
+        # The boundary of a cluster: the next attempt may succeed.
         except Exception as error:
             self._notices.log_defect(error)
             failure = Failure(
@@ -182,7 +181,8 @@ class Reflector:
             with self._changed:
                 self._is_listing = True
                 if not self.inventory.has_numbers:
-                    # Versions cannot be compared: it is one or the other.
+                    # Without comparable versions, a list and a watch exclude
+                    # each other.
                     self._policy.request_list(time.monotonic())
                     self._abort('watch')
             failure, is_aborted = self._attempt('list', self._list)
@@ -226,7 +226,7 @@ class Reflector:
                 self._log_watch(failure)
 
     def _watch(self, watch: '_Watch', client: api_client.Client) -> None:
-        """Watch, until it ends in whatever way."""
+        """Watch until the watch ends."""
         epoch, version = self.inventory.begin_watch()
         if version is None:
             # The policy lets a list come first.
@@ -246,14 +246,15 @@ class Reflector:
         except errors.WatchSilent:
             watch.is_silent = True
         except errors.Expired as error:
-            # That is no fault: etcd forgets what is some minutes old.
+            # This is normal: etcd keeps versions for some minutes only.
             LOG.info('%s; listing again', error)
             watch.is_expired = True
             raise
         except errors.ConnectionFailed as error:
             if not watch.has_begun:
                 raise
-            # It goes on from where it was. Balancers cut what is idle.
+            # The next watch goes on from here. Balancers cut idle
+            # connections.
             LOG.debug('%s; watching again', error)
 
     def _went_back(self, client: api_client.Client, version: str) -> bool:
@@ -279,7 +280,7 @@ class Reflector:
                   self._name, len(self.inventory), text.make_safe(version))
 
     def _log_list(self, failure: Failure | None) -> None:
-        """Log what is news after a list."""
+        """Log a change of health after a list."""
         health, before = self.health, self._logged
         if health == before and failure is None:
             return
@@ -296,7 +297,7 @@ class Reflector:
             self._log_doubt(failure)
 
     def _log_watch(self, failure: Failure) -> None:
-        """Log why a watch is tried again, or what is news after that."""
+        """Log why a watch is tried again, or a change of health."""
         health = self.health
         if health.state != watch_policy.READY or health.reason is None:
             self._log_doubt(failure)
@@ -312,7 +313,7 @@ class Reflector:
     def _log_doubt(self, failure: Failure) -> None:
         """Log why a list or a watch is tried again.
 
-        Whether the server is out of reach, the next list says.
+        The next list shows whether the server is out of reach.
         """
         if failure.state == watch_policy.UNREADABLE and failure.kind in (
                 Kind.PASSING, Kind.LOGIN):
@@ -323,6 +324,6 @@ class Reflector:
 
 
 class _Watch:
-    """What is known of a watch when it has ended."""
+    """What a watch came to."""
 
     has_begun = has_progressed = is_silent = is_expired = False

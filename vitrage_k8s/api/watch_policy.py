@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to list, to watch, to wait and to doubt one cluster, and what it shows.
+"""When to list, watch, wait and doubt one cluster, and which health it shows.
 
-Pure: what has happened comes in with the time at which it happened, in
-seconds of any clock that does not go back; no thread, no I/O, no clock of its
-own. The table in the documentation (troubleshooting) is this module in words.
-
-The waits follow client-go's reflector
-(k8s.io/client-go/tools/cache/reflector.go) where it has them.
+Pure: no threads, no I/O, no clock. The caller reports what happened and when,
+in seconds of a monotonic clock. doc/source/outages.rst shows the decisions as
+a table. The waits follow client-go's reflector where it has them
+(k8s.io/client-go/tools/cache/reflector.go).
 """
 
 from collections.abc import Callable
@@ -24,15 +22,15 @@ MISCONFIGURED = 'Misconfigured'
 
 
 class Kind(enum.Enum):
-    """What a failure is, as far as it decides what comes next."""
+    """The kinds of failures that differ in what comes next."""
 
-    #: no connection, no answer in time, a server error, an answer that is none
+    #: no connection, a timeout, a server error, a malformed answer
     PASSING = enum.auto()
-    #: 429: the server has too much to do
+    #: 429: the server is overloaded
     BUSY = enum.auto()
-    #: 403: which a server that has just started also says of what it allows
+    #: 403; a server that has just started also answers it to what it allows
     FORBIDDEN = enum.auto()
-    #: 401, or there are no credentials to send
+    #: 401, or no credentials could be had
     LOGIN = enum.auto()
     #: the kubeconfig or a file that it names is wrong
     MISCONFIGURED = enum.auto()
@@ -43,11 +41,11 @@ class Kind(enum.Enum):
 class Failure(msgspec.Struct, frozen=True):
     """Why a list or a watch failed: plain data, which keeps no answer alive.
 
-    :ivar kind: what decides the next step
-    :ivar state: the state of the cluster that it is a verdict for
-    :ivar reason: what people read
-    :ivar retry_after: seconds that the server asks to wait, if it does
-    :ivar is_retried: whether the same request may succeed in a moment
+    :ivar kind: decides the next step
+    :ivar state: the cluster's state if the failure lasts
+    :ivar reason: the text for people
+    :ivar retry_after: the Retry-After of the answer in seconds, if any
+    :ivar is_retried: whether the request is repeated within the attempt
     """
 
     kind: Kind
@@ -58,7 +56,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What the graph shows of a cluster.
+    """Whether a cluster can be read.
 
     :ivar reason: why the state is not Ready, or why a ready cluster is not
         watched; None if all is well
@@ -69,35 +67,31 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class _Series(msgspec.Struct):
-    """Failures of one kind since the last list that succeeded.
-
-    :ivar since: when the first one was
-    :ivar count: how many there were
-    """
+    """Failures of one kind since the last list that succeeded."""
 
     since: float
     count: int = 0
 
 
-# Seconds between attempts at what is forbidden, as long as that may be the
-# server's first second; and how long that may be.
+# Seconds between attempts after a 403, while the server may be starting; and
+# for how long it may be.
 DOUBT_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0)
 DOUBT = 20.0
-# How long a busy server keeps its state.
+# For how long a cluster keeps its state after the first 429.
 BUSY = 60.0
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 LONGEST_BUSY_WAIT = 60.0
-# A server that is busy for longer than that is left alone for as long at
-# least, however short the wait that it asks for.
+# The shortest wait between attempts after that time, even if Retry-After is
+# shorter.
 SHORTEST_BUSY_WAIT = 10.0
 MISCONFIGURED_WAIT = 10.0
 FORBIDDEN_WATCH_WAIT = 60.0
-# A watch that ends earlier, without an event, is not asked for at once.
+# A pause follows a watch that ends sooner without an event.
 SHORT_WATCH = 1.0
 # A watch that lasts as long ends a series of doubts.
 LONG_WATCH = 10.0
-# So many silent watches in a row make the silence worth a question.
+# After so many silent watches in a row, resource versions are compared.
 SILENT_WATCHES = 3
 
 
@@ -151,7 +145,7 @@ class WatchPolicy:
         return self._silent >= SILENT_WATCHES
 
     def health(self, now: float) -> Health:
-        """Return what the graph is to show."""
+        """Return the health that the graph shows."""
         failure = self._failure
         if failure is None:
             if self._verdict.state != READY:
@@ -168,7 +162,7 @@ class WatchPolicy:
             self._is_watched and not self._is_in_doubt)
 
     def _is_doubtful(self, failure: Failure, now: float) -> bool:
-        """Return whether a failure is no verdict yet."""
+        """Return whether the cluster keeps its state despite a failure."""
         patience = {Kind.FORBIDDEN: DOUBT, Kind.BUSY: BUSY}.get(
             failure.kind, 0.0)
         return now - self._series[failure.kind].since < patience and (
@@ -180,7 +174,7 @@ class WatchPolicy:
         return failure.reason if failure and is_verdict else None
 
     def request_list(self, now: float) -> None:
-        """Take note that a list is wanted now, before the next watch."""
+        """Request a list at this time, before the next watch."""
         self._list_at = now
         self._is_in_doubt = True
 
@@ -188,7 +182,7 @@ class WatchPolicy:
         """Take note of a complete list."""
         self._verdict = Health(READY)
         if self._failure is not None:
-            # What was refused then is asked for anew.
+            # A watch that was refused is tried at once.
             self._watch_failure = None
             self._refusals = 0
         self._failure = None
@@ -203,13 +197,12 @@ class WatchPolicy:
         if before is None or before.kind != failure.kind:
             self._verdict = self.health(now)
         if failure.kind is Kind.FORBIDDEN:
-            # Then it was not the watch alone that was refused.
+            # Not the watch alone is refused.
             self._watch_failure = None
             self._refusals = 0
         self._failure = failure
-        # Each kind has its own: what comes after an outage (403 in a server's
-        # first second) is asked for as often as if it came first, and two
-        # kinds in turn do not begin anew each time.
+        # Each kind has its own series: a 403 after an outage is retried as
+        # often as any, and two alternating kinds do not reset each other.
         series = self._series.setdefault(failure.kind, _Series(now))
         series.count += 1
         is_asked_again = self._is_watching or (
@@ -254,10 +247,10 @@ class WatchPolicy:
                     is_silent: bool = False) -> None:
         """Take note of the end of a watch, or of one that could not begin.
 
-        :param failure: what ended it; None for its time or its connection,
-            after which it goes on from where it was
-        :param has_progressed: whether it came to another resource version
-        :param is_silent: whether it was ended for its silence
+        :param failure: why it ended; None for a timeout or a cut connection,
+            after which the next watch goes on from there
+        :param has_progressed: whether its resource version moved
+        :param is_silent: whether it was ended for silence
         """
         began, self._watch_since = self._watch_since, None
         lasted = 0.0 if began is None else now - began
@@ -271,7 +264,7 @@ class WatchPolicy:
             self._watch_was_refused(now, failure)
         elif failure is not None:
             if failure.kind is Kind.TOO_MANY:
-                # A list that is short enough ends that.
+                # Only a shorter list ends this.
                 self.list_failed(now, failure)
             self.request_list(now + max(self._doubt(), min(
                 failure.retry_after or 0.0, LONGEST_BUSY_WAIT)))
@@ -287,13 +280,13 @@ class WatchPolicy:
             self._short += 1
 
     def _doubt(self) -> float:
-        """Return how long to wait before the list that a doubt asks for."""
+        """Return the wait before the list that follows a doubtful watch."""
         self._doubts += 1
         return self._backoff(self._doubts - 2) if self._doubts > 1 else 0.0
 
     def _watch_was_refused(self, now: float, failure: Failure) -> None:
         if self._refusals == 0:
-            # What the list says is the truth about the credentials.
+            # A list shows whether all is refused.
             self.request_list(now + self._doubt())
         self._watch_failure = failure
         self._watch_at = now + (
@@ -308,24 +301,23 @@ class WatchPolicy:
             self.request_list(now)
 
 
-# How often a request is made again, within one attempt at a list, that a busy
-# server refuses: as client-go has it.
+# How often one attempt repeats a request that is answered 429, as client-go.
 BUSY_RETRIES = 10
 FIRST_RETRY = 0.8
-# The longest waits within an attempt, without and with a wait that the server
-# asks for. Longer ones are between attempts, where the failure is shown.
+# The longest waits within an attempt, without and with Retry-After. Longer
+# waits fall between attempts, where the failure is shown.
 LONGEST_BACKOFF = 5.0
 LONGEST_ASKED = 10.0
 
 
 def retry_wait(failure: Failure, attempt: int, max_retries: int,
                jitter: float = 1.0) -> float | None:
-    """Return how long to wait before a request is made again.
+    """Return the wait before a request is repeated within an attempt.
 
-    :param failure: what the last one came to
-    :param attempt: how many have been made again already
-    :param max_retries: how often that may be
-    :returns: seconds; None if it is not to be made again now
+    :param failure: why the last one failed
+    :param attempt: how often it was repeated already
+    :param max_retries: how often it may be
+    :returns: seconds; None if it is not repeated
     """
     if failure.kind is Kind.BUSY:
         max_retries = BUSY_RETRIES

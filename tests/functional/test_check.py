@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vitrage-k8s check``: broken configurations, and what it says of them."""
+
+import contextlib
+import io
+import json
+import pathlib
+import shutil
+import tempfile
+from typing import Any
+
+import fixtures
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+import testtools
+
+from tests.support import base
+from vitrage_k8s import cli
+from vitrage_k8s import install_files
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab import samples
+
+UUID = '3a0c8f8e-4a4b-4e11-9e0c-2f3a1d1c9b11'
+GOOD: dict[str, dict[str, Any]] = {
+    'datasources': {'types': 'nova.host,nova.instance,kubernetes',
+                    'path': 'vitrage_k8s,vitrage.datasources'},
+    'entity_graph': {},
+    'kubernetes': {'request_timeout': 2, 'max_retries': 0,
+                   'list_timeout': 10},
+}
+
+
+class CheckTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(config_fixture.Config(cfg.CONF))
+        self.directory = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        with contextlib.redirect_stdout(io.StringIO()):
+            install_files.run(self.directory, False)
+        self.values = self.directory / 'datasources_values'
+        (self.values / 'default.yaml').write_text(base.DEFAULT_VALUES)
+        self.simulator = Simulator(
+            [samples.node('a', providerID=f'openstack:///{UUID}'),
+             samples.node('b')]).start()
+        self.addCleanup(self.simulator.stop)
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.watch_policy.DOUBT_STEPS', (0.0,)))
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.watch_policy.DOUBT', 0.0))
+        self.kubeconfig = self.directory / 'kubeconfig'
+        self.kubeconfig.write_text(self.simulator.kubeconfig())
+
+    def write(self, **changes: dict[str, Any]) -> str:
+        path = self.directory / 'vitrage.conf'
+        sections = {**GOOD, **{each: {} for each in changes
+                               if each not in GOOD}}
+        lines = []
+        for section, options in sections.items():
+            lines.append(f'[{section}]')
+            options = {**options, **changes.get(section, {})}
+            if section == 'kubernetes':
+                options.setdefault('config_file', self.kubeconfig)
+            if section == 'entity_graph':
+                options.setdefault('datasources_values_dir', self.values)
+            lines += [f'{name} = {value}' for name, value in options.items()
+                      if value is not None]
+        path.write_text('\n'.join(lines) + '\n')
+        return str(path)
+
+    def run_check(self, *arguments: str) -> tuple[int, str]:
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            status = cli.main(['check', *arguments])
+        return status, output.getvalue()
+
+    def check(self, **changes: dict[str, Any]) -> tuple[int, list[Any]]:
+        status, output = self.run_check(
+            '--config-file', self.write(**changes), '--format', 'json')
+        found = json.loads(output)
+        return status, [each for each in found if each['level'] != 'INFO']
+
+    def assert_found(self, level: str, subject: str, text: str,
+                     **changes: dict[str, Any]) -> None:
+        status, found = self.check(**changes)
+        self.assertEqual([(level, subject)], [
+            (each['level'], each['subject']) for each in found], found)
+        self.assertIn(text, f'{found[0]["text"]} -> {found[0]["mend"]}')
+        self.assertEqual({'WARNING': 1, 'ERROR': 2}[level], status)
+        cfg.CONF.reset()
+
+
+class ConfigurationTest(CheckTest):
+
+    def test_nothing_is_wrong(self) -> None:
+        self.assertEqual((0, []), self.check())
+
+    def test_datasources(self) -> None:
+        for options, level, name, text in (
+                ({'path': 'vitrage.datasources,vitrage_k8s'}, 'ERROR', 'path',
+                 'from vitrage.datasources -> path = vitrage_k8s,'),
+                ({'path': None}, 'ERROR', 'path',
+                 'from vitrage.datasources -> path = vitrage_k8s,'),
+                ({'path': 'vitrage_k8,vitrage_k8s,vitrage.datasources'},
+                 'ERROR', 'path', 'Python finds no module vitrage_k8 '),
+                ({'types': 'nova.host'}, 'ERROR', 'types',
+                 'not enabled -> add kubernetes'),
+                ({'types': 'kubernetes,nova.host,kubernetes'}, 'WARNING',
+                 'types', 'kubernetes is enabled twice'),
+                ({'types': 'kubernetes,kubernetes.node'}, 'ERROR', 'types',
+                 'kubernetes.node is no datasource'),
+        ):
+            self.assert_found(level, f'[datasources] {name}', text,
+                              datasources=options)
+
+    def test_options(self) -> None:
+        for name, value, level, text in (
+                ('context', 'a', 'ERROR',
+                 '-> did you mean contexts?'),
+                ('zzz', '1', 'ERROR', 'take it out'),
+                ('page_size', '0', 'ERROR', 'greater than or equal to 1'),
+                ('page_size', 'many', 'ERROR', "int() with base 10: 'many'"),
+                ('page-size', '5', 'ERROR', 'did you mean page_size?'),
+                ('entities', 'kubernetes.node', 'ERROR',
+                 'kubernetes.cluster is missing'),
+                ('update_method', 'push', 'ERROR', 'set it to pull'),
+                ('poll_interval', '20', 'WARNING', 'set it to 600'),
+                ('changes_interval', '700', 'WARNING', 'longer than'),
+                ('list_timeout', '1', 'WARNING', 'shorter than'),
+        ):
+            self.assert_found(level, f'[kubernetes] {name}', text,
+                              kubernetes={name: value})
+
+    def test_a_slow_list_without_a_watch(self) -> None:
+        self.assert_found(
+            'WARNING', '[kubernetes] list_timeout', 'snapshots_interval',
+            kubernetes={'update_method': 'none', 'list_timeout': 700})
+
+    def test_a_section_with_a_typo(self) -> None:
+        self.assert_found('ERROR', '[kubernets]', 'name it [kubernetes]',
+                          kubernets={'contexts': 'a'})
+
+    def test_a_project_by_its_name(self) -> None:
+        self.assert_found(
+            'WARNING', '[kubernetes] projects', 'openstack project show',
+            kubernetes={'projects': 'simulator:demo'})
+
+    def test_a_file_that_is_not_there(self) -> None:
+        status, output = self.run_check('--config-file', '/no/such/file')
+        self.assertEqual(2, status)
+        self.assertIn('/no/such/file', output)
+
+    def test_prints_a_line_and_the_mend(self) -> None:
+        status, output = self.run_check('--config-file', self.write(
+            datasources={'types': 'nova.host'}))
+        self.assertEqual(2, status)
+        self.assertIn('ERROR    [datasources] types: kubernetes is not '
+                      'enabled\n         -> add kubernetes to it\n', output)
+
+
+class FilesTest(CheckTest):
+
+    def test_values_files(self) -> None:
+        node = self.values / 'kubernetes.node.yaml'
+        node.write_text(node.read_text() + '# mine\n')
+        self.assert_found('WARNING', str(node), 'install-files --force '
+                          f'{self.directory}')
+        node.unlink()
+        self.assert_found('ERROR', str(node), 'it is missing')
+        node.mkdir()
+        self.assert_found('ERROR', str(node), 'cannot be read')
+
+    def test_no_default_values(self) -> None:
+        (self.values / 'default.yaml').unlink()
+        self.assert_found('ERROR', str(self.values), 'no default.yaml')
+
+    def test_prometheus(self) -> None:
+        path = self.directory / 'prometheus.yaml'
+        types = {'types': 'kubernetes,prometheus'}
+        catch_all = {'key': {}, 'resource': {'x': 'y'}}
+        for content, text in (
+                (None, 'cannot be read'), ('alerts: [', 'no mapping'),
+                ('[]', 'no mapping'), ('alerts: []', 'no mapping'),
+                (json.dumps({'alerts': [catch_all, {'key': {'a': 'b'}}]}),
+                 'every vertex')):
+            if content is not None:
+                path.write_text(content)
+            self.assert_found('ERROR', str(path), text, datasources=types,
+                              prometheus={'config_file': path})
+        path.write_text(json.dumps({'alerts': [catch_all]}))
+        self.assertEqual((0, []), self.check(
+            datasources=types, prometheus={'config_file': path}))
+
+
+class ClusterTest(CheckTest):
+
+    def infos(self) -> list[str]:
+        _, output = self.run_check(
+            '--config-file', self.write(), '--format', 'json')
+        return [each['text'] for each in json.loads(output)
+                if each['subject'] == 'simulator']
+
+    def test_says_what_it_found(self) -> None:
+        self.assertIn(f'2 nodes at {self.simulator.url}', self.infos())
+        self.assertIn('1 of 2 nodes name a Nova server; 1 do not: no '
+                      'providerID', self.infos())
+
+    def test_an_api_server_that_refuses(self) -> None:
+        for fault, text in ((faults.internal_error(), 'answered 500'),
+                            (faults.forbidden('u'), 'may not list nodes')):
+            self.simulator.intercept = lambda request, fault=fault: fault
+            self.assert_found('ERROR', 'simulator', text)
+
+    def test_watches_that_are_refused(self) -> None:
+        self.simulator.intercept = lambda request: \
+            faults.forbidden('u') if 'watch' in request.query else None
+        self.assert_found('WARNING', 'simulator', 'may not watch nodes')
+
+    def test_kubeconfigs(self) -> None:
+        self.kubeconfig.unlink()
+        self.assert_found('ERROR', '[kubernetes]', 'no such file')
+        self.kubeconfig.write_text('{')
+        self.assert_found('ERROR', '[kubernetes]', str(self.kubeconfig))
+
+    def test_a_context_that_is_not_there(self) -> None:
+        status, found = self.check(kubernetes={'contexts': 'other'})
+        self.assertEqual(2, status)
+        self.assertIn('other', str(found))
+
+    def test_more_nodes_than_are_allowed(self) -> None:
+        self.assert_found('ERROR', 'simulator', 'max_nodes',
+                          kubernetes={'max_nodes': 1})

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vitrage-k8s check``: what is wrong with a configuration, and the mend.
+
+A rule is a function that yields findings; each module has a table of its own.
+"""

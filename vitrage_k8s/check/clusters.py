@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about the clusters: read once, by the code that the driver runs."""
+
+import collections
+from collections.abc import Iterator
+import contextlib
+
+import msgspec
+from oslo_config import cfg
+
+from vitrage_k8s.api import client as api_client
+from vitrage_k8s.api import clusters
+from vitrage_k8s.api import endpoint as endpoints
+from vitrage_k8s.api import errors
+from vitrage_k8s.api import fleet
+from vitrage_k8s.api import nodes
+from vitrage_k8s.check.findings import error
+from vitrage_k8s.check.findings import Finding
+from vitrage_k8s.check.findings import info
+from vitrage_k8s.check.findings import warning
+from vitrage_k8s.graph import properties
+from vitrage_k8s import settings
+
+CONF = cfg.CONF
+
+
+def check_clusters() -> Iterator[Finding]:
+    """Can each cluster be read, and what of it is tied to OpenStack."""
+    wanted = settings.read()
+    # One list of each, as update_method = none has it.
+    reading = msgspec.structs.replace(wanted.reading, is_watching=False)
+    wanted = msgspec.structs.replace(wanted, reading=reading)
+    found = fleet.Fleet()
+    found.use(wanted)
+    try:
+        found.list_all(wanted.reading.list_timeout)
+        for problem in sorted(found.problems):
+            yield error('[kubernetes]', problem)
+        view = found.view()
+        for name in sorted(view.left_out):
+            yield warning(name, 'all of its nodes are nodes of another '
+                          'cluster too, so it is left out of the graph',
+                          'take it out of [kubernetes] contexts')
+        if not view.clusters and not found.problems:
+            yield warning('[kubernetes] contexts', 'no cluster is read', 'name'
+                          ' the contexts of the kubeconfig, or *')
+        for cluster in view.clusters.values():
+            yield from _check_cluster(
+                cluster, found.endpoint(cluster.settings.name))
+    finally:
+        found.stop()
+
+
+def _check_cluster(cluster: clusters.Cluster,
+                   endpoint: endpoints.Endpoint | None) -> Iterator[Finding]:
+    name, health = cluster.settings.name, cluster.health
+    if endpoint is None or not cluster.inventory.is_complete:
+        yield error(name, f'{health.state}: {health.reason}')
+        return
+    yield info(name, f'{len(cluster.inventory)} nodes at {endpoint.server}')
+    with contextlib.closing(api_client.Client(
+            name, endpoint, CONF.kubernetes.request_timeout)) as client:
+        yield from _check_watch(client, cluster)
+    yield from _check_ties(cluster)
+
+
+def _check_watch(client: api_client.Client,
+                 cluster: clusters.Cluster) -> Iterator[Finding]:
+    _, version = cluster.inventory.begin_watch()
+    try:
+        with client.watch_nodes(version or '', 1, 1.0):
+            pass
+    except errors.ClusterError as problem:
+        yield warning(cluster.settings.name, 'its nodes cannot be watched, '
+                      'and change every poll_interval only: '
+                      f'{problem}')
+
+
+def _check_ties(cluster: clusters.Cluster) -> Iterator[Finding]:
+    found = cluster.inventory.all_nodes().values()
+    why = collections.Counter(_why_untied(cluster, node) for node in found)
+    tied = why.pop(None, 0)
+    text = f'{tied} of {len(found)} nodes name a Nova server'
+    for reason, count in why.most_common():
+        text += f'; {count} do not: {reason}'
+    yield info(cluster.settings.name, text)
+
+
+def _why_untied(cluster: clusters.Cluster, node: nodes.Node) -> str | None:
+    if properties.server_of(cluster.settings, node):
+        return None
+    if not node.provider_id:
+        return 'no providerID'
+    return f'a providerID of {node.provider or "an unknown form"}'
+
+
+RULES = (check_clusters,)

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about vitrage.conf: is the datasource loaded, are its options right.
+
+``CONF`` is loaded as vitrage-graph loads it (``load``).
+"""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+import difflib
+import pathlib
+import re
+
+from oslo_config import cfg
+from oslo_utils import importutils
+from vitrage.common.constants import UpdateMethod
+from vitrage import opts as vitrage_opts
+
+from vitrage_k8s.check.findings import error
+from vitrage_k8s.check.findings import Finding
+from vitrage_k8s.check.findings import warning
+from vitrage_k8s import KUBERNETES_CLUSTER
+from vitrage_k8s import KUBERNETES_DATASOURCE
+from vitrage_k8s import KUBERNETES_NODE
+from vitrage_k8s import OPTS
+
+CONF = cfg.CONF
+_PATH = 'vitrage_k8s,vitrage.datasources'
+_PROJECT_ID = re.compile('[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-'
+                         '[0-9a-f]{12}')
+
+
+def load(config_files: Sequence[str]) -> None:
+    """Read the configuration as vitrage-graph does.
+
+    Not by Vitrage's own function, which sets up the log and messaging.
+
+    :param config_files: paths; none for those that oslo.config finds
+    :raises cfg.Error: a file is missing, or cannot be parsed
+    """
+    for group, options in vitrage_opts.list_opts():
+        CONF.register_opts(list(options),
+                           group=None if group == 'DEFAULT' else group)
+    arguments = [part for each in config_files
+                 for part in ('--config-file', each)]
+    CONF(arguments, project='vitrage', prog='vitrage-graph')
+    # Whichever of the name is loaded: this is about ours.
+    CONF.register_opts(OPTS, group=KUBERNETES_DATASOURCE)
+    for each in set(CONF.datasources.types) - {KUBERNETES_DATASOURCE}:
+        vitrage_opts.register_opts(each, CONF.datasources.path)
+
+
+def check_files() -> Iterator[Finding]:
+    """Is there a configuration at all."""
+    if not CONF.config_file and not CONF.config_dir:
+        yield error('vitrage.conf', 'there is none where oslo.config looks '
+                    '(~/.vitrage, ~, /etc/vitrage, /etc), so these are the '
+                    'defaults', 'name it with --config-file')
+
+
+def check_path() -> Iterator[Finding]:
+    """Does Vitrage load this datasource, and not its own of the same name."""
+    paths = CONF.datasources.path
+    loaded = None
+    for each in paths:
+        if importutils.try_import(each) is None:
+            yield error('[datasources] path',
+                        f'Python finds no module {each}', f'path = {_PATH}')
+        elif loaded is None and importutils.try_import(
+                f'{each}.{KUBERNETES_DATASOURCE}'):
+            loaded = each
+    if loaded != 'vitrage_k8s':
+        yield error('[datasources] path',
+                    "Vitrage loads another datasource named kubernetes, from "
+                    f'{loaded}' if loaded else 'Vitrage does not find the '
+                    'datasource kubernetes', f'path = {_PATH}, in this order')
+
+
+def check_types() -> Iterator[Finding]:
+    """Is the datasource enabled, once."""
+    types = CONF.datasources.types
+    subject = '[datasources] types'
+    if KUBERNETES_DATASOURCE not in types:
+        yield error(subject, 'kubernetes is not enabled',
+                    'add kubernetes to it')
+    for each in sorted(set(types)):
+        if types.count(each) > 1:
+            yield warning(subject, f'{each} is enabled twice',
+                          'leave one of them')
+    for each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):
+        if each in types:
+            yield error(subject, f'{each} is no datasource but an entity type '
+                        'of kubernetes', 'take it out; kubernetes serves it')
+
+
+def check_names() -> Iterator[Finding]:
+    """Are all options of [kubernetes] options."""
+    known = {opt.dest for opt in OPTS}
+    for path in _files():
+        sections: dict[str, dict[str, list[str]]] = {}
+        cfg.ConfigParser(path, sections).parse()
+        for section in sections:
+            if section != KUBERNETES_DATASOURCE and difflib.get_close_matches(
+                    section.lower(), [KUBERNETES_DATASOURCE], cutoff=0.8):
+                yield error(f'[{section}]', f'{path} has this section, which '
+                            'nothing reads', 'name it [kubernetes]')
+        for name in sections.get(KUBERNETES_DATASOURCE, {}):
+            if name not in known:
+                similar = difflib.get_close_matches(name, known, 1)
+                yield error(f'[kubernetes] {name}', 'there is no such option '
+                            f'({path})', f'did you mean {similar[0]}?'
+                            if similar else 'take it out')
+
+
+def _files() -> list[str]:
+    return [*CONF.config_file, *(
+        str(path) for directory in CONF.config_dir
+        for path in sorted(pathlib.Path(directory).glob('*.conf')))]
+
+
+def check_values() -> Iterator[Finding]:
+    """Has each option a value that it can have."""
+    for opt in OPTS:
+        try:
+            CONF[KUBERNETES_DATASOURCE][opt.dest]
+        except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError,
+                ValueError) as problem:
+            yield error(f'[kubernetes] {opt.dest}',
+                        str(problem).rpartition(' is not valid: ')[2],
+                        'see its help in vitrage-k8s.conf.sample')
+
+
+def check_entities() -> Iterator[Finding]:
+    """Are both entity types served."""
+    for each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):
+        if each not in CONF.kubernetes.entities:
+            yield error('[kubernetes] entities', f'{each} is missing, so that '
+                        'Vitrage rejects its events',
+                        'take the option out; the default is right')
+
+
+def check_update_method() -> Iterator[Finding]:
+    """Is it one of those that are served."""
+    method = CONF.kubernetes.update_method
+    if method.lower() not in (UpdateMethod.PULL, UpdateMethod.NONE):
+        yield error('[kubernetes] update_method', f'update_method = {method} '
+                    'is not supported; nodes are listed in the snapshots of '
+                    'Vitrage only',
+                    'set it to pull, or to none if that is what you want')
+
+
+def check_intervals() -> Iterator[Finding]:
+    """Do the intervals make sense together."""
+    options, snapshots = CONF.kubernetes, CONF.datasources.snapshots_interval
+    is_watching = options.update_method.lower() == UpdateMethod.PULL
+    if options.list_timeout < options.request_timeout:
+        yield warning('[kubernetes] list_timeout', 'it is shorter than '
+                      'request_timeout, which has no effect then',
+                      'set it to twice request_timeout or more')
+    if is_watching:
+        if options.poll_interval < 60:
+            yield warning('[kubernetes] poll_interval', 'all nodes are listed '
+                          f'every {options.poll_interval} s, beside a watch '
+                          'that shows changes in seconds', 'set it to 600')
+        if options.changes_interval > options.poll_interval:
+            yield warning('[kubernetes] changes_interval', 'it is longer than '
+                          'poll_interval; a change shows that late',
+                          'set it to 10')
+    elif options.list_timeout > snapshots:
+        yield warning('[kubernetes] list_timeout', 'it is longer than '
+                      '[datasources] snapshots_interval, and with '
+                      'update_method = none a snapshot waits for it',
+                      'set update_method = pull, or a shorter list_timeout')
+
+
+def check_projects() -> Iterator[Finding]:
+    """Are the projects ids; whether they are named right, the fleet says."""
+    for pair in CONF.kubernetes.projects:
+        project = pair.rpartition(':')[2].strip()
+        if not _PROJECT_ID.fullmatch(project):
+            yield warning('[kubernetes] projects', f'{project} does not look '
+                          "like a project's id, and no user is of a project "
+                          'by its name', 'openstack project show -f value -c '
+                          f'id {project}')
+
+
+RULES = (check_files, check_path, check_types, check_names, check_values)
+# These read the values.
+VALUE_RULES = (check_update_method, check_entities, check_intervals,
+               check_projects)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about what is beside the code: files, libraries, Prometheus."""
+
+from collections.abc import Iterator
+import importlib.metadata
+import importlib.util
+import pathlib
+import sys
+
+from oslo_config import cfg
+from packaging import requirements
+import yaml
+
+from vitrage_k8s.check.findings import error
+from vitrage_k8s.check.findings import Finding
+from vitrage_k8s.check.findings import warning
+from vitrage_k8s import install_files
+
+CONF = cfg.CONF
+_INSTALL = 'run: vitrage-k8s install-files'
+
+
+def check_values_files() -> Iterator[Finding]:
+    """Are the state mappings where Vitrage reads them, and of this version."""
+    directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
+    if not (directory / 'default.yaml').is_file():
+        yield error(str(directory), 'it has no default.yaml, without which '
+                    'Vitrage computes no state', "take it from Vitrage's "
+                    'sources (etc/vitrage/datasources_values)')
+    for name, ours in install_files.find().items():
+        if name.parent != install_files.VALUES:
+            continue
+        path = directory / name.name
+        try:
+            is_ours = path.read_bytes() == ours.read_bytes()
+        except FileNotFoundError:
+            yield error(str(path), 'it is missing: states of nodes and '
+                        'clusters are not understood',
+                        f'{_INSTALL} {directory.parent}')
+        except OSError as problem:
+            yield error(str(path), f'it cannot be read: {problem.strerror}',
+                        'let the user of vitrage-graph read it')
+        else:
+            if not is_ours:
+                yield warning(str(path), 'it is not that of this version: '
+                              'older, or changed by hand', 'compare, then '
+                              f'{_INSTALL} --force {directory.parent}')
+
+
+def check_libraries() -> Iterator[Finding]:
+    """Are the libraries those that this version and Vitrage work with."""
+    for line in importlib.metadata.requires('vitrage-k8s') or ():
+        wanted = requirements.Requirement(line)
+        if wanted.marker and not wanted.marker.evaluate():
+            continue
+        try:
+            version = importlib.metadata.version(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            version = None
+        if version is None or not wanted.specifier.contains(
+                version, prereleases=True):
+            yield error(wanted.name, f'{version or "no version"} is '
+                        f'installed; {wanted.specifier} is needed'
+                        + (', or topology show fails'
+                           if wanted.name == 'networkx' else ''),
+                        f"pip install '{wanted.name}{wanted.specifier}'")
+    if sys.version_info >= (3, 12) and \
+            importlib.util.find_spec('setuptools') is None:
+        yield error('setuptools', 'it is missing, and vitrage-api does not '
+                    'start without it on Python 3.12 and newer',
+                    "pip install 'setuptools<82'")
+
+
+def check_prometheus() -> Iterator[Finding]:
+    """Do unmapped alerts of Prometheus hang on nothing."""
+    if 'prometheus' not in CONF.datasources.types:
+        return
+    path = CONF.prometheus.config_file
+    mend = f'take over prometheus_conf.yaml ({_INSTALL})'
+    try:
+        with open(path, encoding='utf-8') as file:
+            entries = yaml.safe_load(file)['alerts']
+        catches_all = entries[-1]['key'] == {}
+    except OSError as problem:
+        yield error(path, f'it cannot be read: {problem.strerror}', mend)
+    except (yaml.YAMLError, KeyError, IndexError, TypeError):
+        yield error(path, 'it is no mapping of alerts', mend)
+    else:
+        if not catches_all:
+            yield error(path, 'its last entry does not catch what the others '
+                        'do not map, and Vitrage ties such an alert to every '
+                        'vertex', mend)
+
+
+RULES = (check_values_files, check_libraries, check_prometheus)

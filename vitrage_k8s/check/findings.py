@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rule of ``vitrage-k8s check`` finds."""
+
+import enum
+
+import msgspec
+
+
+class Level(enum.IntEnum):
+    """How bad it is: the exit status of the command."""
+
+    INFO = 0
+    WARNING = 1
+    ERROR = 2
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the report.
+
+    :ivar subject: an option, a file or a cluster
+    :ivar text: what there is to say of it
+    :ivar mend: what to do; empty where the text says it, or nothing is
+    """
+
+    level: Level
+    subject: str
+    text: str
+    mend: str = ''
+
+
+def info(subject: str, text: str) -> Finding:
+    """Return a finding that asks for nothing."""
+    return Finding(Level.INFO, subject, text)
+
+
+def warning(subject: str, text: str, mend: str = '') -> Finding:
+    """Return a finding about what works, and not as one would expect."""
+    return Finding(Level.WARNING, subject, text, mend)
+
+
+def error(subject: str, text: str, mend: str = '') -> Finding:
+    """Return a finding about what does not work."""
+    return Finding(Level.ERROR, subject, text, mend)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what vitrage-graph reads, and prints what all rules find.
+
+As the user that runs it; nothing is changed.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+import logging
+
+import msgspec
+from oslo_config import cfg
+
+from vitrage_k8s.check import clusters
+from vitrage_k8s.check import configuration
+from vitrage_k8s.check import files
+from vitrage_k8s.check.findings import error
+from vitrage_k8s.check.findings import Finding
+from vitrage_k8s.check.findings import Level
+from vitrage_k8s.check import templates
+
+
+def run(config_files: Sequence[str], output_format: str) -> int:
+    """Print what all rules find.
+
+    :param config_files: paths; none for those that vitrage-graph would find
+    :param output_format: table or json
+    :returns: the exit status: 0, 1 with warnings, 2 with errors
+    """
+    # What the driver would log is what is found.
+    logging.getLogger().addHandler(logging.NullHandler())
+    found = []
+    for each in _find(config_files):
+        found.append(each)
+        if output_format == 'table':
+            print(_line(each), flush=True)
+    if output_format == 'json':
+        print(msgspec.json.format(msgspec.json.encode(
+            [{**msgspec.structs.asdict(each), 'level': each.level.name}
+             for each in found]), indent=2).decode())
+    return max((each.level for each in found), default=Level.INFO)
+
+
+def _line(finding: Finding) -> str:
+    mend = f'\n         -> {finding.mend}' if finding.mend else ''
+    return f'{finding.level.name:8} {finding.subject}: {finding.text}{mend}'
+
+
+def _find(config_files: Sequence[str]) -> Iterator[Finding]:
+    try:
+        configuration.load(config_files)
+    except (cfg.Error, OSError) as problem:
+        yield error('vitrage.conf', str(problem), 'mend it, or name another '
+                    'one with --config-file')
+        return
+    is_valid = True
+    for rule in configuration.RULES:
+        for each in rule():
+            yield each
+            is_valid = is_valid and rule is not configuration.check_values
+    rules = [*files.RULES, *templates.RULES]
+    if is_valid:
+        rules += [*configuration.VALUE_RULES, *clusters.RULES]
+    for rule in rules:
+        yield from rule()

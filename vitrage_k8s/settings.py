@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of [kubernetes], as the fleet takes them."""
+
+from oslo_config import cfg
+from vitrage.common.constants import UpdateMethod
+
+from vitrage_k8s.api import fleet
+from vitrage_k8s.api import reflector
+
+CONF = cfg.CONF
+
+
+def read() -> fleet.Settings:
+    """Return what the configuration says of all clusters."""
+    options = CONF.kubernetes
+    return fleet.Settings(
+        options.config_file, tuple(options.contexts), options.cluster_name,
+        tuple(options.projects), options.link_by_system_uuid,
+        frozenset(options.ignored_conditions), options.max_concurrent_lists,
+        reflector.Options(
+            options.page_size, options.request_timeout, options.list_timeout,
+            options.max_retries, options.max_nodes, options.poll_interval,
+            options.update_method.lower() == UpdateMethod.PULL))
