@@ -37,3 +37,35 @@ class PolicyTestCase(testtools.TestCase):
         assert due is not None
         wait, self.now = due - self.now, due
         return wait
+
+
+class WatchTestCase(PolicyTestCase):
+    """Has the policy of a cluster that has been listed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.policy.list_succeeded(self.now)
+
+    def watch(self, seconds: float = 0, **end: Any) -> float | None:
+        """Watch for so long, and return how long to wait for the next."""
+        self.policy.watch_began(self.now)
+        self.now += seconds
+        return self.watch_ends(**end)
+
+    def watch_ends(self, problem: watch_policy.Failure | None = None,
+                   **how: Any) -> float | None:
+        self.policy.watch_ended(self.now, problem, **how)
+        due = self.policy.watch_due()
+        return None if due is None else max(due - self.now, 0)
+
+    def list_wait(self) -> float:
+        due = self.policy.list_due()
+        assert due is not None
+        return due - self.now
+
+    def next_list(self) -> float:
+        """Wait for the next list, which succeeds; return for how long."""
+        wait = self.list_wait()
+        self.now += wait
+        self.policy.list_succeeded(self.now)
+        return wait

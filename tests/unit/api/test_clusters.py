@@ -86,3 +86,12 @@ class OwnerTest(testtools.TestCase):
     def test_configuration_is_whole_unless_it_is_said(self) -> None:
         self.assertTrue(view().is_whole)
         self.assertEqual(frozenset(), view().left_out)
+
+    def test_what_threads_share_stays_as_it_is(self) -> None:
+        one = cluster('x')
+        for shared, field in ((one, 'health'), (one.settings, 'name'),
+                              (one.health, 'state'), (view(), 'is_whole')):
+            self.assertRaises(AttributeError, setattr, shared, field, None)
+
+    def test_machines_firmware_is_not_asked_unless_it_is_said(self) -> None:
+        self.assertFalse(clusters.ClusterSettings('x').link_by_system_uuid)

@@ -192,8 +192,10 @@ class WatchEventTest(testtools.TestCase):
         for metadata, version in (
                 (VERSION, '9'), ({}, None), (None, None),
                 ({'resourceVersion': ''}, None)):
-            self.assertEqual(decoding.WatchEvent(version),
-                             self.event('BOOKMARK', metadata=metadata))
+            event = self.event('BOOKMARK', metadata=metadata)
+            self.assertEqual((version, None, False, [], None), (
+                event.resource_version, event.node, event.is_deletion,
+                event.problems, event.left_out))
 
     def test_event_without_a_version_is_one(self) -> None:
         for version in ('', None):

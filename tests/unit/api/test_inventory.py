@@ -92,11 +92,11 @@ class ListTest(inventories.InventoryTestCase):
         listing.add([item(3, 'a')])
         self.inventory.replace(listing, '5')
         self.epoch, _ = self.inventory.begin_watch()
-        self.delete(6, 'a')
+        self.put(6, 'a')
 
-        self.assertFalse(self.inventory.replace(listing, '7'))
+        self.assertIs(False, self.inventory.replace(listing, '7'))
 
-        self.assertEqual({}, self.shown())
+        self.assertEqual('6', self.inventory.resource_version)
 
     def test_knows_whether_versions_are_numbers(self) -> None:
         self.assertFalse(self.inventory.has_numbers)
@@ -139,7 +139,7 @@ class ServerWentBackTest(inventories.InventoryTestCase):
         self.assertFalse(self.inventory.is_current(before))
         self.assertTrue(self.inventory.is_current(self.epoch))
         self.epoch = before
-        self.assertFalse(self.put(70, 'c'))
+        self.assertIs(False, self.put(70, 'c'))
         self.assertFalse(self.delete(71, 'a'))
         self.assertFalse(self.blur(72, 'd'))
         self.assertEqual({'a': 'old'}, self.shown())
@@ -172,7 +172,10 @@ class ServerWentBackTest(inventories.InventoryTestCase):
         self.assertEqual({'b': 'restored'}, self.shown())
 
     def test_lists_whose_versions_are_none_are_the_truth(self) -> None:
-        for version in ('x', '46'):
+        self.list_nodes('x', item(45, 'a', 'y'))
+        self.assertEqual({'a': 'y'}, self.shown())
+        self.assertEqual('x', self.inventory.resource_version)
+        for version in ('z', '46'):
             before = self.epoch
             listing = self.inventory.begin_list()
             self.put('v60', 'c')

@@ -38,6 +38,7 @@ class UnclearTest(inventories.InventoryTestCase):
         self.list_nodes(40, unclear=('a', 'b'))
         self.put(41, 'b', 'y')
         self.assertEqual({'a': 'x', 'b': 'y'}, self.shown())
+        self.assertEqual(['a', 'b'], self.inventory.uids())
         self.list_nodes(50, item(45, 'a', 'z'), item(41, 'b', 'y'))
         self.assertEqual({'a': 'z', 'b': 'y'}, self.shown())
 

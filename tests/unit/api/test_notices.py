@@ -99,11 +99,13 @@ class WarnTest(NoticesTestCase):
 
     def test_does_not_remember_for_ever(self) -> None:
         self.logged('the first')
-        for number in range(notices.MOST_KNOWN + 5):
+        for number in range(notices.MOST_KNOWN - 1):
             self.now += 60
             self.logged(str(number))
-        self.assertEqual(warnings('the first'), self.logged('the first'))
         self.assertEqual([], self.logged('the first', str(number)))
+        self.logged('one too many')
+        self.assertEqual(warnings('the first'), self.logged('the first'))
+        self.assertEqual([], self.logged('the first', 'one too many'))
 
 
 class DefectTest(NoticesTestCase):

@@ -92,6 +92,15 @@ class TableTest(policies.PolicyTestCase):
             self.assertEqual(waited, self.list_fails(
                 failure(Kind.BUSY, retry_after=asked)))
 
+    def test_leaves_a_server_alone_that_is_busy_for_long(self) -> None:
+        for asked, waits in ((0, (1,) * 60 + (10,) * 5),
+                             (1, (1,) * 60 + (10,) * 5),
+                             (30, (30,) * 5)):
+            self.begin()
+            problem = failure(Kind.BUSY, retry_after=asked)
+            self.assertEqual(
+                list(waits), [self.list_fails(problem) for _ in waits])
+
     def test_waits_for_a_server_that_fails_and_asks_to_wait(self) -> None:
         for asked, waited in ((0, 1), (12, 12), (31, 30)):
             self.begin()
@@ -122,6 +131,11 @@ class TableTest(policies.PolicyTestCase):
 
         self.assertGreater(len(waits), 1)
         self.assertTrue(all(0.75 <= wait <= 1 for wait in waits), waits)
+
+
+    def test_what_threads_share_stays_as_it_is(self) -> None:
+        for shared in (READY, NO_ANSWER):
+            self.assertRaises(AttributeError, setattr, shared, 'state', '')
 
 
 class SeveralFailuresTest(policies.PolicyTestCase):

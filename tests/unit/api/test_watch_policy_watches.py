@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a cluster is watched, and what the end of a watch means."""
 
-from typing import Any
-
 from tests.support import policies
 from tests.support.policies import failure
-from vitrage_k8s.api.watch_policy import Failure
 from vitrage_k8s.api.watch_policy import Health
 from vitrage_k8s.api.watch_policy import Kind
 
@@ -18,38 +15,7 @@ MISCONFIGURED = failure(Kind.MISCONFIGURED, 'Misconfigured')
 TOO_MANY = failure(Kind.TOO_MANY)
 
 
-class WatchTestCase(policies.PolicyTestCase):
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.policy.list_succeeded(self.now)
-
-    def watch(self, seconds: float = 0, **end: Any) -> float | None:
-        """Watch for so long, and return how long to wait for the next."""
-        self.policy.watch_began(self.now)
-        self.now += seconds
-        return self.watch_ends(**end)
-
-    def watch_ends(self, problem: Failure | None = None,
-                   **how: Any) -> float | None:
-        self.policy.watch_ended(self.now, problem, **how)
-        due = self.policy.watch_due()
-        return None if due is None else max(due - self.now, 0)
-
-    def list_wait(self) -> float:
-        due = self.policy.list_due()
-        assert due is not None
-        return due - self.now
-
-    def next_list(self) -> float:
-        """Wait for the next list, which succeeds; return for how long."""
-        wait = self.list_wait()
-        self.now += wait
-        self.policy.list_succeeded(self.now)
-        return wait
-
-
-class WatchTest(WatchTestCase):
+class WatchTest(policies.WatchTestCase):
 
     def test_watches_after_the_first_list_only(self) -> None:
         self.begin()
@@ -101,7 +67,7 @@ class WatchTest(WatchTestCase):
         self.assertEqual(1, self.watch_ends())
 
 
-class DoubtTest(WatchTestCase):
+class DoubtTest(policies.WatchTestCase):
 
     def test_failure_asks_for_a_list_before_the_next_watch(self) -> None:
         for problem in (NO_ANSWER, BUSY, LOGIN, MISCONFIGURED):
@@ -147,7 +113,7 @@ class DoubtTest(WatchTestCase):
         self.assertEqual([0, 1, 2, 4, 8, 16, 30, 30], waits)
 
 
-class SilenceTest(WatchTestCase):
+class SilenceTest(policies.WatchTestCase):
 
     def silence(self) -> bool:
         self.assertEqual(0, self.watch(75, is_silent=True))
@@ -163,6 +129,11 @@ class SilenceTest(WatchTestCase):
         self.silence()
         self.watch(75, has_progressed=True)
         self.assertFalse(self.silence())
+
+    def test_cuts_are_no_silence(self) -> None:
+        for _ in range(5):
+            self.watch(20)
+        self.assertFalse(self.policy.is_check_due())
 
     def test_silence_after_news_counts(self) -> None:
         self.watch(300, has_progressed=True, is_silent=True)
@@ -186,7 +157,7 @@ class SilenceTest(WatchTestCase):
         self.assertIsNone(self.policy.watch_due())
 
 
-class LivingWatchTest(WatchTestCase):
+class LivingWatchTest(policies.WatchTestCase):
     """What is shown while lists fail and a watch lives."""
 
     def setUp(self) -> None:
@@ -246,7 +217,7 @@ class LivingWatchTest(WatchTestCase):
         self.assertEqual(READY, self.policy.health(self.now))
 
 
-class ForbiddenWatchTest(WatchTestCase):
+class ForbiddenWatchTest(policies.WatchTestCase):
 
     def refused(self) -> float | None:
         return self.watch_ends(problem=FORBIDDEN)
@@ -278,6 +249,23 @@ class ForbiddenWatchTest(WatchTestCase):
         self.assertEqual(said, self.policy.health(self.now))
         self.policy.list_succeeded(self.now)
         self.assertEqual(said, self.policy.health(self.now))
+
+    def test_is_no_watch_that_lives(self) -> None:
+        self.watch(300)
+        for _ in range(2):
+            self.refused()
+            self.policy.list_succeeded(self.now)
+        self.refused()
+        self.policy.list_failed(self.now, NO_ANSWER)
+        self.assertEqual('Unreachable', self.policy.health(self.now).state)
+
+    def test_refusals_between_watches_are_doubts(self) -> None:
+        waits = []
+        for _ in range(4):
+            self.policy.watch_began(self.now)
+            self.refused()
+            waits.append(self.next_list())
+        self.assertEqual([0, 1, 2, 4], waits)
 
     def test_watch_that_begins_ends_it(self) -> None:
         for _ in range(6):

@@ -98,6 +98,19 @@ class NewClusterTest(base.FeedTest):
         self.assertEqual([], self.changes())
         self.assertFalse(self.has_asked)
 
+    def test_a_list_after_the_question_waits_for_the_next(self) -> None:
+        view = self.clusters.view()
+        self.assertFalse(self.feed.wants_graph(view, 0))
+        self.clusters.relist('b', made.make_node('m'))
+        self.graph.take(self.feed.changes(
+            view, self.clusters.take_changed(), 0))
+        self.assertEqual({'n': 'a'}, self.cluster_of())
+
+        self.changes()
+
+        self.assertTrue(self.has_asked)
+        self.assertEqual({'n': 'a', 'm': 'b'}, self.cluster_of())
+
     def test_a_second_list_is_none(self) -> None:
         self.clusters.relist('b', made.make_node('m'))
         self.changes()
@@ -153,7 +166,9 @@ class HealthTest(base.FeedTest):
     def test_another_health_is_sent_once(self) -> None:
         for health in (made.UNREACHABLE, made.READY):
             self.clusters.healths['a'] = health
-            self.assertIn('a', base.ids(self.changes()))
+            sent = self.changes()
+            self.assertIn('a', base.ids(sent))
+            self.assertEqual(set(), base.links(sent, graphs.ROOT))
             self.assertEqual([], self.changes())
             self.assertEqual({'a': health.state}, self.state_of())
         self.assertEqual({'n': 'a'}, self.cluster_of())

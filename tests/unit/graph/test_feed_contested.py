@@ -9,10 +9,14 @@ from tests.unit.graph import base
 class TwoContexts(base.FeedTest):
 
     def begin(self, *listed: str, **projects: str | None) -> None:
-        """Begin with the clusters a and b, each with an own node."""
+        """Begin with the clusters a and b, each with an own node.
+
+        Another one comes before them, which has nothing to do with it.
+        """
         self.graph = graphs.Graph(self.configuration)
         self.clusters = made.Clusters()
         self.feed = self.make_feed()
+        self.clusters.add('first')
         for name in ('a', 'b'):
             self.clusters.add(name, is_listed=False,
                               project_id=projects.get(name))
@@ -33,7 +37,7 @@ class ContestedTest(TwoContexts):
         self.assertEqual({'of a': 'a', 'x': 'a', 'y': 'a', 'of b': 'b'},
                          self.cluster_of())
         for _ in range(2):
-            self.assertEqual(['a', 'of a', 'x', 'y', 'b', 'of b'],
+            self.assertEqual(['first', 'a', 'of a', 'x', 'y', 'b', 'of b'],
                              base.ids(self.snapshot()))
 
     def test_a_node_moves_when_an_earlier_cluster_lists(self) -> None:
@@ -70,7 +74,7 @@ class ContestedTest(TwoContexts):
     def test_a_node_moves_when_the_order_changes(self) -> None:
         for poll in ('snapshot', 'changes'):
             self.begin('a', 'b')
-            self.clusters.order('b', 'a')
+            self.clusters.order('first', 'b', 'a')
 
             getattr(self, poll)()
 
@@ -121,6 +125,18 @@ class ContestedTest(TwoContexts):
         self.changes()
 
         self.assertNotIn('x', self.cluster_of())
+
+    def test_a_node_stays_where_its_cluster_is_not_listed(self) -> None:
+        # The cluster was away between two polls, and is not listed again.
+        self.begin('a', 'b')
+        self.clusters.remove('a')
+        self.clusters.add('a', is_listed=False)
+        self.clusters.order('first', 'a', 'b')
+        self.clusters.delete('b', 'x')
+
+        self.assertEqual([], self.changes())
+
+        self.assertEqual('a', self.cluster_of()['x'])
 
     def test_a_node_that_its_next_owner_cannot_show_stays(self) -> None:
         self.begin('a')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists of events that Vitrage does not process in full, and interruptions.
+"""Lists of events that Vitrage does not process in full.
 
 Where the processing of an event fails, Vitrage's EventsCoordination logs it
 and goes on with the next list.
@@ -166,76 +166,3 @@ class LostTest(base.FeedTest):
             self.assertEqual('p', self.shown()['n']['project_id'])
             self.assertIn(('OpenStack Cluster', 'contains', 'a'),
                           self.graph.edges())
-
-
-class InterruptedTest(base.FeedTest):
-
-    batch_size = 1
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.clusters.add('a', *(made.make_node(f'n{i}') for i in range(4)))
-
-    def interrupt(self, batches: int) -> None:
-        """Take no more than so many lists of a poll."""
-        self.graph.take(itertools.islice(
-            self.feed.snapshot(self.clusters.view(), self.graph.ask(), 0),
-            batches))
-
-    def test_the_next_poll_sends_what_is_missing(self) -> None:
-        for poll, batches in itertools.product(('snapshot', 'changes'),
-                                               range(6)):
-            self.graph = graphs.Graph(self.configuration)
-            self.feed = self.make_feed()
-            self.interrupt(batches)
-
-            getattr(self, poll)()
-
-            self.assertEqual({f'n{i}': 'a' for i in range(4)},
-                             self.cluster_of())
-            self.assertEqual([], self.changes())
-
-    def test_changes_that_were_not_taken_come_again(self) -> None:
-        self.snapshot()
-        for i in range(4):
-            self.clusters.put('a', made.make_node(f'n{i}', zone='z'))
-        view = self.clusters.view()
-        self.graph.take(itertools.islice(self.feed.changes(
-            view, self.clusters.take_changed(), 0), 2))
-
-        self.changes()
-
-        self.assertEqual({'z'}, {node.get('zone') for node
-                                 in self.shown().values()})
-
-    def test_a_list_that_comes_in_meanwhile_is_compared(self) -> None:
-        self.clusters.add('b', made.make_node('o'), made.make_node('p'))
-        self.snapshot()
-        for number in range(1, 8):
-            self.restart()
-            self.clusters.relist('a', made.make_node('n0'))
-            self.after_batch(number, lambda: self.clusters.relist(
-                'b', made.make_node('p')))
-            self.snapshot()
-            self.clusters.relist('b', made.make_node('p'))
-
-            self.changes()
-
-            self.assertEqual({'n0': 'a', 'p': 'b'}, self.cluster_of())
-            self.clusters.relist('b', made.make_node('o'),
-                                 made.make_node('p'))
-            self.changes()
-
-    def test_what_goes_meanwhile_goes_with_the_next_poll(self) -> None:
-        self.clusters.add('b', made.make_node('o'))
-        self.snapshot()
-        self.restart()
-        self.clusters.relist('a', made.make_node('n0'))
-        self.clusters.relist('b', made.make_node('o'))
-        # The deletions have been sent by then, and b has not.
-        self.after_batch(5, lambda: self.clusters.delete('b', 'o'))
-        self.snapshot()
-
-        self.changes()
-
-        self.assertEqual({'n0': 'a'}, self.cluster_of())

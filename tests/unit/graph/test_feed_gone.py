@@ -4,6 +4,7 @@
 from tests.support import clusters as made
 from tests.support import graph as graphs
 from tests.unit.graph import base
+from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import queries
 
@@ -43,6 +44,29 @@ class GoneNodesTest(base.FeedTest):
         self.snapshot()
 
         self.assertEqual({'n': 'a'}, self.cluster_of())
+
+    def restart_with_an_unclear_node(self) -> None:
+        """Restart, after which n cannot be shown as it is now."""
+        self.clusters.put('a', made.make_node('n', zone='z'))
+        self.changes()
+        self.restart()
+        listing = self.clusters.inventories['a'].begin_list()
+        listing.add([nodes.Item(None, made.make_node('m'))], ['n'])
+        self.clusters.inventories['a'].replace(listing, 'v')
+        self.clusters.relist('b', made.make_node('o'))
+        self.snapshot()
+        self.assertEqual({'n': 'a', 'm': 'a', 'o': 'b'}, self.cluster_of())
+
+    def test_a_node_that_cannot_be_shown_goes_when_it_is_gone(self) -> None:
+        self.restart_with_an_unclear_node()
+        # The watch says so with what it was: that can be shown.
+        self.clusters.put('a', made.make_node('n'))
+        self.clusters.delete('a', 'n')
+
+        self.assertEqual(['n'], base.ids(self.changes(), 'delete_entity'))
+
+        self.assertEqual({'m': 'a', 'o': 'b'}, self.cluster_of())
+        self.assertEqual([], self.changes())
 
     def test_a_list_that_comes_in_meanwhile_deletes_nothing(self) -> None:
         # Between the questions whether a node is in it, and whether it is.

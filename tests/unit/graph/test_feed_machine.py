@@ -10,9 +10,10 @@ import logging
 import os
 from typing import Any
 
-from hypothesis import settings
+import hypothesis
 from hypothesis import stateful
 from hypothesis import strategies as st
+import testtools
 from vitrage.common.constants import DatasourceProperties as DSProps
 from vitrage.common.constants import GraphAction
 
@@ -38,7 +39,7 @@ CLUSTER = st.runner().flatmap(lambda machine: st.sampled_from(
 SERVER = st.sampled_from(SERVERS)
 FAILING = st.lists(st.booleans(), max_size=8)
 HEALTHS = st.sampled_from((made.READY, made.CONNECTING, made.UNREACHABLE))
-SETTINGS = st.fixed_dictionaries(
+OPTIONS = st.fixed_dictionaries(
     {'project_id': PROJECTS, 'link_by_system_uuid': st.booleans()})
 
 
@@ -47,6 +48,12 @@ NODE = st.builds(
     provider=st.sampled_from((None, 'openstack')), instance_id=SERVER,
     system_uuid=SERVER)
 NODES = st.lists(NODE, max_size=3, unique_by=lambda node: node.id)
+
+# More of them, and other ones each time, where their number is given.
+EXAMPLES = 'VITRAGE_K8S_TEST_EXAMPLES'
+SETTINGS = hypothesis.settings(
+    max_examples=int(os.environ.get(EXAMPLES, '30')), stateful_step_count=25,
+    deadline=None, database=None, derandomize=EXAMPLES not in os.environ)
 
 
 class FeedMachine(stateful.RuleBasedStateMachine):
@@ -63,7 +70,7 @@ class FeedMachine(stateful.RuleBasedStateMachine):
         self.meanwhile: list[Callable[[], None]] = []
 
     @stateful.initialize(size=st.integers(1, 3), found=NODES,
-                         claimed=NODES, options=SETTINGS)
+                         claimed=NODES, options=OPTIONS)
     def start(self, size: int, found: list[nodes.Node],
               claimed: list[nodes.Node], options: dict[str, Any]) -> None:
         self.clusters.add('a', *found, **options)
@@ -80,7 +87,7 @@ class FeedMachine(stateful.RuleBasedStateMachine):
     # The clusters.
 
     @stateful.rule(name=NAME, found=NODES, is_listed=st.booleans(),
-                   options=SETTINGS)
+                   options=OPTIONS)
     def add(self, name: str, found: list[nodes.Node], is_listed: bool,
             options: dict[str, Any]) -> None:
         if name in self.clusters.settings:
@@ -250,19 +257,12 @@ class FeedMachine(stateful.RuleBasedStateMachine):
             self.meanwhile.pop()()
 
 
-class FeedTest(FeedMachine.TestCase):  # type: ignore
+class FeedTest(testtools.TestCase):
 
-    settings = settings(
-        max_examples=int(os.environ.get('VITRAGE_K8S_TEST_EXAMPLES', '30')),
-        stateful_step_count=25, deadline=None, database=None,
-        derandomize='VITRAGE_K8S_TEST_EXAMPLES' not in os.environ)
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        FeedMachine.configuration = graphs.Configuration()
-        FeedMachine.configuration.setUp()
-        cls.addClassCleanup(FeedMachine.configuration.cleanUp)
+    def test_the_graph_equals_the_truth(self) -> None:
+        FeedMachine.configuration = self.useFixture(graphs.Configuration())
         # Of the failures that are made on purpose.
         logging.disable(logging.CRITICAL)
-        cls.addClassCleanup(logging.disable, logging.NOTSET)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+        stateful.run_state_machine_as_test(FeedMachine, settings=SETTINGS)

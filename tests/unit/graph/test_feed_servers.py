@@ -110,6 +110,17 @@ class ServersTest(base.FeedTest):
             self.snapshot()
         self.assertGreater(20, asked)
 
+    def test_a_node_that_is_deleted_does_not_wait_any_more(self) -> None:
+        self.clusters.add('b', made.make_node('m'))
+        self.snapshot()
+        self.graph.advance(ties.ASK_INTERVAL)
+        self.clusters.delete('a', 'n')
+
+        for has_asked in (True, False):
+            self.changes()
+            self.assertIs(has_asked, self.has_asked)
+            self.graph.advance(ties.ASK_INTERVAL)
+
     def test_a_node_that_changes_its_server_hangs_on_one_only(self) -> None:
         for uuid in ('s', 't'):
             self.graph.put_server(uuid)

@@ -4,6 +4,7 @@
 from tests.support import clusters as made
 from tests.support import graph as graphs
 from tests.unit.graph import base
+from vitrage_k8s.graph import events
 from vitrage_k8s.graph import properties
 
 
@@ -117,13 +118,17 @@ class EdgesTest(base.FeedTest):
         self.clusters.add('a')
         for _ in range(3):
             self.snapshot()
-        [root] = self.graph.graph.get_vertices({'vitrage_type': graphs.ROOT})
-        self.graph.graph.remove_vertex(root)
-
-        for _ in range(2):
-            self.snapshot()
-            self.assertEqual({('OpenStack Cluster', 'contains', 'a')},
-                             self.graph.edges())
+        for is_restarted in (False, True):
+            [root] = self.graph.graph.get_vertices(
+                {'vitrage_type': graphs.ROOT})
+            self.graph.graph.remove_vertex(root)
+            if is_restarted:
+                self.restart()
+                self.clusters.relist('a')
+            for _ in range(2):
+                self.snapshot()
+                self.assertEqual({('OpenStack Cluster', 'contains', 'a')},
+                                 self.graph.edges())
 
 
 class HealthTest(base.FeedTest):
@@ -199,6 +204,17 @@ class RestartTest(base.FeedTest):
         self.assertEqual({'n': 'a'}, self.cluster_of())
         self.assertEqual('z', self.shown()['n']['zone'])
         self.assertEqual(before['n'], self.vitrage_ids()['n'])
+
+    def test_a_cluster_that_somebody_deleted_gets_its_nodes(self) -> None:
+        self.clusters.add('a', made.make_node('n'))
+        self.snapshot()
+        self.graph.take([[events.deletion(graphs.CLUSTER, 'a')]])
+        self.restart()
+        self.clusters.relist('a', made.make_node('n'))
+
+        self.snapshot()
+
+        self.assertEqual({'n': 'a'}, self.cluster_of())
 
     def test_properties_that_went_meanwhile_leave_the_graph(self) -> None:
         self.clusters.add('a', made.make_node('n', zone='z'))

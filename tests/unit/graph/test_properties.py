@@ -21,8 +21,6 @@ CLUSTER = clusters.ClusterSettings('c', 'p')
 def of_node(**fields: Any) -> dict[str, str]:
     return properties.of_node(CLUSTER, made.make_node('uid', **fields))
 
-Cases = tuple[tuple[dict[str, Any], Any], ...]
-
 
 class NodeTest(testtools.TestCase):
 
@@ -38,9 +36,7 @@ class NodeTest(testtools.TestCase):
             shown)
 
     def test_leaves_out_what_a_node_does_not_have(self) -> None:
-        fields: dict[str, Any] = dict.fromkeys(nodes.Node.__struct_fields__)
-        node = nodes.Node(**{**fields, 'id': 'uid', 'unschedulable': 'False',
-                             'zone': ''})
+        node = made.make_node('uid', name=None, ready=None, zone='')
 
         shown = properties.of_node(clusters.ClusterSettings('c'), node)
 
@@ -62,29 +58,29 @@ class NodeTest(testtools.TestCase):
 class StateTest(testtools.TestCase):
 
     def test_state_is_the_first_word_that_holds(self) -> None:
-        ready: Cases = (
-            ({'ready': 'True'}, None), ({'ready': 'False'}, 'NotReady'),
-            ({'ready': 'Unknown'}, 'NotReady'), ({'ready': None}, 'Unknown'))
-        deletion: Cases = (({}, None), (
-            {'deletion_timestamp': '2026-01-02T03:04:05Z'}, 'Terminating'))
-        abnormal: Cases = (({}, None),
-                    ({'abnormal_conditions': 'KernelDeadlock'}, 'Degraded'))
-        pressure: Cases = (({}, None), ({'memory_pressure': 'False'}, None),
-                    ({'memory_pressure': 'Unknown'}, None), *(
-                        ({name: 'True'}, 'UnderPressure') for name in (
-                            'memory_pressure', 'disk_pressure',
-                            'pid_pressure', 'network_unavailable')))
-        cordoned: Cases = (({'unschedulable': 'False'}, None),
-                    ({'unschedulable': 'True'}, 'SchedulingDisabled'))
+        # A field, its value, and the word that it is reason for.
+        ready = (('ready', 'True', None), ('ready', 'False', 'NotReady'),
+                 ('ready', 'Unknown', 'NotReady'), ('ready', None, 'Unknown'))
+        deletion = (('deletion_timestamp', None, None), (
+            'deletion_timestamp', '2026-01-02T03:04:05Z', 'Terminating'))
+        abnormal = (('abnormal_conditions', None, None),
+                    ('abnormal_conditions', 'KernelDeadlock', 'Degraded'))
+        pressure = [('memory_pressure', 'False', None),
+                    ('memory_pressure', 'Unknown', None)]
+        under_pressure = [
+            (name, 'True', 'UnderPressure') for name in (
+                'memory_pressure', 'disk_pressure', 'pid_pressure',
+                'network_unavailable')]
+        cordoned = (('unschedulable', 'False', None),
+                    ('unschedulable', 'True', 'SchedulingDisabled'))
 
-        case: Cases
-        for case in itertools.product(ready, deletion, abnormal, pressure,
-                                      cordoned):
-            fields = {name: value for part, _ in case
-                      for name, value in part.items()}
-            words = [word for _, word in case if word]
-            self.assertEqual([*words, 'Ready'][0],
-                             of_node(**fields)['state'], fields)
+        for case in itertools.product(ready, deletion, abnormal,
+                                      [*pressure, *under_pressure], cordoned):
+            words = [word for _, _, word in case if word]
+            self.assertEqual(
+                [*words, 'Ready'][0],
+                of_node(**{name: value for name, value, _ in case})['state'],
+                case)
 
     def test_status_is_the_one_of_kubectl(self) -> None:
         for ready, unschedulable, status in (

@@ -57,12 +57,12 @@ class Truth:
         return now
 
     def _add_node(self, uid: str) -> None:
-        claim = self._nodes[uid]['cluster'] if uid in self._nodes else None
+        claim = self._nodes[uid]['cluster'] if uid in self._nodes else ''
         is_claimed = claim in self._view.clusters \
             and not self._view.clusters[claim].inventory.is_complete
         owner = self._view.owner(uid)
         order = list(self._view.clusters)
-        if owner and not (is_claimed and order.index(str(claim))
+        if owner and not (is_claimed and order.index(claim)
                           < order.index(owner.settings.name)):
             node = owner.inventory.get(uid)
             assert node is not None

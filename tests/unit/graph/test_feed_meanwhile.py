@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens while Vitrage takes what a feed yields, or when it stops."""
+
+import itertools
+
+from tests.support import clusters as made
+from tests.support import graph as graphs
+from tests.unit.graph import base
+
+
+class InterruptedTest(base.FeedTest):
+
+    batch_size = 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clusters.add('a', *(made.make_node(f'n{i}') for i in range(4)))
+
+    def interrupt(self, batches: int) -> None:
+        """Take no more than so many lists of a poll."""
+        self.graph.take(itertools.islice(
+            self.feed.snapshot(self.clusters.view(), self.graph.ask(), 0),
+            batches))
+
+    def test_the_next_poll_sends_what_is_missing(self) -> None:
+        for poll, batches in itertools.product(('snapshot', 'changes'),
+                                               range(6)):
+            self.graph = graphs.Graph(self.configuration)
+            self.feed = self.make_feed()
+            self.interrupt(batches)
+
+            getattr(self, poll)()
+
+            self.assertEqual({f'n{i}': 'a' for i in range(4)},
+                             self.cluster_of())
+            self.assertEqual([], self.changes())
+
+    def test_the_next_poll_sends_what_changed_before(self) -> None:
+        self.snapshot()
+        for i in range(4):
+            self.clusters.put('a', made.make_node(f'n{i}', zone='z'))
+        self.clusters.take_changed()
+        self.interrupt(3)
+
+        self.changes()
+
+        self.assertEqual({'z'}, {node.get('zone') for node
+                                 in self.shown().values()})
+
+    def test_changes_that_were_not_taken_come_again(self) -> None:
+        self.snapshot()
+        for i in range(4):
+            self.clusters.put('a', made.make_node(f'n{i}', zone='z'))
+        view = self.clusters.view()
+        self.graph.take(itertools.islice(self.feed.changes(
+            view, self.clusters.take_changed(), 0), 2))
+
+        self.changes()
+
+        self.assertEqual({'z'}, {node.get('zone') for node
+                                 in self.shown().values()})
+
+    def test_a_list_that_comes_in_meanwhile_is_compared(self) -> None:
+        self.clusters.add('b', made.make_node('o'), made.make_node('p'))
+        self.snapshot()
+        for number in range(1, 8):
+            self.restart()
+            self.clusters.relist('a', made.make_node('n0'))
+            self.after_batch(number, lambda: self.clusters.relist(
+                'b', made.make_node('p')))
+            self.snapshot()
+            self.clusters.relist('b', made.make_node('p'))
+
+            self.changes()
+
+            self.assertEqual({'n0': 'a', 'p': 'b'}, self.cluster_of())
+            self.clusters.relist('b', made.make_node('o'),
+                                 made.make_node('p'))
+            self.changes()
+
+    def test_what_goes_meanwhile_goes_with_the_next_poll(self) -> None:
+        self.clusters.add('b', made.make_node('o'))
+        self.snapshot()
+        self.restart()
+        self.clusters.relist('a', made.make_node('n0'))
+        self.clusters.relist('b', made.make_node('o'))
+        # The deletions have been sent by then, and b has not.
+        self.after_batch(5, lambda: self.clusters.delete('b', 'o'))
+        self.snapshot()
+
+        self.changes()
+
+        self.assertEqual({'n0': 'a'}, self.cluster_of())
