@@ -95,6 +95,11 @@ def unlinking(entity_type: str, identity: str, link: Link) -> Event:
     return event
 
 
+def key(event: Event) -> tuple[str, str]:
+    """Return the type and the id of the vertex that an event is of."""
+    return event[DSProps.ENTITY_TYPE], event[PROPERTIES][VProps.ID]
+
+
 def _event(entity_type: str, properties: Mapping[str, str | None],
            links: list[Link]) -> Event:
     return {DSProps.ENTITY_TYPE: entity_type, PROPERTIES: properties,

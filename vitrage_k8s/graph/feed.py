@@ -13,7 +13,6 @@ from collections.abc import Iterator
 import dataclasses
 import itertools
 
-from vitrage.common.constants import DatasourceProperties as DSProps
 from vitrage.common.constants import VertexProperties as VProps
 from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage.datasources import OPENSTACK_CLUSTER
@@ -22,6 +21,7 @@ from vitrage_k8s.api import clusters
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import watch_policy
+from vitrage_k8s.graph import batches
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import properties
 from vitrage_k8s.graph import queries
@@ -30,20 +30,18 @@ from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import KUBERNETES_NODE
 
-Batch = list[events.Event]
+Batch = batches.Batch
 
 
 @dataclasses.dataclass
 class _Sent:
     """What was sent of a cluster.
 
-    :ivar vertex: the properties of its vertex; where nothing was sent, those
-        that the graph shows
+    :ivar vertex: its properties; those of the graph, where nothing was sent
     :ivar health: the one that was sent
     :ivar root: the vitrage_id of the root to which its edge was sent
     :ivar vitrage_id: that of its vertex, to which its nodes' edges were sent
-    :ivar compared: its inventory, if that was compared with what the graph
-        shows, when it was complete
+    :ivar compared: the complete inventory that the graph was compared with
     """
 
     vertex: properties.Seen = dataclasses.field(default_factory=dict)
@@ -56,15 +54,12 @@ class _Sent:
 class Feed:
     """Makes events of what is, for what was sent and what the graph shows.
 
-    Its iterators are taken by Vitrage, which has processed one list of events
-    when it asks for the next.
-
     :param batch_size: how many nodes to send at a time
     :param has_servers: whether the graph has Nova servers
     """
 
     def __init__(self, batch_size: int, has_servers: bool) -> None:
-        self._batch_size = batch_size
+        self._batches = batches.Batches(batch_size)
         self._ties = ties.Ties(has_servers)
         self._clusters: dict[str, _Sent] = {}
         # The nodes that were sent, each with the settings of its cluster.
@@ -73,17 +68,17 @@ class Feed:
         # Nodes that the graph shows of clusters without a list so far.
         self._claims: dict[str, str] = {}
         # Nodes that it shows, and that cannot be shown as they are now.
-        self._unclear: set[str] = set()
-        # Vertices of which Vitrage may have skipped an event.
-        self._lost: set[tuple[str, str]] = set()
+        self._unclear: dict[str, str] = {}
+        # Nodes that changed, of which only the graph knows what it has.
+        self._pending: set[str] = set()
         # The settings that all was sent for. None while events are yielded:
         # who takes them may stop in between.
         self._sent_for: object = None
 
     def wants_graph(self, view: clusters.View, now: float) -> bool:
         """Return whether changes() needs to know what the graph shows."""
-        return self._sent_for != view.settings or bool(self._new(view)) \
-            or self._ties.wants_graph(now)
+        return bool(self._sent_for != view.settings or self._new(view)
+                    or self._pending or self._ties.wants_graph(now))
 
     def _new(self, view: clusters.View) -> set[str]:
         """Return the clusters to be compared, which have their first list."""
@@ -103,47 +98,30 @@ class Feed:
 
     def changes(self, view: clusters.View, changed: Iterable[str], now: float,
                 shown: queries.Shown | None = None) -> Iterator[Batch]:
-        """Yield what differs from what was sent.
-
-        Where the settings are others, that is a snapshot.
+        """Yield what differs from what was sent: all, if the settings do.
 
         :param changed: the uids of nodes that may differ
         :param shown: what the graph shows, if wants_graph()
         """
         sent_for = self._sent_for
         if sent_for != view.settings:
-            if shown is not None:
+            if shown:
                 yield from self.snapshot(view, shown, now)
             return
         self._sent_for = None
-        if shown is not None:
-            changed = {*changed, *self._claims}
+        if shown:
+            changed = {*changed, *self._claims, *self._pending}
             yield from self._compare(view, shown, now, self._new(view))
-        yield from self._batches(itertools.chain(
+        yield from self._batches.make(itertools.chain(
             self._changed_clusters(view),
             self._changed_nodes(view, changed, shown, now)))
         self._sent_for = sent_for
-
-    def _batches(self, groups: Iterable[Batch]) -> Iterator[Batch]:
-        """Yield lists of events, and note which Vitrage did not process.
-
-        :param groups: the events of one vertex each; they stay together
-        """
-        rest = iter(groups)
-        while found := list(itertools.islice(rest, self._batch_size)):
-            batch = list(itertools.chain.from_iterable(found))
-            sent = {(event[DSProps.ENTITY_TYPE],
-                     event[events.PROPERTIES][VProps.ID]) for event in batch}
-            self._lost |= sent
-            receipt = queries.receipt()
-            yield [*batch, receipt]
-            if queries.is_processed(receipt):
-                self._lost -= sent
 
     def _compare(self, view: clusters.View, shown: queries.Shown, now: float,
                  names: Collection[str]) -> Iterator[Batch]:
         """Yield what the graph is to lose, and these clusters as a whole."""
         self._ties.asked(now)
+        self._pending.clear()
         # In this order, and before anything is yielded: a list, or an event
         # of a watch, may come in meanwhile.
         complete = {name: cluster.inventory for name, cluster
@@ -154,21 +132,24 @@ class Feed:
             if (name := vertex.properties.get(properties.CLUSTER))
             in view.clusters and name not in complete}
         self._unclear = {
-            uid for uid in shown.of(KUBERNETES_NODE)
+            uid: owner.settings.name for uid in shown.of(KUBERNETES_NODE)
             if (owner := view.owner(uid)) and owner.inventory.get(uid) is None}
-        yield from self._batches(self._gone(view, shown))
+        yield from self._batches.make(self._gone(view, shown))
         for cluster, found in owned:
             name = cluster.settings.name
             if name in names:
-                yield from self._batches(
+                yield from self._batches.make(
                     self._whole_cluster(view, cluster, found, shown, now))
                 self._clusters[name].compared = complete.get(name)
 
     def _gone(self, view: clusters.View,
               shown: queries.Shown) -> Iterator[Batch]:
         """Yield the deletions of what is shown and is not there any more."""
-        for uid, vertex in shown.of(KUBERNETES_NODE).items():
+        vertices = shown.of(KUBERNETES_NODE)
+        for uid, vertex in list(vertices.items()):
             if view.is_gone(uid, vertex.properties.get(properties.CLUSTER)):
+                # It may come again before this poll ends.
+                del vertices[uid]
                 yield self._deletion(uid)
         for name in shown.of(KUBERNETES_CLUSTER):
             if view.is_removed(name):
@@ -192,15 +173,17 @@ class Feed:
         name = cluster.settings.name
         sent = self._clusters.setdefault(name, _Sent())
         sent.vertex = shown.properties(KUBERNETES_CLUSTER, name)
-        if not sent.vertex \
-                or cluster.health.state != watch_policy.CONNECTING:
+        sent.health = None
+        if not sent.vertex or cluster.health.state != watch_policy.CONNECTING:
             yield self._cluster(cluster, shown)
         vitrage_id = shown.vitrage_id(KUBERNETES_CLUSTER, name)
         is_linked = vitrage_id is not None and sent.vitrage_id == vitrage_id
-        sent.vitrage_id = vitrage_id
         for uid, node in owned.items():
             if not self._is_claimed(view, uid, name):
-                yield self._node(cluster.settings, node, is_linked, shown, now)
+                yield self._node(cluster.settings, node,
+                                 shown.properties(KUBERNETES_NODE, uid),
+                                 is_linked, shown, now)
+        sent.vitrage_id = vitrage_id
 
     def _is_claimed(self, view: clusters.View, uid: str, name: str) -> bool:
         """Return whether a node stays an earlier cluster's, not listed yet."""
@@ -222,9 +205,9 @@ class Feed:
         """
         name = cluster.settings.name
         sent = self._clusters[name]
-        before, deleted, is_linked = sent.vertex, {}, True
-        if shown is not None:
-            deleted = shown.deleted(KUBERNETES_CLUSTER, name)
+        before, is_linked = sent.vertex, True
+        deleted = shown.deleted(KUBERNETES_CLUSTER, name) if shown else {}
+        if shown:
             root_id = shown.vitrage_id(OPENSTACK_CLUSTER, events.ROOT.id)
             is_linked = root_id is not None and sent.root == root_id
             sent.root = root_id
@@ -238,7 +221,7 @@ class Feed:
                 made.append(events.deletion(KUBERNETES_CLUSTER, name))
                 before = {}
                 sent.vitrage_id = None
-        if not before or (KUBERNETES_CLUSTER, name) in self._lost:
+        if not before or self._batches.has_lost(KUBERNETES_CLUSTER, name):
             is_linked = False
         sent.vertex, sent.health = now, cluster.health
         return made + events.updates(KUBERNETES_CLUSTER, now,
@@ -248,14 +231,14 @@ class Feed:
     def _changed_nodes(self, view: clusters.View, changed: Iterable[str],
                        shown: queries.Shown | None,
                        now: float) -> Iterator[Batch]:
-        found = self._ties.found(shown.of(NOVA_INSTANCE_DATASOURCE)) \
-            if shown is not None else set()
+        found = self._ties.found(
+            shown.of(NOVA_INSTANCE_DATASOURCE)) if shown else set()
         for uid in {*changed, *found}:
             sent = self._nodes.get(uid)
             owner = view.owner(uid)
             if owner is None:
-                if uid in self._unclear or (
-                        sent and view.is_gone(uid, sent[0].name)):
+                name = sent[0].name if sent else self._unclear.get(uid)
+                if name and view.is_gone(uid, name):
                     yield self._deletion(uid)
                 continue
             settings, node = owner.settings, owner.inventory.get(uid)
@@ -264,31 +247,36 @@ class Feed:
                     is not owner.inventory \
                     or (sent == (settings, node) and uid not in found):
                 continue
-            yield self._node(settings, node, True, shown, now)
+            before: properties.Seen = {}
+            is_lost = self._batches.has_lost(KUBERNETES_NODE, uid)
+            if sent and not is_lost:
+                before = properties.of_node(*sent)
+            elif shown:
+                before = shown.properties(KUBERNETES_NODE, uid)
+            elif is_lost or uid in self._claims or uid in self._unclear:
+                self._pending.add(uid)
+                continue
+            yield self._node(settings, node, before, True, shown, now)
 
     def _node(self, settings: clusters.ClusterSettings, node: nodes.Node,
-              is_linked: bool, shown: queries.Shown | None,
-              at: float) -> Batch:
+              before: properties.Seen, is_linked: bool,
+              shown: queries.Shown | None, at: float) -> Batch:
         """Return the events of a node.
 
+        :param before: what the graph has of it; empty if it does not
         :param is_linked: whether its cluster's nodes hang on its vertex
         :param shown: what the graph shows; None if not known
         """
         uid = node.id
-        sent = self._nodes.get(uid)
         self._nodes[uid] = settings, node
-        before: properties.Seen = properties.of_node(*sent) if sent else {}
-        deleted, servers = {}, None
-        if shown is not None:
-            before = shown.properties(KUBERNETES_NODE, uid)
-            deleted = shown.deleted(KUBERNETES_NODE, uid)
-            servers = shown.of(NOVA_INSTANCE_DATASOURCE)
         now = properties.of_node(settings, node)
+        servers = shown.of(NOVA_INSTANCE_DATASOURCE) if shown else None
+        deleted = shown.deleted(KUBERNETES_NODE, uid) if shown else {}
         made = []
         if properties.has_moved(before, now):
             made.append(events.deletion(KUBERNETES_NODE, uid))
             before = {}
-        if not before or (KUBERNETES_NODE, uid) in self._lost:
+        if not before or self._batches.has_lost(KUBERNETES_NODE, uid):
             self._ties.forget(uid)
             is_linked = False
         new, gone = self._ties.update(settings, node, before, servers, at)

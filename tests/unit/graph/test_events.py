@@ -59,6 +59,11 @@ class ShapeTest(testtools.TestCase):
             events.unlinking('kubernetes.node', 'n',
                              events.server_link('s')))
 
+    def test_the_key_of_an_event_is_that_of_its_vertex(self) -> None:
+        for event in (*events.updates('kubernetes.node', NOW, ['zone'], []),
+                      events.deletion('kubernetes.node', 'n')):
+            self.assertEqual(('kubernetes.node', 'n'), events.key(event))
+
 
 class ProcessedTest(testtools.TestCase):
 

@@ -182,6 +182,19 @@ class HealthTest(base.FeedTest):
             poll()
             self.assertEqual({'a': 'Unreachable'}, self.state_of())
 
+    def test_a_verdict_as_before_brings_the_settings_of_now(self) -> None:
+        self.clusters.healths['a'] = made.UNREACHABLE
+        self.changes()
+        self.clusters.remove('a')
+        self.clusters.add('a', is_listed=False, project_id='p')
+        self.changes()
+        self.clusters.healths['a'] = made.UNREACHABLE
+
+        self.changes()
+
+        cluster = self.graph.shown(graphs.CLUSTER)['a']
+        self.assertEqual('p', cluster['project_id'])
+
 
 class SettingsTest(base.FeedTest):
 

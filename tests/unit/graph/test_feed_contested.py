@@ -4,6 +4,7 @@
 from tests.support import clusters as made
 from tests.support import graph as graphs
 from tests.unit.graph import base
+from vitrage_k8s.graph import properties
 
 
 class TwoContexts(base.FeedTest):
@@ -217,6 +218,26 @@ class ClaimTest(TwoContexts):
 
         self.assertEqual({'of a': 'a', 'x': 'a', 'y': 'a', 'of b': 'b'},
                          self.cluster_of())
+
+    def test_a_node_that_an_earlier_cluster_gets_is_whole(self) -> None:
+        # It has not been sent since the restart, but the graph has it.
+        self.begin('b', a='p', b='q')
+        self.clusters.put('b', made.make_node('x', zone='z'))
+        self.changes()
+        self.restart()
+        self.relist('a', 'y')
+        self.snapshot()
+        self.clusters.put('a', made.make_node('x'))
+
+        for _ in range(2):
+            self.changes()
+
+        self.assertEqual(
+            properties.of_node(self.clusters.settings['a'],
+                               made.make_node('x')), self.shown()['x'])
+        self.assertEqual('a', self.cluster_of()['x'])
+        self.changes()
+        self.assertFalse(self.has_asked)
 
     def test_a_node_that_nobody_lists_stays(self) -> None:
         self.begin('b')

@@ -57,18 +57,45 @@ class LostTest(base.FeedTest):
                              base.links(self.snapshot(), graphs.SERVER))
             self.graph.delete_server('s')
 
-    def test_a_link_that_was_lost_comes_with_a_change(self) -> None:
-        self.clusters.add('a', made.make_server_node('n', 's'))
+    def test_a_node_that_was_lost_is_repaired_when_it_changes(self) -> None:
+        self.clusters.add('a', made.make_server_node('n', 's'),
+                          made.make_node('m'))
         self.snapshot()
         self.graph.put_server('s')
         self.snapshot(ALL)
         self.clusters.put('a', made.make_server_node('n', 's', zone='z'))
-        self.changes()
-        self.graph.advance(30)
+        # Only the graph knows what it has of the node.
+        self.assertEqual([], self.changes())
+        self.assertFalse(self.has_asked)
 
-        self.changes()
+        self.assertEqual(['n'], base.ids(self.changes()))
 
+        self.assertTrue(self.has_asked)
         self.assertEqual({'n': 's'}, self.server_of())
+        self.assertEqual('z', self.shown()['n']['zone'])
+        self.changes()
+        self.assertFalse(self.has_asked)
+
+    def test_a_node_that_comes_after_a_lost_deletion_is_whole(self) -> None:
+        for server, expected in ((None, {}), ('t', {}), ('s', {'n': 's'})):
+            self.graph = graphs.Graph(self.configuration)
+            self.feed = self.make_feed()
+            self.graph.put_server('s')
+            self.clusters.add('a', made.make_server_node('n', 's', zone='z'))
+            self.snapshot()
+            self.clusters.delete('a', 'n')
+            self.changes(ALL)
+            node = made.make_server_node('n', server) if server \
+                else made.make_node('n')
+            self.clusters.put('a', node)
+
+            for _ in range(2):
+                self.changes()
+
+            self.assertEqual(expected, self.server_of())
+            self.assertEqual(
+                properties.of_node(self.clusters.settings['a'], node),
+                self.shown()['n'])
 
     def test_only_what_was_lost_is_linked_again(self) -> None:
         self.feed = type(self.feed)(1, True)

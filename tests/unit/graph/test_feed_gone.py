@@ -68,6 +68,18 @@ class GoneNodesTest(base.FeedTest):
         self.assertEqual({'m': 'a', 'o': 'b'}, self.cluster_of())
         self.assertEqual([], self.changes())
 
+    def test_a_node_that_can_be_shown_again_is_whole(self) -> None:
+        self.restart_with_an_unclear_node()
+        self.clusters.put('a', made.make_node('n'))
+
+        for _ in range(2):
+            self.changes()
+
+        self.assertEqual({'n': 'a', 'm': 'a', 'o': 'b'}, self.cluster_of())
+        self.assertNotIn('zone', self.shown()['n'])
+        self.assertEqual([], self.changes())
+        self.assertFalse(self.has_asked)
+
     def test_a_list_that_comes_in_meanwhile_deletes_nothing(self) -> None:
         # Between the questions whether a node is in it, and whether it is.
         self.restart()

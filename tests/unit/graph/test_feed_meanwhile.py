@@ -6,6 +6,7 @@ import itertools
 from tests.support import clusters as made
 from tests.support import graph as graphs
 from tests.unit.graph import base
+from vitrage_k8s.graph import events
 
 
 class InterruptedTest(base.FeedTest):
@@ -91,3 +92,48 @@ class InterruptedTest(base.FeedTest):
         self.changes()
 
         self.assertEqual({'n0': 'a'}, self.cluster_of())
+
+    def test_a_cluster_that_is_made_anew_gets_all_its_nodes(self) -> None:
+        for _ in range(3):
+            self.snapshot()
+        # By somebody else.
+        self.graph.take([[events.deletion(graphs.CLUSTER, 'a')]])
+        for batches in range(5):
+            self.interrupt(batches)
+
+        self.snapshot()
+
+        self.assertEqual({f'n{i}': 'a' for i in range(4)},
+                         self.cluster_of())
+
+    def test_what_changes_meanwhile_is_compared_with_what_was_sent(
+            self) -> None:
+        # The first list of b is sent, and one of its nodes changes then.
+        self.clusters.add('b', is_listed=False)
+        self.snapshot()
+        self.clusters.relist('b', made.make_node('o', zone='z'))
+        self.after_batch(2, lambda: self.clusters.put(
+            'b', made.make_node('o')))
+
+        sent = self.changes()
+
+        self.assertEqual(['b', 'o', 'o', 'o'], base.ids(sent))
+        self.assertEqual({('o', 'b')}, base.links(sent[:2], graphs.CLUSTER))
+        self.assertEqual(set(), base.links(sent[2:], graphs.CLUSTER))
+        self.assertNotIn('zone', self.shown()['o'])
+
+    def test_a_node_that_comes_again_meanwhile_hangs_on_its_cluster(
+            self) -> None:
+        self.clusters.add('b', is_listed=False)
+        for _ in range(3):
+            self.snapshot()
+        self.clusters.delete('a', 'n3')
+        self.clusters.relist('b')
+        self.after_batch(2, lambda: self.clusters.put(
+            'a', made.make_node('n3')))
+
+        self.changes()
+        self.snapshot()
+
+        self.assertEqual({f'n{i}': 'a' for i in range(4)},
+                         self.cluster_of())
