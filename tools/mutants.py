@@ -41,8 +41,6 @@ from mutations import PRODUCT
 
 CHECKOUT = pathlib.Path(__file__).parents[1]
 PACKAGES = ('api', 'graph')
-# Tests of a module beside those that bear its name.
-ALSO = {'watch_policy': ('retry_wait', 'retries')}
 # They try much, and take seconds.
 SLOW = ('_machine', '_any', '_states')
 SEED = 11
@@ -72,15 +70,12 @@ def sample(modules: Iterable[str], count: int | None) -> list[Mutant]:
 def tests_of(module: str) -> list[str]:
     """Return the names of the test modules of a module; slow ones last."""
     package, name = module.split('/')
-    names = [name, *ALSO.get(name, ())]
-    found = {path.stem for each in names for pattern in ('', '_*')
-             for path in (CHECKOUT / 'tests/unit' / package).glob(
-                 f'test_{each}{pattern}.py')}
-    # Those of another module, whose name begins with this one's.
+    directory = CHECKOUT / 'tests/unit' / package
+    found = {path.stem for path in directory.glob(f'test_{name}*.py')}
+    # Another module's name may begin with this one's.
     found -= {path.stem for other in modules_of(package)
-              if other.startswith(f'{name}_') and other not in names
-              for path in (CHECKOUT / 'tests/unit' / package).glob(
-                  f'test_{other}*.py')}
+              if len(other) > len(name) and other.startswith(name)
+              for path in directory.glob(f'test_{other}*.py')}
     return [f'tests.unit.{package}.{each}' for each in sorted(
         found, key=lambda each: (each.endswith(SLOW), each))]
 

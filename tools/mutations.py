@@ -58,7 +58,7 @@ def find_mutants(module: str) -> Iterator[Mutant]:
     for node, is_condition in walk(ast.parse(source), False):
         news = list(changes(node))
         if is_condition and not is_inverted_by_swap(node):
-            news.append(f'(not {ast.unparse(node)})')
+            news.append(f'(not ({ast.unparse(node)}))')
         for new in news:
             start = starts[node.lineno - 1] + node.col_offset
             end = starts[node.end_lineno - 1] + node.end_col_offset
@@ -122,7 +122,7 @@ def changes(node: Any) -> Iterator[str]:
             yield f'({ast.unparse(swapped)})'
         case ast.UnaryOp(op=ast.Not()):
             yield f'({ast.unparse(node.operand)})'
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr()) if not is_none(node.value):
             yield 'return None'
         case ast.AugAssign() | ast.Raise() | ast.Delete() | ast.Expr(
                 value=ast.Call() | ast.Yield() | ast.YieldFrom()) | ast.Assign(
@@ -132,6 +132,10 @@ def changes(node: Any) -> Iterator[str]:
             yield 'break'
         case ast.Break():
             yield 'continue'
+
+
+def is_none(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def replaced(node: ast.AST, **fields: object) -> ast.AST:

@@ -95,3 +95,64 @@ class OwnerTest(testtools.TestCase):
 
     def test_machines_firmware_is_not_asked_unless_it_is_said(self) -> None:
         self.assertFalse(clusters.ClusterSettings('x').link_by_system_uuid)
+
+
+class GoneTest(testtools.TestCase):
+
+    def test_cluster_is_removed_that_is_not_configured(self) -> None:
+        for is_whole, left_out, name, is_removed in (
+                (True, '', 'x', False), (True, '', 'y', True),
+                (True, '', None, True), (True, 'z', 'z', True),
+                # What could not be read may have it.
+                (False, '', 'x', False), (False, '', 'y', False),
+                (False, '', None, False), (False, 'z', 'z', True),
+                (False, 'z', 'y', False)):
+            found = clusters.View({'x': cluster('x')}, frozenset(left_out),
+                                  is_whole)
+            self.assertIs(is_removed, found.is_removed(name))
+
+    def test_node_is_gone_that_no_cluster_has(self) -> None:
+        listed = cluster('x', 'a', unclear='b')
+        connecting = cluster('x', is_complete=False)
+        for first, is_whole, uid, name, is_gone in (
+                (listed, True, 'a', 'x', False),
+                (listed, True, 'b', 'x', False),
+                (listed, True, 'c', 'x', True),
+                # Of y, which has d; of one that is not configured, and of
+                # one that may be.
+                (listed, True, 'd', 'x', False),
+                (listed, True, 'c', 'gone', True),
+                (listed, True, 'c', None, True),
+                (listed, True, 'd', 'gone', False),
+                (listed, False, 'c', 'gone', False),
+                (listed, False, 'c', 'x', True),
+                # Of one that has not been listed.
+                (connecting, True, 'c', 'x', False),
+                (connecting, True, 'd', 'x', False)):
+            found = clusters.View(
+                {'x': first, 'y': cluster('y', 'd')}, is_whole=is_whole)
+            self.assertIs(is_gone, found.is_gone(uid, name), (uid, name))
+
+    def test_list_that_comes_in_meanwhile_makes_no_node_gone(self) -> None:
+        found = view(cluster('x', is_complete=False))
+        inventory = found.clusters['x'].inventory
+
+        class Late:
+            """Is complete as soon as somebody has asked for that."""
+
+            def __bool__(self) -> bool:
+                listing = inventory.begin_list()
+                listing.add([item(1, 'a')])
+                inventory.replace(listing, '1')
+                return True
+
+        inventory.is_complete = Late()  # type: ignore[assignment]
+
+        self.assertFalse(found.is_gone('a', 'x'))
+
+    def test_settings_are_those_of_all_clusters_in_their_order(self) -> None:
+        members = {name: cluster(name) for name in 'yx'}
+        for is_whole in (True, False):
+            self.assertEqual(
+                (is_whole, [members['y'].settings, members['x'].settings]),
+                clusters.View(members, is_whole=is_whole).settings)

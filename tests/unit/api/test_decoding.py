@@ -279,3 +279,15 @@ class WatchEventTest(testtools.TestCase):
             error = self.assertRaises(
                 decoding.WatchError, self.decode, 'ERROR', **part)
             self.assertEqual((status, message), (error.status, str(error)))
+
+
+class MessageTest(testtools.TestCase):
+
+    def test_message_of_a_status_object(self) -> None:
+        for body, message in (
+                (b'{"kind": "Status", "message": "no"}', 'no'),
+                (b'{"message": null}', None), (b'{}', None), (b'', None),
+                (None, None), (b'<html>', None), (b'{"message": 5}', None),
+                (b'"no"', None), (b'{"message": "\xff"}', None),
+                (DEEP.encode(), None)):
+            self.assertEqual(message, decoding.decode_message(body), body)

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists, as the client asks for them, and what their failures are."""
+
+import gzip
+import json
+import ssl
+from typing import Any
+
+import fixtures
+import urllib3
+
+from tests.support.answers import Answer
+from tests.support.answers import ClientTestCase
+from vitrage_k8s.api import bodies
+from vitrage_k8s.api import client as api_client
+from vitrage_k8s.api import errors
+from vitrage_k8s.api.logins import Login
+from vitrage_k8s.api.watch_policy import Kind
+
+BODY = b'{"kind": "NodeList"}'
+LIST = Answer((BODY,))
+UNAVAILABLE = Answer(status=503)
+UNAUTHORIZED = Answer(status=401)
+MEBIBYTE = 1 << 20
+
+
+def status(code: int, message: str = '', **headers: str) -> Answer:
+    """Return an answer with a Status object."""
+    return Answer((json.dumps({'message': message}).encode(),), code,
+                  {name.replace('_', '-'): value
+                   for name, value in headers.items()}, 'its reason')
+
+
+class ListTestCase(ClientTestCase):
+
+    def list_nodes(self, seconds: float = 100) -> bodies.Packed:
+        return self.client.list_nodes(500, None, self.clock.now + seconds)
+
+    def error_of(self, *answers: Answer | Exception) -> errors.ClusterError:
+        """Return what is raised after some answers."""
+        self.will_answer(*answers)
+        error = self.assertRaises(errors.ClusterError, self.list_nodes)
+        self.assertEqual('c', error.cluster)
+        self.assertNotIn('secret', str(error))
+        return error
+
+
+class ListTest(ListTestCase):
+
+    def test_asks_for_what_is_wanted(self) -> None:
+        for limit, token, query in (
+                (500, None, {'limit': '500'}),
+                (500, 'next', {'limit': '500', 'continue': 'next'}),
+                (None, 'next', {'continue': 'next'}), (None, None, {})):
+            self.will_answer(LIST)
+
+            packed = self.client.list_nodes(limit, token, self.clock.now + 5)
+
+            [request] = self.requests
+            self.assertEqual(('GET', query), (request.method, request.query))
+            self.assertEqual('https://user:secret@host:6443/api/v1/nodes',
+                             request.url)
+            self.assertEqual('gzip', request.headers['Accept-Encoding'])
+            self.assertEqual('Bearer one', request.headers['Authorization'])
+            self.assertEqual(BODY, self.client.inflate(packed))
+
+    def test_takes_what_is_packed_and_what_is_not(self) -> None:
+        packed = gzip.compress(BODY)
+        for coding, pieces in (
+                ('', (BODY,)), ('identity', (BODY[:5], BODY[5:])),
+                ('gzip', (packed,)), ('x-gzip', (packed[:9], packed[9:])),
+                (' GZIP ', (packed,))):
+            self.will_answer(Answer(pieces, 200, {
+                'Content-Encoding': coding,
+                'Content-Type': 'application/json'}))
+            self.assertEqual(BODY, self.client.inflate(self.list_nodes()))
+
+    def test_refuses_what_it_cannot_read(self) -> None:
+        for headers, said in (
+                ({'Content-Type': 'text/html'}, 'type text/html, not JSON'),
+                ({'Content-Type': 'x' * 100}, f'type {"x" * 80}, not JSON'),
+                ({'Content-Encoding': 'br'}, 'coding br, not gzip'),
+                ({'Content-Encoding': 'y' * 100},
+                 f'coding {"y" * 80}, not gzip')):
+            error = self.error_of(Answer((BODY,), 200, headers))
+            self.assertIsInstance(error, errors.MalformedAnswer)
+            self.assertIn('the answer of https://host:6443 ', str(error))
+            self.assertIn(said, str(error))
+            self.assertTrue(self.bodies[-1].closed)
+
+    def test_refuses_what_is_too_large(self) -> None:
+        for name in ('_LARGEST_PACKED', '_LARGEST_ANSWER'):
+            self.useFixture(fixtures.MonkeyPatch(
+                f'vitrage_k8s.api.client.{name}', MEBIBYTE))
+        self.will_answer(Answer((b'x' * MEBIBYTE,)))
+        self.list_nodes()
+
+        error = self.error_of(Answer((b'x' * MEBIBYTE, b'x')))
+
+        said = 'the answer of https://host:6443 is larger than 1 MiB; see ' \
+            '[kubernetes] page_size'
+        self.assertIsInstance(error, errors.MalformedAnswer)
+        self.assertEqual(said, error.problem)
+        for size in (MEBIBYTE, MEBIBYTE + 1):
+            packed = bodies.Packed(gzip.compress(b'x' * size), True)
+            if size == MEBIBYTE:
+                self.assertEqual(size, len(self.client.inflate(packed)))
+                continue
+            error = self.assertRaises(errors.MalformedAnswer,
+                                      self.client.inflate, packed)
+            self.assertEqual(said, error.problem)
+
+    def test_bounds_what_an_answer_takes(self) -> None:
+        self.assertEqual((256, 64, 32), tuple(bound / MEBIBYTE for bound in (
+            api_client._LARGEST_ANSWER, api_client._LARGEST_PACKED,
+            api_client._LONGEST_LINE)))
+
+    def test_gzip_that_breaks_off_is_no_answer(self) -> None:
+        packed = gzip.compress(BODY)
+        for data in (packed[:-9], b'no gzip at all'):
+            error = self.assertRaises(
+                errors.ConnectionFailed, self.client.inflate,
+                bodies.Packed(data, True))
+            self.assertIn('cannot read from the API server at '
+                          'https://host:6443: ', str(error))
+
+
+class TimeTest(ListTestCase):
+
+    def test_request_has_the_time_that_is_left(self) -> None:
+        for request_timeout, seconds, expected in (
+                (60, 100, (60, 10, 60)), (60, 30, (30, 10, 30)),
+                (60, 0.5, (0.5, 0.5, 0.5)), (7, 100, (7, 7, 7))):
+            self.client = self.make_client(request_timeout)
+            self.will_answer(LIST)
+
+            self.list_nodes(seconds)
+
+            timeout = self.requests[0].timeout
+            self.assertEqual(expected, (
+                self.bounds[0], timeout.connect_timeout,
+                timeout.read_timeout))
+            self.assertEqual(self.clock.now + seconds,
+                             self.logins.deadlines[-1])
+
+    def test_nothing_is_asked_for_when_no_time_is_left(self) -> None:
+        for seconds in (0, -1):
+            self.will_answer(LIST)
+            error = self.assertRaises(errors.ConnectionFailed,
+                                      self.list_nodes, seconds)
+            self.assertIn('not complete within list_timeout', str(error))
+            self.assertEqual([], self.requests)
+
+
+class RetryTest(ListTestCase):
+
+    def test_asks_again_as_often_as_it_may(self) -> None:
+        for most, waits in ((0, []), (1, [0.8]), (3, [0.8, 1.6, 3.2])):
+            self.client.max_retries = most
+            self.error_of(*[UNAVAILABLE] * (most + 1))
+            self.assertEqual(waits, self.clock.waits)
+            self.will_answer(*[UNAVAILABLE] * most, LIST)
+            self.list_nodes()
+            self.assertEqual(most + 1, len(self.requests))
+
+    def test_asks_again_as_long_as_there_is_time(self) -> None:
+        self.client.max_retries = 9
+        for seconds, waits in ((0.8, []), (0.9, [0.8]), (2.4, [0.8]),
+                               (2.5, [0.8, 1.6])):
+            self.will_answer(*[UNAVAILABLE] * 9)
+            self.assertRaises(errors.ApiError, self.list_nodes, seconds)
+            self.assertEqual(waits, self.clock.waits)
+
+    def test_waits_as_long_as_the_server_asks(self) -> None:
+        self.client.max_retries = 1
+        self.will_answer(status(429, Retry_After='3'), LIST)
+        self.list_nodes()
+        self.assertEqual([3], self.clock.waits)
+
+    def test_asks_a_busy_server_more_often(self) -> None:
+        self.error_of(*[status(429)] * 11)
+        self.assertEqual(11, len(self.requests))
+
+    def test_asks_no_more_once_it_is_aborted(self) -> None:
+        self.client.max_retries = 9
+        self.client.abort()
+        self.error_of(UNAVAILABLE)
+        self.assertEqual([], self.clock.waits)
+
+    def test_makes_no_retries_unless_it_may(self) -> None:
+        self.assertEqual(0, self.client.max_retries)
+
+
+class LoginTest(ListTestCase):
+
+    def test_keeps_its_connections_while_the_login_is_the_same(self) -> None:
+        self.will_answer(*[LIST] * 4)
+        for login, made in (('one', 1), ('one', 1), ('two', 2), (None, 3)):
+            self.logins.answers = [Login(login)]
+            self.list_nodes()
+            self.assertEqual(made, len(self.made))
+            self.assertEqual(login,
+                             self.requests[-1].headers.get('Authorization'))
+            self.assertEqual([True] * (made - 1) + [False],
+                             [each.is_closed for each in self.made])
+        self.client.close()
+        self.assertTrue(self.made[-1].is_closed)
+        self.assertTrue(self.made[-1].is_cleared)
+
+    def test_can_be_closed_before_it_is_used(self) -> None:
+        self.client.close()
+        self.client.abort()
+        self.assertTrue(self.client.is_aborted)
+
+    def test_asks_again_where_a_refused_login_is_renewed(self) -> None:
+        self.logins.answers = [Login('Bearer old'), Login('Bearer new')]
+        self.logins.is_renewed = [True]
+        self.will_answer(UNAUTHORIZED, LIST)
+
+        self.list_nodes()
+
+        self.assertEqual(['Bearer old', 'Bearer new'], [
+            request.headers['Authorization'] for request in self.requests])
+        self.assertEqual([], self.clock.waits)
+
+    def test_gives_up_where_it_is_not(self) -> None:
+        self.logins.is_renewed = [True, False]
+        error = self.error_of(UNAUTHORIZED, UNAUTHORIZED)
+        self.assertEqual(Kind.LOGIN, error.kind)
+        self.assertEqual([], self.logins.is_renewed)
+
+    def test_no_other_refusal_is_one_of_the_login(self) -> None:
+        # It would ask for another login, and there is none.
+        self.error_of(status(403))
+
+    def test_why_there_is_no_login(self) -> None:
+        for problem, expected in (
+                (errors.CredentialsError('no token'), errors.LoginFailed),
+                (errors.PemError('no PEM'), errors.Misconfigured),
+                (ValueError('no proxy'), errors.Misconfigured)):
+            self.logins.answers = [problem]
+            error = self.error_of()
+            self.assertIs(expected, type(error))
+            self.assertEqual(f'Cluster c: {problem}', str(error))
+            self.assertIs(problem, error.__cause__)
+
+
+class AbortTest(ListTestCase):
+
+    def test_ends_what_is_under_way_and_all_that_comes(self) -> None:
+        self.assertFalse(self.client.is_aborted)
+        self.will_answer(LIST, LIST)
+        self.list_nodes()
+        self.assertFalse(self.made[0].is_aborted)
+
+        self.client.abort()
+
+        self.assertTrue(self.client.is_aborted)
+        self.assertTrue(self.made[0].is_aborted)
+        self.logins.answers = [Login('Bearer two')]
+        self.list_nodes()
+        self.assertTrue(self.made[1].is_aborted)
+
+
+class FailureTest(ListTestCase):
+
+    def test_connection_that_fails(self) -> None:
+        for problem, said in (
+                (ConnectionRefusedError(111, 'Connection refused'),
+                 'Connection refused'),
+                (urllib3.exceptions.ProtocolError('broken'), 'broken'),
+                (TimeoutError('no complete answer within 3 s'),
+                 'no complete answer within 3 s'),
+                (urllib3.exceptions.ReadTimeoutError(
+                    None, 'u', 'timed out'), 'timed out')):  # type: ignore
+            error = self.error_of(problem)
+            self.assertIs(errors.ConnectionFailed, type(error))
+            self.assertIn(said, error.problem)
+            self.assertIn('cannot read from the API server at '
+                          'https://host:6443: ', error.problem)
+            self.assertIs(problem, error.__cause__)
+
+    def test_body_that_breaks_off(self) -> None:
+        error = self.error_of(Answer((BODY[:5], ConnectionResetError(
+            104, 'Connection reset by peer'))))
+        self.assertIs(errors.ConnectionFailed, type(error))
+
+    def test_tls_that_fails(self) -> None:
+        for problem in (ssl.SSLError(1, 'certificate verify failed'),
+                        urllib3.exceptions.SSLError('x')):
+            problem.__cause__ = ssl.SSLCertVerificationError('unknown CA')
+            error = self.error_of(problem)
+            self.assertIs(errors.TlsFailed, type(error))
+            self.assertIn('no safe connection to the API server at '
+                          'https://host:6443: ', error.problem)
+            self.assertIn('certificate-authority', error.problem)
+
+    def test_what_statuses_mean(self) -> None:
+        for code, kind, said in (
+                (401, Kind.LOGIN, 'renew them in the kubeconfig'),
+                (403, Kind.FORBIDDEN, 'may not list nodes; bind'),
+                (429, Kind.BUSY, ''), (500, Kind.PASSING, ''),
+                (302, Kind.PASSING, ''), (410, Kind.PASSING, '')):
+            self.logins.is_renewed = [False]
+            error: Any = self.error_of(*[status(code, 'the message')] * 11)
+            self.assertIsInstance(error, errors.ApiError)
+            self.assertEqual(code == 410, isinstance(error, errors.Expired))
+            self.assertEqual((code, kind, None), (
+                error.status, error.kind, error.retry_after))
+            self.assertTrue(error.problem.startswith(
+                f'the API server at https://host:6443 answered {code} '
+                '(the message)'), error.problem)
+            self.assertIn(said, error.problem)
+            self.assertEqual(bool(said), ': ' in error.problem.replace(
+                'https:', ''))
+            self.assertIsNone(error.__cause__)
+            self.assertNotIn('asks to wait', error.problem)
+
+    def test_what_a_server_says_is_made_safe_and_cut(self) -> None:
+        for answer, said in (
+                (status(500), '(its reason)'),
+                (Answer((b'<html>',), 502, {}, 'Bad\nGateway'),
+                 '(Bad?Gateway)'),
+                (Answer((b'\xff',), 500, {}, ''), '()'),
+                (status(500, 'x' * 400), f'({"x" * 400})'),
+                (status(500, 'x' * 401), f'({"x" * 397}...)')):
+            self.assertIn(f'answered {answer.status} {said}',
+                          self.error_of(answer).problem)
+
+    def test_how_long_a_server_asks_to_wait(self) -> None:
+        for value, seconds in (('5', 5), ('0', 0), ('soon', None)):
+            error = self.error_of(status(403, Retry_After=value))
+            self.assertEqual(seconds, error.retry_after)
+            self.assertEqual(bool(seconds), ' and asks to wait for 5 s: '
+                             in error.problem)
