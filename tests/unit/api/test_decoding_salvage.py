@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is left of odd nodes."""
+
+import testtools
+
+from vitrage_k8s.api import decoding
+from vitrage_k8s.api import nodes
+
+
+class SalvageTest(testtools.TestCase):
+
+    def test_odd_part_costs_itself(self) -> None:
+        for wanted, value, left, left_out in (
+                (dict[str, str] | None, {'a': 'x', 'b': 5, 'c': None},
+                 {'a': 'x'}, ['[b]', '[c]']),
+                (list[str] | None, ['x', 5, None, 'y'], ['x', 'y'],
+                 ['[1]', '[2]']),
+                (dict[str, str] | None, [], None, ['']),
+                (list[str] | None, {}, None, ['']),
+                (str | None, 5, None, ['']), (str | None, None, None, []),
+                (dict[str, str] | None, {'a': 'x'}, {'a': 'x'}, []),
+                (list[dict[str, str]], [{'a': 5}, {'b': 'x'}],
+                 [{}, {'b': 'x'}], ['[0][a]'])):
+            self.assertEqual((left, left_out),
+                             decoding.salvage(value, wanted))
+
+    def test_node_keeps_all_that_is_not_odd(self) -> None:
+        found, left_out = decoding.salvage({
+            'metadata': {'name': 'n', 'uid': 5, 'labels': {'a': 5, 'b': 'x'},
+                         'unknown': 5},
+            'status': {'addresses': [{'type': 'x', 'address': 'y'}, 5]},
+            'spec': 5}, nodes.ApiNode)
+
+        self.assertEqual(
+            ('n', None, {'b': 'x'}), (
+                found.metadata.name, found.metadata.uid,
+                found.metadata.labels))
+        self.assertEqual(['y'], [each.address for each
+                                 in found.status.addresses])
+        self.assertIsNone(found.spec)
+        self.assertEqual({'metadata.uid', 'metadata.labels[a]', 'spec',
+                          'status.addresses[1]'}, set(left_out))
+
+
+class SharedTest(testtools.TestCase):
+
+    def test_what_threads_share_stays_as_it_is(self) -> None:
+        page = decoding.decode_page(
+            b'{"kind": "NodeList", "items": [],'
+            b'"metadata": {"resourceVersion": "1"}}')
+        for shared, field in ((page, 'items'),
+                              (decoding.WatchEvent(), 'node')):
+            self.assertRaises(AttributeError, setattr, shared, field, None)
+
+    def test_event_without_a_kind_is_one_of_a_node(self) -> None:
+        event = decoding.decode_watch_event(
+            b'{"type": "ADDED", "object": {"metadata": {"uid": "u"}}}')
+        assert event is not None and event.node is not None
+        self.assertEqual('u', event.node.id)
