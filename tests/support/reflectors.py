@@ -188,13 +188,14 @@ class ReflectorTestCase(testtools.TestCase):
         self.clients: list[Client] = []
         self.steps: list[Step] = []
         self.threads: list[Thread] = []
+        self.conditions: list[Condition] = []
         self.client: Any = type('Client', (Client,), {
             'made': self.clients, 'steps': self.steps, 'slots': self.slots,
             'when_made': lambda: None})
         for name, value in (
                 ('reflector.time', self.clock), ('client.Client', self.client),
                 ('reflector.threading', types.SimpleNamespace(
-                    Condition=Condition, Thread=self._make_thread)),
+                    Condition=self._make_condition, Thread=self._make_thread)),
                 ('reflector.random.randint', lambda *bounds: bounds),
                 ('watch_policy.random.uniform', lambda low, high: high)):
             self.useFixture(fixtures.MonkeyPatch(
@@ -216,6 +217,10 @@ class ReflectorTestCase(testtools.TestCase):
             'c', 'context', server,
             answers.Logins(),  # type: ignore[arg-type]
             endpoints.Authority(None, None, pathlib.Path('/')))
+
+    def _make_condition(self) -> Condition:
+        self.conditions.append(Condition())
+        return self.conditions[-1]
 
     def _make_thread(self, **options: Any) -> Thread:
         self.threads.append(Thread(**options))
@@ -258,6 +263,21 @@ class ReflectorTestCase(testtools.TestCase):
                 self.threads[0].run()
             self.steps[:] = rest
         return list_now
+
+    def watches_beside(self) -> float | None:
+        """Return how long it is to the next watch, while a list goes on."""
+        rest, self.steps[:] = [*self.steps], []
+        try:
+            self.threads[1].run()
+        except Idle as idle:
+            self.steps[:] = rest
+            return idle.seconds
+        raise AssertionError('it has ended')
+
+    def woken(self) -> int:
+        """Return how often the threads were woken."""
+        [condition] = self.conditions
+        return condition.notified
 
     def pass_time(self, seconds: float) -> Callable[[], None]:
         def wait() -> None:

@@ -147,6 +147,18 @@ class EndsTest(reflectors.ReflectorTestCase):
             client.is_aborted for client in self.clients[:2]])
         self.assertEqual({'b'}, self.nodes())
 
+    def test_no_watch_begins_beside_a_list_without_numbers(self) -> None:
+        self.lists(page('a', version='x'))
+        self.clock.now += 600
+        waits: list[float | None] = []
+
+        def watch() -> None:
+            waits.append(self.watches_beside())
+
+        self.lists(watch, page('b', version='y'))
+
+        self.assertEqual([None], waits)
+
 
 class OnRequestTest(reflectors.ReflectorTestCase):
 
@@ -205,6 +217,9 @@ class UseTest(reflectors.ReflectorTestCase):
 
     def test_another_endpoint_is_listed_at_once(self) -> None:
         other = self.make_endpoint('https://two')
+        self.lists(page('a'))
+        self.assertEqual(600, self.lists())
+        self.reflector.request_list()
 
         self.lists(functools.partial(self.reflector.use, other), REFUSED,
                    page('a'))
@@ -213,3 +228,12 @@ class UseTest(reflectors.ReflectorTestCase):
             (client.endpoint, client.is_aborted) for client in self.clients])
         self.assertIs(other, self.reflector.endpoint)
         self.assertEqual(('Ready', None), self.health())
+
+    def test_threads_that_wait_are_woken(self) -> None:
+        self.lists(page('a'))
+        for wake in (self.reflector.request_list, functools.partial(
+                self.reflector.use, self.make_endpoint('https://two')),
+                self.reflector.stop):
+            woken = self.woken()
+            wake()
+            self.assertEqual(woken + 1, self.woken())

@@ -54,6 +54,20 @@ class ListsTest(reflectors.ReflectorTestCase):
         self.assertEqual(['DEBUG Cluster c: busy; trying again'],
                          self.logged('DEBUG'))
 
+    def test_list_that_ends_wakes_the_watch(self) -> None:
+        self.lists(page('a'))
+        for step in (page('a'), REFUSED):
+            self.reflector.request_list()
+            woken = self.woken()
+            self.lists(step)
+            self.assertEqual(woken + 1, self.woken())
+
+    def test_watch_that_ends_wakes_the_list(self) -> None:
+        self.lists(page('a'))
+        woken = self.woken()
+        self.watches(REFUSED)
+        self.assertEqual(woken + 1, self.woken())
+
     def test_failure_while_a_watch_lives_is_a_doubt(self) -> None:
         for step, said in (
                 (UNAVAILABLE, ['WARNING Cluster c: unavailable; listing '

@@ -85,8 +85,9 @@ class EventsTest(WatchTestCase):
             self.logged())
 
     def test_unknown_event_is_passed_over(self) -> None:
-        self.watches(event('SYNCED', 'c', 20), event('', 'c', 20),
-                     event('ADDED', 'd', 11))
+        self.assertEqual(1, self.watches(event('SYNCED', 'c', 20),
+                                         event('', 'c', 20)))
+        self.watches(event('ADDED', 'd', 11))
 
         self.assertEqual({'a', 'b', 'd'}, self.nodes())
         self.assertEqual(
