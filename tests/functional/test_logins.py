@@ -336,7 +336,7 @@ class LoginTest(base.FunctionalTest):
             {'token': ['SECRET']}, {'exec': 'SECRET'},
             self.plugin("credential(token='SECRET')"),
         ]
-        for authenticate in (None, lambda request: None):
+        for authenticate in (lambda request: 'me', lambda request: None):
             self.simulator.authenticate = authenticate
             for user in users:
                 self.use(user)

@@ -183,6 +183,8 @@ class TestTenants(ClientTest):
         kubeconfig: dict[str, list[Any]] = {'clusters': [], 'contexts': []}
         for cluster, node in ('blue', 'b'), ('green', 'g'), ('red', 'x'):
             simulator = Simulator([samples.node(node, ready='False')])
+            # The kubeconfig names no users.
+            simulator.allow_anonymous = True
             cls.addClassCleanup(simulator.stop)
             simulator.start()
             kubeconfig['clusters'].append(

@@ -161,8 +161,8 @@ class ChangesTest(WatchTest):
 
     def test_refuses_what_it_does_not_understand(self) -> None:
         for query in ({'resourceVersion': 'x'}, {'timeoutSeconds': 'x'},
-                      {'labelSelector': 'a=b'},
-                      {'fieldSelector': 'spec.unschedulable=true'}):
+                      {'labelSelector': 'a b'},
+                      {'fieldSelector': 'spec.podCIDR=x'}):
             self.assertEqual((400, 'BadRequest'), self.refusal(**query)[:2])
         # client-go lists and watches instead, when it sees this.
         self.assertEqual((422, 'Invalid'),

@@ -13,6 +13,7 @@ import zlib
 
 from vitrage_k8s_lab.kube_api.answers import encode
 from vitrage_k8s_lab.kube_api.answers import failure
+from vitrage_k8s_lab.kube_api.answers import Resource
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Stream
@@ -39,6 +40,12 @@ def expired(with_token: str | None = None) -> Answer:
         'modified, or deleted between the time the first chunk was returned '
         'and now may show up in the list.'),
         metadata={'continue': with_token})
+
+
+def version_expired() -> Answer:
+    """Answer that the version to list is too old."""
+    return failure(410, 'Expired', 'The resourceVersion for the provided '
+                   'list is too old.')
 
 
 def too_many_requests(retry_after: str | None = '1',
@@ -75,12 +82,12 @@ def unavailable(retry_after: str | None = None) -> Answer:
             **({} if retry_after is None else {'Retry-After': retry_after})})
 
 
-def gateway_timeout() -> Answer:
-    """Answer that the version asked for is yet to come."""
+def gateway_timeout(wanted: str = '2000', current: str = '1000') -> Answer:
+    """Answer that the version asked for has not come."""
     # apiserver/pkg/storage/errors.go, NewTooLargeResourceVersionError
     return failure(
-        504, 'Timeout', 'Timeout: Too large resource version: 2000, current: '
-        '1000', retry_after='1', details={'causes': [
+        504, 'Timeout', f'Timeout: Too large resource version: {wanted}, '
+        f'current: {current}', retry_after='1', details={'causes': [
             {'reason': 'ResourceVersionTooLarge',
              'message': 'Too large resource version'}]})
 
@@ -91,23 +98,40 @@ def unauthorized() -> Answer:
 
 
 def forbidden(user: str, verb: str = 'list', name: str | None = None,
-              is_young: bool = False) -> Answer:
+              is_young: bool = False, *, resource: Resource | None = None,
+              ) -> Answer:
     """Answer that a user may not do this.
 
     :param name: the node's, of a request for one
-    :param is_young: whether it says so for it does not know its roles yet
+    :param is_young: the server does not know its roles yet, and says so
+    :param resource: what it may not be done with, unless with nodes
     """
     # apiserver/pkg/endpoints/handlers/responsewriters/errors.go
-    details = {'kind': 'nodes'} if name is None else {
-        'name': name, 'kind': 'nodes'}
-    what = 'nodes' if name is None else f'nodes "{name}"'
+    resource = resource or Resource('', None, 'nodes', name)
+    what = '.'.join(filter(None, (resource.plural, resource.group)))
+    if resource.name:
+        what += f' "{resource.name}"'
+    where = 'at the cluster scope' if resource.namespace is None else (
+        f'in the namespace "{resource.namespace}"')
     # plugin/pkg/auth/authorizer/rbac/rbac.go
     why = ': RBAC: clusterrole.rbac.authorization.k8s.io ' \
           '"vitrage-node-reader" not found' if is_young else ''
-    return dataclasses.replace(failure(
-        403, 'Forbidden', f'{what} is forbidden: User "{user}" cannot {verb} '
-        f'resource "nodes" in API group "" at the cluster scope{why}',
-        details=details), headers={'X-Content-Type-Options': 'nosniff'})
+    return _forbidden(
+        f'{what} is forbidden: User "{user}" cannot {verb} resource '
+        f'"{resource.plural}" in API group "{resource.group}" {where}{why}',
+        resource.details())
+
+
+def path_forbidden(user: str, path: str) -> Answer:
+    """Answer that a user may not read what is no object."""
+    return _forbidden(
+        f'forbidden: User "{user}" cannot get path "{path}"', {})
+
+
+def _forbidden(message: str, details: Mapping[str, str]) -> Answer:
+    return dataclasses.replace(
+        failure(403, 'Forbidden', message, details=details),
+        headers={'X-Content-Type-Options': 'nosniff'})
 
 
 def html_page() -> Answer:

@@ -2,6 +2,7 @@
 """A listening socket and its connections."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import http.client
 import http.server
@@ -21,6 +22,9 @@ from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import reset
 from vitrage_k8s_lab.kube_api.http import RESET
 
+# A body of more bytes is sent in chunks, as Go's net/http does.
+CHUNKED_ABOVE = 2048
+_CHUNK = 65536
 # How long stop() waits, in all, for handlers that sleep in `intercept`.
 STOP_SECONDS = 1.0
 
@@ -132,6 +136,24 @@ def _refuse_plain_http(connection: ssl.SSLSocket) -> None:
             b'Client sent an HTTP request to an HTTPS server.\n'))
 
 
+def _is_chunked(answer: Answer) -> bool:
+    given = {name.title() for name in answer.headers}
+    return len(answer.body) > CHUNKED_ABOVE and not given & {
+        'Content-Length', 'Transfer-Encoding'}
+
+
+def _chunks(body: bytes, cut: int | None) -> Iterator[bytes]:
+    """Yield a body in chunks; a cut one breaks off within or before one."""
+    end = len(body) if cut is None else cut
+    for at in range(0, min(end, len(body)), _CHUNK):
+        chunk = body[at:at + _CHUNK]
+        yield b'%x\r\n%b\r\n' % (len(chunk), chunk) \
+            if at + len(chunk) <= end \
+            else b'%x\r\n%b' % (len(chunk), chunk[:end - at])
+    if cut is None:
+        yield b'0\r\n\r\n'
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: Server
     protocol_version = 'HTTP/1.1'
@@ -172,15 +194,28 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             answer.stream(outlet)
             outlet.end()
         else:
-            head = self._head(answer)
-            body = b'' if self.command == 'HEAD' else answer.body[:answer.cut]
-            if answer.pace:
-                self._send_slowly(head + body, answer.pace)
-            else:
-                self.wfile.write(head)
-                self.wfile.write(body)
+            self._write(answer)
             if answer.cut is not None:
                 self.close_connection = True
+
+    def _write(self, answer: Answer) -> None:
+        # Piece by piece, for a body can be large.
+        for part in self._parts(answer):
+            if not answer.pace:
+                self.wfile.write(part)
+                continue
+            for byte in part:
+                self.wfile.write(bytes((byte,)))
+                if self.server.stopping.wait(answer.pace):
+                    self.close_connection = True
+                    return
+
+    def _parts(self, answer: Answer) -> Iterator[bytes]:
+        yield self._head(answer)
+        if _is_chunked(answer):
+            yield from _chunks(answer.body, answer.cut)
+        elif self.command != 'HEAD':
+            yield answer.body[:answer.cut]
 
     def _outlet(self, answer: Answer, head: bytes) -> Outlet:
         return Outlet(self.connection, self.wfile.write, head,
@@ -188,7 +223,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _head(self, answer: Answer) -> bytes:
         given = {name.title(): answer.headers[name] for name in answer.headers}
-        if answer.stream:
+        if answer.stream or _is_chunked(answer):
             given['Transfer-Encoding'] = 'chunked'
         headers = {
             'Cache-Control': 'no-cache, private',
@@ -207,13 +242,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             f'{self.protocol_version} {answer.status} {phrase}\r\n',
             *(f'{name}: {value}\r\n' for name, value in headers.items()),
             '\r\n')).encode('latin-1')
-
-    def _send_slowly(self, data: bytes, pace: float) -> None:
-        for byte in data:
-            self.wfile.write(bytes((byte,)))
-            if self.server.stopping.wait(pace):
-                self.close_connection = True
-                break
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

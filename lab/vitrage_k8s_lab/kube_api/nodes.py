@@ -1,261 +1,289 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulator's nodes, at the versions that can still be listed."""
+"""The nodes, at the versions that can still be listed."""
 
 import base64
 import bisect
 from collections.abc import Iterable
 from collections.abc import Mapping
 import contextlib
+import dataclasses
 import json
-import sys
 import threading
 import time
 from typing import Any
 from typing import NamedTuple
 import uuid
 
-from vitrage_k8s_lab.kube_api.answers import bad_request
-from vitrage_k8s_lab.kube_api.answers import encode
-from vitrage_k8s_lab.kube_api.answers import number
-from vitrage_k8s_lab.kube_api.answers import Refused
-from vitrage_k8s_lab.kube_api.answers import TIME
-from vitrage_k8s_lab.kube_api.changes import Change
-from vitrage_k8s_lab.kube_api.changes import Ring
-from vitrage_k8s_lab.kube_api.faults import expired
+from vitrage_k8s_lab.kube_api import answers
+from vitrage_k8s_lab.kube_api import changes
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.selectors import Selector
 
-# Lists that can be paged through at a time; beyond that the oldest expires.
-SNAPSHOTS = 32
+# How long the API server waits for a version that has not come.
+FUTURE_SECONDS = 3.0
+# Snapshots that are at hand. Others are made from the changes.
+_SNAPSHOTS = 4
+# What resourceVersionMatch may be.
+_MATCHES = ('', 'Exact', 'NotOlderThan')
 
 
 class Snapshot(NamedTuple):
-    """The nodes at one resource version, parallel and ordered by name."""
+    """The nodes at one resource version, in the order of their names."""
 
     version: int
-    names: list[str]
-    items: list[bytes]
-
-    def find(self, name: str) -> bytes | None:
-        at = bisect.bisect_left(self.names, name)
-        return self.items[at] if self.names[at:at + 1] == [name] else None
+    items: dict[str, bytes]
 
 
 class Nodes:
     """The nodes, changed by the tests and read by the connections' threads.
 
     :param nodes: as in the API; a name is needed, and nothing else
+
+    :ivar renews_leases: whether objects of other kinds change all the time,
+        as leases do in a real cluster, so that each bookmark is newer
     """
 
     def __init__(self, nodes: Iterable[Mapping[str, Any]] = ()) -> None:
-        self._lock = threading.Lock()
-        self._now = Snapshot(1000, [], [])
-        self._shared = False
-        self._kept: dict[int, Snapshot] = {}
-        self._changed = threading.Condition(self._lock)
-        self._ring = Ring(self._changed, 0)
+        self.renews_leases = False
+        self._changed = threading.Condition()
+        self._version = 1000
+        self._items: dict[str, bytes] = {}
+        self._snapshots: dict[int, Snapshot] = {}
+        self._ring = changes.Ring(self._changed, self._version, {})
         for node in nodes:
             self.put(node)
-        # A server that starts lists, and knows of no changes before that.
-        self._ring.forget(self._now.version)
+        # A server that starts lists, and knows no changes before that.
+        self._ring.forget(self._version, self._items.copy())
 
     def put(self, node: Mapping[str, Any]) -> bytes:
-        """Add a node, or replace the one of that name; give what is served.
+        """Add a node, or replace the one of that name; return its JSON.
 
         A replaced node's uid and creationTimestamp are kept unless given.
 
-        :raises ValueError: without a metadata.name
+        :raises ValueError: there is no metadata.name
         """
         match node.get('metadata'):
             case {'name': str(name), **given}:
                 pass
             case _:
                 raise ValueError('a node needs a metadata.name')
-        with self._lock:
-            found = self._now.find(name)
+        with self._changed:
+            found = self._items.get(name)
             old = json.loads(found)['metadata'] if found else {
                 'uid': str(uuid.uuid4()),
-                'creationTimestamp': time.strftime(TIME, time.gmtime())}
+                'creationTimestamp': time.strftime(
+                    answers.TIME, time.gmtime())}
             # Items of a list carry neither kind nor apiVersion.
-            item = encode({
+            item = answers.encode({
                 'metadata': {
                     'name': name, 'uid': old['uid'],
                     'creationTimestamp': old['creationTimestamp'], **given,
-                    'resourceVersion': str(self._now.version + 1)},
+                    'resourceVersion': str(self._version + 1)},
                 **{key: value for key, value in node.items()
                    if key not in ('kind', 'apiVersion', 'metadata')}})
-            self._change(name, item)
+            self._change('MODIFIED' if found else 'ADDED', name, item)
         return item
 
     def touch(self, name: str) -> None:
         """Let a node report that it is well, as the kubelet does.
 
-        :raises KeyError: for a node that is not known
+        :raises KeyError: there is no such node
         """
-        with self._lock:
-            node = self._read(name)
+        with self._changed:
+            node = json.loads(self._items[name])
             match node:
                 case {'status': {'conditions': [*conditions]}}:
-                    now = time.strftime(TIME, time.gmtime())
+                    now = time.strftime(answers.TIME, time.gmtime())
                     for condition in conditions:
                         if isinstance(condition, dict):
                             condition['lastHeartbeatTime'] = now
-            self._change(name, encode(node))
+            self._change('MODIFIED', name, set_version(
+                answers.encode(node), self._version + 1))
 
     def delete(self, name: str) -> None:
-        with self._lock:
-            self._change(name, encode(self._read(name)), deleted=True)
+        """Delete a node.
 
-    def _read(self, name: str) -> dict[str, Any]:
-        """The node of that name, as it is to be in the next version."""
-        found = self._now.find(name)
-        if found is None:
-            raise KeyError(name)
-        node: dict[str, Any] = json.loads(found)
-        node['metadata']['resourceVersion'] = str(self._now.version + 1)
-        return node
+        :raises KeyError: there is no such node
+        """
+        with self._changed:
+            self._change('DELETED', name, set_version(
+                self._items[name], self._version + 1))
 
-    def _change(self, name: str, item: bytes, deleted: bool = False) -> None:
+    def _change(self, kind: str, name: str, item: bytes) -> None:
         # Every change passes here, with the lock held.
-        version, names, items = self._now
-        if self._shared:
-            names, items = names.copy(), items.copy()
-            self._shared = False
-        at = bisect.bisect_left(names, name)
-        known = names[at:at + 1] == [name]
-        names[at:at + known] = [] if deleted else [name]
-        items[at:at + known] = [] if deleted else [item]
-        self._now = Snapshot(version + 1, names, items)
-        kind = 'MODIFIED' if known else 'ADDED'
-        self._ring.add(Change(
-            version + 1, 'DELETED' if deleted else kind, name, item))
+        self._version += 1
+        before = self._items.pop(name, None)
+        if kind != 'DELETED':
+            self._items[name] = item
+        self._ring.add(changes.Change(
+            self._version, kind, name, item, before))
 
     def names(self) -> list[str]:
-        with self._lock:
-            return self._now.names.copy()
+        with self._changed:
+            return sorted(self._items)
 
     def expire(self) -> None:
-        """Forget all that is past, as compaction does.
+        """Forget all that is past, as compaction does."""
+        with self._changed:
+            # At the same version, a new list would bring the old tokens back
+            # to life. It is as if an object of another kind was written:
+            # etcd counts them all.
+            self._version += 1
+            self._snapshots.clear()
+            self._ring.forget(self._version, self._items.copy())
 
-        Every continue token so far, and every version to watch from, is then
-        answered 410; watches that go on are up to date and stay.
+    def watch(self, version: int) -> tuple[Snapshot, changes.Ring, int]:
+        """Return what a watch begins with: nodes, and where changes follow.
+
+        :param version: the watch begins after it, and without nodes; 0 is now
+        :raises TooOld: changes are not known from that version on
         """
-        with self._lock:
-            self._kept.clear()
-            # A new list at the same version would bring the old tokens back
-            # to life.
-            self._write_elsewhere()
-            self._ring.forget(self._now.version)
-
-    def _write_elsewhere(self) -> None:
-        # As if an object of another kind was written: etcd counts them all.
-        self._now = self._now._replace(version=self._now.version + 1)
-
-    def watch(self, version: int) -> tuple[Snapshot, Ring, int]:
-        """What a watch begins with: nodes, and where to read on for changes.
-
-        :param version: what comes after that is wanted, and no nodes then;
-            0 is now
-        :raises TooOld: for a version that changes are not known from
-        """
-        with self._lock:
+        with self._changed:
             if version:
-                nothing = Snapshot(version, [], [])
-                return nothing, self._ring, self._ring.find(version)
-            self._shared = True
-            return self._now, self._ring, self._ring.total
+                return (Snapshot(version, {}), self._ring,
+                        self._ring.find(version))
+            return self._snapshot(self._version), self._ring, self._ring.total
 
-    def version_at(self, ring: Ring, place: int, seen: int) -> int | None:
-        """The version of a bookmark for a watch that has come so far.
-
-        In a real cluster there is always a newer one, as leases are renewed.
+    def version_at(self, ring: changes.Ring, place: int) -> int | None:
+        """Return the version of a bookmark for a watch that is at a place.
 
         :returns: None if changes wait to be read
         """
-        with self._lock:
+        with self._changed:
             if ring is not self._ring or place != ring.total:
                 return None
-            if self._now.version == seen:
-                self._write_elsewhere()
-            return self._now.version
+            self._version += self.renews_leases
+            return self._version
 
     def backup(self) -> Snapshot:
-        with self._lock:
-            self._shared = True
-            return self._now
+        with self._changed:
+            return self._snapshot(self._version)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a backup, and forget all that has happened since."""
-        with self._lock:
-            self._kept.clear()
-            self._now = snapshot
-            self._shared = True
+        with self._changed:
+            self._snapshots.clear()
+            self._version, self._items = (
+                snapshot.version, snapshot.items.copy())
             self._ring.cut()
-            self._ring = Ring(self._changed, snapshot.version)
+            self._ring = changes.Ring(self._changed, snapshot.version,
+                                      snapshot.items.copy())
 
     def hang_up(self, in_order: bool = False) -> None:
         """Cut every watch; each may go on from where it was.
 
         :param in_order: end them as their timeouts do, instead
         """
-        with self._lock:
+        with self._changed:
             ring = self._ring
             self._ring = ring.copy()
             ring.cut(in_order)
 
     def wake(self) -> None:
         """Let every watch look about."""
-        with self._lock:
+        with self._changed:
             self._changed.notify_all()
 
     def find(self, name: str) -> bytes | None:
-        """The node of that name as it is now."""
-        with self._lock:
-            return self._now.find(name)
+        """Return the node of that name as it is now."""
+        with self._changed:
+            return self._items.get(name)
 
-    def page(self, query: Mapping[str, str]) -> tuple[Snapshot, int, int]:
-        """The nodes that a list shows: of these, from the one to the other.
+    def version(self) -> str:
+        with self._changed:
+            return str(self._version)
 
-        :raises Refused: for a query that is wrong, or too old a token
+    def page(self, query: Mapping[str, str]) -> tuple[
+            dict[str, Any], list[bytes]]:
+        """Return the metadata of a list, and its items.
+
+        :raises Refused: the query is wrong, too old, or of the future
         """
-        limit = _limit(query)
-        snapshot, start = self._snapshot(query, limit)
-        first = bisect.bisect_left(snapshot.names, start)
-        return snapshot, first, min(first + limit, len(snapshot.names))
+        limit = max(answers.number(query, 'limit'), 0)
+        selector = Selector(query)
+        version, start = _wanted(query)
+        # k8s.io/docs/reference/using-api/api-concepts: without a match, a
+        # limit means that exactly this version is wanted.
+        is_exact = query.get('resourceVersionMatch', '') in (
+            'Exact', '' if limit or start else 'Exact')
+        with self._changed:
+            if version > self._version:
+                raise answers.Refused(dataclasses.replace(
+                    faults.gateway_timeout(str(version), str(self._version)),
+                    delay=FUTURE_SECONDS))
+            try:
+                snapshot = self._snapshot(
+                    version if version > 0 and is_exact else self._version)
+            except changes.TooOld as error:
+                raise answers.Refused(
+                    faults.expired(with_token=token_of(-1, start))
+                    if start else faults.version_expired()) from error
+        names = list(snapshot.items)
+        del names[:bisect.bisect_left(names, start)]
+        if selector:
+            names = [name for name in names
+                     if selector.matches(snapshot.items[name])]
+        metadata: dict[str, Any] = {'resourceVersion': str(snapshot.version)}
+        # Version 0 ignores the limit.
+        if version and limit and limit < len(names):
+            metadata['continue'] = token_of(
+                snapshot.version, names[limit - 1] + '\0')
+            if not selector:
+                metadata['remainingItemCount'] = len(names) - limit
+            del names[limit:]
+        return metadata, [snapshot.items[name] for name in names]
 
-    def _snapshot(self, query: Mapping[str, str],
-                  limit: int) -> tuple[Snapshot, str]:
-        """The nodes to list, and the name to begin at."""
-        wanted, start = -1, ''
-        listed_at = query.get('resourceVersion') or '0'
-        if query.get('continue'):
-            if listed_at != '0':
-                raise bad_request('specifying resource version is not '
-                                   'allowed when using continue')
-            wanted, start = _parsed(query['continue'])
-        elif listed_at != '0':
-            raise bad_request('a list at a version is not simulated')
-        with self._lock:
-            # -1 is now: a new list, or what is left of an expired one.
-            found = self._kept.get(wanted) if wanted > 0 else self._now
-            if found is self._now:
-                self._shared = True
-                if limit < len(found.names):
-                    self._kept[found.version] = found
-                if len(self._kept) > SNAPSHOTS:
-                    del self._kept[min(self._kept)]
-        if not found:
-            raise Refused(expired(with_token=token_of(-1, start)))
-        return found, start
+    def _snapshot(self, version: int) -> Snapshot:
+        """Return the nodes at a version; the lock is held.
+
+        :raises TooOld: nothing is known of that version
+        """
+        self._ring.find(version)
+        if version not in self._snapshots:
+            items = self._items if version == self._version \
+                else self._ring.items_at(version)
+            self._snapshots[version] = Snapshot(
+                version, dict(sorted(items.items())))
+            if len(self._snapshots) > _SNAPSHOTS:
+                del self._snapshots[next(iter(self._snapshots))]
+        return self._snapshots[version]
 
 
-def _limit(query: Mapping[str, str]) -> int:
-    limit = number(query, 'limit')
-    whole = query.get('resourceVersion') == '0' and not query.get('continue')
-    return sys.maxsize if whole or limit <= 0 else limit
+def set_version(item: bytes, version: int) -> bytes:
+    """Return a node, as JSON, with another resource version."""
+    node = json.loads(item)
+    node['metadata']['resourceVersion'] = str(version)
+    return answers.encode(node)
+
+
+def _wanted(query: Mapping[str, str]) -> tuple[int, str]:
+    """Return the version that a list is of, -1 for none, and its first name.
+
+    :raises Refused: the query is wrong
+    """
+    version = query.get('resourceVersion', '')
+    match = query.get('resourceVersionMatch', '')
+    if match not in _MATCHES or (match and not version) or (
+            (match, version) == ('Exact', '0')):
+        raise answers.Refused(answers.failure(
+            422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: '
+            'resourceVersionMatch: it does not go with the resourceVersion'))
+    if query.get('continue'):
+        if version not in ('', '0'):
+            raise answers.bad_request('specifying resource version is not '
+                                      'allowed when using continue')
+        return _parsed(query['continue'])
+    if version and not version.isdecimal():
+        raise answers.bad_request(
+            'invalid resource version: resourceVersion: Invalid value: '
+            f'"{version}": strconv.ParseUint: parsing "{version}": invalid '
+            'syntax')
+    return int(version or -1), ''
 
 
 def token_of(version: int, start: str) -> str:
-    """A continue token; the version -1 is whatever is then the newest."""
-    return base64.urlsafe_b64encode(encode({
+    """Make a continue token; the version -1 is whatever is then the newest."""
+    return base64.urlsafe_b64encode(answers.encode({
         'v': 'meta.k8s.io/v1', 'rv': version, 'start': start,
     })).decode().rstrip('=')
 
@@ -266,4 +294,5 @@ def _parsed(token: str) -> tuple[int, str]:
             case {'v': 'meta.k8s.io/v1', 'rv': int(version),
                   'start': str(start)} if version and start:
                 return version, start
-    raise bad_request('invalid continue token: continue key is not valid')
+    raise answers.bad_request(
+        'invalid continue token: continue key is not valid')
