@@ -9,8 +9,8 @@ import threading
 
 from testtools import matchers
 
-from vitrage_k8s_lab.testing.watches import brief
-from vitrage_k8s_lab.testing.watches import WatchTest
+from lab.tests.kube_api.watches import brief
+from lab.tests.kube_api.watches import WatchTest
 
 
 class ChangesTest(WatchTest):

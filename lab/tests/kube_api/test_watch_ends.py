@@ -9,12 +9,12 @@ from unittest import mock
 
 from testtools import matchers
 
+from lab.tests.kube_api.watches import brief
+from lab.tests.kube_api.watches import Stream
+from lab.tests.kube_api.watches import WatchTest
 from vitrage_k8s_lab.kube_api import changes
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api import watch
-from vitrage_k8s_lab.testing.watches import brief
-from vitrage_k8s_lab.testing.watches import Stream
-from vitrage_k8s_lab.testing.watches import WatchTest
 
 
 class PastTest(WatchTest):

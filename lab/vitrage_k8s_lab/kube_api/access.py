@@ -27,7 +27,6 @@ class Access:
 
     :param cluster: see ``Simulator``
 
-    :ivar url: where the server is
     :ivar authenticate: returns the user's name, ANONYMOUS for a request
         without credentials, or None for 401; by default it is by_token()
     :ivar tokens: bearer tokens and their users, for by_token(); there is one

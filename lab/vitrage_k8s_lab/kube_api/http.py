@@ -13,9 +13,9 @@ import time
 from typing import Any
 from typing import NamedTuple
 
-# Seconds between two looks at whether a client that is sent nothing is there.
+# Seconds after which a silent stream checks that its client is still there.
 LOOK_SECONDS = 0.2
-# Where poll() cannot tell that (macOS), the next write does.
+# Where poll() does not notice (macOS), the next write does.
 _LEFT = getattr(select, 'POLLRDHUP', 0)
 # Linger for no time: close() then resets the connection.
 _NO_LINGER = struct.pack('ii', 1, 0)
@@ -157,7 +157,7 @@ class Stream:
         self.end = end
 
     def __call__(self, outlet: Outlet) -> None:
-        # An API server sends the head before there is anything to tell.
+        # As an API server does, before there is anything to send.
         outlet.send(b'')
         for part in self.parts:
             data = part() if callable(part) else part

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from typing import Any
+from typing import TypeVar
 import urllib.parse
 
 from vitrage_k8s_lab.kube_api.http import Answer
@@ -21,6 +22,8 @@ from vitrage_k8s_lab.kube_api.http import Outlet
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import reset
 from vitrage_k8s_lab.kube_api.http import RESET
+
+_T = TypeVar('_T', bound='Restartable')
 
 # A body of more bytes is sent in chunks, as Go's net/http does.
 CHUNKED_ABOVE = 2048
@@ -50,20 +53,14 @@ class Server(http.server.ThreadingHTTPServer):
         self._accepting: threading.Thread | None = None
         # Written by the accepting thread only, and read when that is gone.
         self._connections: dict[socket.socket, threading.Thread] = {}
-        try:
-            self.server_bind()
-        except OSError:
-            self.server_close()
-            raise
+        self.server_bind()
 
     def server_bind(self) -> None:
-        """Bind as TCPServer does."""
         # HTTPServer looks the name of the address up, which can take long.
         socketserver.TCPServer.server_bind(self)
         self.server_port = int(self.server_address[1])
 
     def start(self) -> None:
-        """Begin to listen; again is harmless."""
         if self._accepting is None:
             self.server_activate()
             self._accepting = threading.Thread(
@@ -71,7 +68,6 @@ class Server(http.server.ThreadingHTTPServer):
             self._accepting.start()
 
     def stop(self) -> None:
-        """Close every connection, and free the port."""
         if self._accepting:
             # Wakes the accepting thread, which otherwise polls at leisure.
             with contextlib.suppress(OSError):
@@ -91,7 +87,6 @@ class Server(http.server.ThreadingHTTPServer):
                 thread.join(max(deadline - time.monotonic(), 0))
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection."""
         connection, address = super().get_request()
         if self._tls:
             # stop() has to know the socket that its thread will read from.
@@ -125,6 +120,51 @@ class Server(http.server.ThreadingHTTPServer):
         # A client that goes away is no error of ours; one in `intercept` is.
         if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
+
+
+class Restartable:
+    """What has a server, on a port that stays the same after a restart.
+
+    :param tls: with it the server speaks TLS
+
+    :ivar url: where the server is
+    :ivar stopping: is set when the server stops
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.stopping = threading.Event()
+        self._tls = tls
+        self._port = 0
+        self._server: Server | None = self._bind()
+        self._port = self._server.server_port
+        scheme = 'https' if tls else 'http'
+        self.url = f'{scheme}://127.0.0.1:{self._port}'
+
+    def _bind(self) -> Server:
+        return Server(self._respond, self._port, self.stopping, self._tls)
+
+    def _respond(self, request: Request) -> Answer:
+        """Make the answer to a request, in the connection's thread."""
+        raise NotImplementedError
+
+    def start(self: _T) -> _T:
+        self.stopping.clear()
+        self._server = self._server or self._bind()
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and free the port; again is harmless."""
+        self.stopping.set()
+        if self._server:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self: _T) -> _T:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
 
 
 def _refuse_plain_http(connection: ssl.SSLSocket) -> None:

@@ -160,7 +160,6 @@ class Nodes:
             return self._snapshot(self._version)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a backup, and forget all that has happened since."""
         with self._changed:
             self._snapshots.clear()
             self._version, self._items = (

@@ -41,7 +41,7 @@ GZIP_THRESHOLD = 128 * 1024
 GZIP_LEVEL = 1
 
 
-class Simulator(access.Access):
+class Simulator(access.Access, listener.Restartable):
     """A cluster's API server; its nodes outlive stop() and start().
 
     `intercept` is asked before the normal answer, in the thread of the
@@ -50,7 +50,6 @@ class Simulator(access.Access):
 
     :param nodes: as in the API; a name is needed, and nothing else
     :param cluster: its name, and that of the kubeconfig's context and user
-    :param port: 0 is any free port; it stays the same after a restart
     :param tls: with it the server speaks TLS; to ask for the clients'
         certificates, CERT_OPTIONAL in it comes closest to kube-apiserver,
         which however answers 401 where this breaks off the handshake
@@ -58,17 +57,16 @@ class Simulator(access.Access):
     :ivar bookmark_interval: seconds between the bookmarks of a watch
     :ivar gone_as_http: whether a version too old to watch from is answered
         410, as by older servers, instead of 200 and an ERROR event
-    :ivar watching: the watches that are open
     """
 
     def __init__(self, nodes: Iterable[Mapping[str, Any]] = (), *,
-                 cluster: str = 'simulator', port: int = 0,
+                 cluster: str = 'simulator',
                  tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(cluster)
+        access.Access.__init__(self, cluster)
+        listener.Restartable.__init__(self, tls)
         self.requests: collections.deque[Request] = collections.deque(
             maxlen=10_000)
         self.intercept: Callable[[Request], Answer | None] | None = None
-        self.stopping = threading.Event()
         self.bookmark_interval = 60.0
         self.gone_as_http = False
         self._script: collections.deque[Step] = collections.deque()
@@ -77,43 +75,18 @@ class Simulator(access.Access):
         self._thawed = threading.Event()
         self._thawed.set()
         self._nodes = stores.Nodes(nodes)
-        self._tls = tls
-        self._server: listener.Server | None = self._bind(port)
-        self._port = self._server.server_port
-        scheme = 'https' if tls else 'http'
-        self.url = f'{scheme}://127.0.0.1:{self._port}'
-
-    def _bind(self, port: int) -> listener.Server:
-        return listener.Server(self._respond, port, self.stopping, self._tls)
 
     def start(self) -> 'Simulator':
-        self.stopping.clear()
         self.note_start()
-        self._server = self._server or self._bind(self._port)
-        self._server.start()
-        return self
+        return super().start()
 
     def stop(self) -> None:
-        """Close every connection and free the port; again is harmless."""
         self.stopping.set()
         self._nodes.wake()
-        if self._server:
-            self._server.stop()
-            self._server = None
-
-    def __enter__(self) -> 'Simulator':
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
+        super().stop()
 
     def put(self, node: Mapping[str, Any]) -> dict[str, Any]:
-        """Add a node, or replace the one of that name; give what is served.
-
-        A replaced node's uid and creationTimestamp are kept unless given.
-
-        :raises ValueError: without a metadata.name
-        """
+        """Add or replace a node, and return it; see ``Nodes.put``."""
         served: dict[str, Any] = json.loads(self._nodes.put(node))
         return served
 
@@ -145,13 +118,13 @@ class Simulator(access.Access):
         self._nodes.renews_leases = value
 
     def backup(self) -> stores.Snapshot:
-        """The nodes and their version, for restore()."""
+        """Return the nodes and their version, for restore()."""
         return self._nodes.backup()
 
     def restore(self, snapshot: stores.Snapshot) -> None:
         """Go back to a backup, as when etcd is restored.
 
-        All watches are cut, and continue tokens and changes forgotten.
+        All watches are cut, and what has happened since is forgotten.
         """
         self._nodes.restore(snapshot)
 
@@ -172,15 +145,15 @@ class Simulator(access.Access):
 
     @property
     def watching(self) -> int:
+        """The number of watches that are open."""
         return len(self._streams)
 
     def script(self, *answers: Step) -> None:
         """Set what answers the next requests to list nodes, each in turn.
 
-        After the last, and in the place of a None, the normal answers go
-        on. What is left of an earlier script is forgotten, and what
-        `intercept` answers is not counted. Watches have a script of their
-        own.
+        After the last, and in the place of a None, the normal answers go on.
+        It replaces an earlier script. What `intercept` answers does not
+        count, and watches have a script of their own.
         """
         self._script = collections.deque(answers)
 
