@@ -122,7 +122,7 @@ class RandomTest(base.FunctionalTest):
         self.simulator.put(node)
 
     def truth(self) -> dict[str, tuple[str, str]]:
-        listed = map(json.loads, self.simulator.backup().items)
+        listed = map(json.loads, self.simulator.backup().items.values())
         return {node['metadata']['uid']: (
             node['metadata']['name'],
             node['status']['conditions'][0]['status'])

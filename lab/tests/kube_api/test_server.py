@@ -205,7 +205,7 @@ class SimulatorTest(testtools.TestCase):
 
     def test_list_expires_when_too_many_changes_have_followed(self) -> None:
         first = self.list(limit=2)
-        with mock.patch.object(changes, 'RING', 9):
+        with mock.patch.object(changes, 'KEPT', 9):
             for name in 'abcdefghi':
                 self.simulator.put(node(name, phase='changed'))
             self.assertEqual({}, self.list(**self.next(first))['items'][0][

@@ -49,14 +49,17 @@ class Nodes:
         self._version = 1000
         self._items: dict[str, bytes] = {}
         self._snapshots: dict[int, Snapshot] = {}
-        self._ring = changes.Ring(self._changed, self._version, {})
+        self._changes = changes.Changes(self._version, {})
+        # Watches of an earlier epoch are to end, in good order or not.
+        self._epoch = 0
+        self._end_in_order = False
         for node in nodes:
             self.put(node)
         # A server that starts lists, and knows no changes before that.
-        self._ring.forget(self._version, self._items.copy())
+        self._changes.forget(self._version, self._items)
 
-    def put(self, node: Mapping[str, Any]) -> bytes:
-        """Add a node, or replace the one of that name; return its JSON.
+    def put(self, node: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a node, or replace the one of that name, and return it.
 
         A replaced node's uid and creationTimestamp are kept unless given.
 
@@ -73,16 +76,17 @@ class Nodes:
                 'uid': str(uuid.uuid4()),
                 'creationTimestamp': time.strftime(
                     answers.TIME, time.gmtime())}
-            # Items of a list carry neither kind nor apiVersion.
-            item = answers.encode({
+            served = {
                 'metadata': {
                     'name': name, 'uid': old['uid'],
                     'creationTimestamp': old['creationTimestamp'], **given,
                     'resourceVersion': str(self._version + 1)},
+                # Items of a list carry neither kind nor apiVersion.
                 **{key: value for key, value in node.items()
-                   if key not in ('kind', 'apiVersion', 'metadata')}})
-            self._change('MODIFIED' if found else 'ADDED', name, item)
-        return item
+                   if key not in ('kind', 'apiVersion', 'metadata')}}
+            self._change('MODIFIED' if found else 'ADDED', name,
+                         answers.encode(served))
+        return served
 
     def touch(self, name: str) -> None:
         """Let a node report that it is well, as the kubelet does.
@@ -115,58 +119,85 @@ class Nodes:
         before = self._items.pop(name, None)
         if kind != 'DELETED':
             self._items[name] = item
-        self._ring.add(changes.Change(
+        self._changes.add(changes.Change(
             self._version, kind, name, item, before))
+        self._changed.notify_all()
 
     def names(self) -> list[str]:
         with self._changed:
             return sorted(self._items)
 
     def expire(self) -> None:
-        """Forget all that is past, as compaction does."""
+        """Forget all that is past, as compaction does.
+
+        Every continue token so far, and every version to watch from, is then
+        answered 410; watches that go on are up to date and stay.
+        """
         with self._changed:
             # At the same version, a new list would bring the old tokens back
             # to life. It is as if an object of another kind was written:
             # etcd counts them all.
             self._version += 1
             self._snapshots.clear()
-            self._ring.forget(self._version, self._items.copy())
+            self._changes.forget(self._version, self._items)
 
-    def watch(self, version: int) -> tuple[Snapshot, changes.Ring, int]:
-        """Return what a watch begins with: nodes, and where changes follow.
+    def begin_watch(self, version: int) -> tuple[Snapshot, int, int]:
+        """Return what a watch begins with: nodes, the epoch and the place.
 
         :param version: the watch begins after it, and without nodes; 0 is now
         :raises TooOld: changes are not known from that version on
         """
         with self._changed:
             if version:
-                return (Snapshot(version, {}), self._ring,
-                        self._ring.find(version))
-            return self._snapshot(self._version), self._ring, self._ring.total
+                return (Snapshot(version, {}), self._epoch,
+                        self._changes.find(version))
+            return (self._snapshot(self._version), self._epoch,
+                    self._changes.total)
 
-    def version_at(self, ring: changes.Ring, place: int) -> int | None:
+    def read(self, epoch: int, place: int,
+             seconds: float) -> list[changes.Change] | None:
+        """Wait for changes, and return those from a place on.
+
+        :returns: None if the first of them are forgotten already, or the
+            watch is to end in good order
+        :raises ConnectionAbortedError: the watch is cut
+        """
+        with self._changed:
+            if (epoch, place) == (self._epoch, self._changes.total):
+                self._changed.wait(seconds)
+            if epoch == self._epoch:
+                return self._changes.read(place)
+            if not self._end_in_order:
+                raise ConnectionAbortedError
+            return None
+
+    def bookmark(self, epoch: int, place: int) -> int | None:
         """Return the version of a bookmark for a watch that is at a place.
 
         :returns: None if changes wait to be read
         """
         with self._changed:
-            if ring is not self._ring or place != ring.total:
+            if (epoch, place) != (self._epoch, self._changes.total):
                 return None
             self._version += self.renews_leases
             return self._version
 
     def backup(self) -> Snapshot:
+        """Return the nodes and their version, for restore()."""
         with self._changed:
             return self._snapshot(self._version)
 
     def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a backup, as when etcd is restored.
+
+        All watches are cut, and what has happened since is forgotten.
+        """
         with self._changed:
-            self._snapshots.clear()
             self._version, self._items = (
                 snapshot.version, snapshot.items.copy())
-            self._ring.cut()
-            self._ring = changes.Ring(self._changed, snapshot.version,
-                                      snapshot.items.copy())
+            self._snapshots.clear()
+            self._changes = changes.Changes(self._version, self._items)
+            self.hang_up()
 
     def hang_up(self, in_order: bool = False) -> None:
         """Cut every watch; each may go on from where it was.
@@ -174,9 +205,9 @@ class Nodes:
         :param in_order: end them as their timeouts do, instead
         """
         with self._changed:
-            ring = self._ring
-            self._ring = ring.copy()
-            ring.cut(in_order)
+            self._epoch += 1
+            self._end_in_order = in_order
+            self._changed.notify_all()
 
     def wake(self) -> None:
         """Let every watch look about."""
@@ -237,10 +268,10 @@ class Nodes:
 
         :raises TooOld: nothing is known of that version
         """
-        self._ring.find(version)
+        self._changes.find(version)
         if version not in self._snapshots:
             items = self._items if version == self._version \
-                else self._ring.items_at(version)
+                else self._changes.items_at(version)
             self._snapshots[version] = Snapshot(
                 version, dict(sorted(items.items())))
             if len(self._snapshots) > _SNAPSHOTS:

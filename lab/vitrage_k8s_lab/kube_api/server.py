@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import gzip
-import json
 import ssl
 import threading
 from typing import Any
@@ -41,7 +40,7 @@ GZIP_THRESHOLD = 128 * 1024
 GZIP_LEVEL = 1
 
 
-class Simulator(access.Access, listener.Restartable):
+class Simulator(stores.Nodes, access.Access, listener.Restartable):
     """A cluster's API server; its nodes outlive stop() and start().
 
     `intercept` is asked before the normal answer, in the thread of the
@@ -62,6 +61,7 @@ class Simulator(access.Access, listener.Restartable):
     def __init__(self, nodes: Iterable[Mapping[str, Any]] = (), *,
                  cluster: str = 'simulator',
                  tls: ssl.SSLContext | None = None) -> None:
+        stores.Nodes.__init__(self, nodes)
         access.Access.__init__(self, cluster)
         listener.Restartable.__init__(self, tls)
         self.requests: collections.deque[Request] = collections.deque(
@@ -74,7 +74,6 @@ class Simulator(access.Access, listener.Restartable):
         self._streams: set[Outlet] = set()
         self._thawed = threading.Event()
         self._thawed.set()
-        self._nodes = stores.Nodes(nodes)
 
     def start(self) -> 'Simulator':
         self.note_start()
@@ -82,58 +81,8 @@ class Simulator(access.Access, listener.Restartable):
 
     def stop(self) -> None:
         self.stopping.set()
-        self._nodes.wake()
+        self.wake()
         super().stop()
-
-    def put(self, node: Mapping[str, Any]) -> dict[str, Any]:
-        """Add or replace a node, and return it; see ``Nodes.put``."""
-        served: dict[str, Any] = json.loads(self._nodes.put(node))
-        return served
-
-    def touch(self, name: str) -> None:
-        """Let a node report that it is well, as the kubelet does."""
-        self._nodes.touch(name)
-
-    def delete(self, name: str) -> None:
-        self._nodes.delete(name)
-
-    def names(self) -> list[str]:
-        return self._nodes.names()
-
-    def expire(self) -> None:
-        """Forget all that is past, as compaction does.
-
-        Every continue token so far, and every version to watch from, is then
-        answered 410; watches that go on are up to date and stay.
-        """
-        self._nodes.expire()
-
-    @property
-    def renews_leases(self) -> bool:
-        """Whether leases change all the time, and so bookmarks are newer."""
-        return self._nodes.renews_leases
-
-    @renews_leases.setter
-    def renews_leases(self, value: bool) -> None:
-        self._nodes.renews_leases = value
-
-    def backup(self) -> stores.Snapshot:
-        """Return the nodes and their version, for restore()."""
-        return self._nodes.backup()
-
-    def restore(self, snapshot: stores.Snapshot) -> None:
-        """Go back to a backup, as when etcd is restored.
-
-        All watches are cut, and what has happened since is forgotten.
-        """
-        self._nodes.restore(snapshot)
-
-    def hang_up(self, in_order: bool = False) -> None:
-        """Cut every watch; each may go on from where it was.
-
-        :param in_order: end them as their timeouts do, instead
-        """
-        self._nodes.hang_up(in_order)
 
     def freeze(self) -> None:
         """Send nothing in watches any more, but keep and accept them."""
@@ -220,17 +169,17 @@ class Simulator(access.Access, listener.Restartable):
             return self._watch(request)
         is_table = answers.wants_table(request)
         if resource.name:
-            item = self._nodes.find(resource.name)
+            item = self.find(resource.name)
             if item is None or resource.plural != 'nodes':
                 raise answers.not_found(resource.details())
             return Answer(body=tables.make_table({}, [item]) if is_table
                           else b'{"kind":"Node","apiVersion":"v1",' + item[1:])
         if resource.plural == 'nodes':
             kind = 'Node'
-            metadata, items = self._nodes.page(request.query)
+            metadata, items = self.page(request.query)
         else:
             kind = answers.EMPTY[resource.group, resource.plural]
-            metadata, items = {'resourceVersion': self._nodes.version()}, []
+            metadata, items = {'resourceVersion': self.version()}, []
         if is_table:
             return Answer(body=tables.make_table(metadata, items))
         version = '/'.join(filter(None, (resource.group, 'v1')))
@@ -242,7 +191,7 @@ class Simulator(access.Access, listener.Restartable):
     def _watch(self, request: Request) -> Answer:
         try:
             return Answer(stream=watch.Watch(
-                self._nodes, request, lambda: self.bookmark_interval))
+                self, request, lambda: self.bookmark_interval))
         except changes.TooOld as error:
             if self.gone_as_http:
                 raise answers.Refused(answers.failure(

@@ -50,7 +50,7 @@ class Watch:
         self._bookmarks = answers.is_set(query, 'allowWatchBookmarks')
         self._timeout = answers.number(query, 'timeoutSeconds') or TIMEOUT
         # No bookmark is sent that is not newer than this.
-        (self._start, items), self._ring, self._place = store.watch(
+        (self._start, items), self._epoch, self._place = store.begin_watch(
             answers.number(query, 'resourceVersion'))
         self._initial = [item for item in items.values()
                          if self._selector.matches(item)]
@@ -64,8 +64,9 @@ class Watch:
             self._send(outlet, 'ADDED', item)
         self._initial = []
         while (now := time.monotonic()) < end:
-            read = self._ring.read(
-                self._place, max(min(end, due, now + LOOK_SECONDS) - now, 0))
+            read = self._nodes.read(
+                self._epoch, self._place,
+                max(min(end, due, now + LOOK_SECONDS) - now, 0))
             if read is None:
                 # A client that cannot keep up is ended, in good order.
                 return
@@ -101,7 +102,7 @@ class Watch:
             else b'{"kind":"Node","apiVersion":"v1",' + item[1:]))
 
     def _send_bookmark(self, outlet: Outlet) -> bool:
-        version = self._nodes.version_at(self._ring, self._place)
+        version = self._nodes.bookmark(self._epoch, self._place)
         if version is None:
             # There are changes to be sent first.
             return False

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An OpenStack with Keystone and Nova, on loopback, for the demo and tests.
 
-It answers over real HTTP whoever reads hosts, zones and servers as an
-administrator: password authentication with a catalog of services, and of the
-compute API, up to the microversion 2.11, what lists these three. It must know
-nothing of Vitrage or of our client.
+It answers over real HTTP what Vitrage's datasources of Nova ask: password
+authentication with a catalog of services, and lists of all hosts, zones and
+servers in the compute API 2.11. It must know nothing of Vitrage or of our
+client.
 """
 
 import collections
@@ -14,7 +14,6 @@ import dataclasses
 import itertools
 import threading
 from typing import Any
-import urllib.parse
 
 from vitrage_k8s_lab.kube_api.answers import Refused
 from vitrage_k8s_lab.kube_api.http import Answer
@@ -23,8 +22,9 @@ from vitrage_k8s_lab.kube_api import listener
 from vitrage_k8s_lab.openstack import keystone
 from vitrage_k8s_lab.openstack import nova
 
-# Minor versions of the compute API. With later ones the answers would differ.
-_OLDEST, _NEWEST = 1, 11
+# Of the compute API; it is what Vitrage asks for.
+_VERSION = '2.11'
+_HEADER = 'X-OpenStack-Nova-API-Version'
 # Nova's own services, which are in a zone of their own.
 _INTERNAL = (('nova-conductor', 'controller', 'internal'),
              ('nova-scheduler', 'controller', 'internal'))
@@ -35,7 +35,6 @@ class OpenStack(listener.Restartable):
 
     :param hosts: the availability zone of each compute host
     :param servers: what put_server() takes, of each
-    :param max_limit: the most servers in one answer, as in Nova's option
 
     :ivar url: where it listens
     :ivar credentials: what to authenticate with, named as keystoneauth
@@ -44,13 +43,11 @@ class OpenStack(listener.Restartable):
     """
 
     def __init__(self, hosts: Mapping[str, str],
-                 servers: Iterable[Mapping[str, str]] = (), *,
-                 max_limit: int = 1000) -> None:
+                 servers: Iterable[Mapping[str, str]] = ()) -> None:
         super().__init__()
         self.requests: collections.deque[Request] = collections.deque(
             maxlen=10_000)
         self._hosts = dict(hosts)
-        self._max_limit = max_limit
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._servers: dict[str, nova.Server] = {}
@@ -125,8 +122,8 @@ class OpenStack(listener.Restartable):
 
     def _route(self, request: Request) -> Answer:
         version = {
-            'id': 'v2.1', 'status': 'CURRENT', 'min_version': f'2.{_OLDEST}',
-            'version': f'2.{_NEWEST}', 'updated': '2013-07-23T11:33:21Z',
+            'id': 'v2.1', 'status': 'CURRENT', 'min_version': _VERSION,
+            'version': _VERSION, 'updated': '2013-07-23T11:33:21Z',
             'links': [{'rel': 'self', 'href': f'{self.url}/compute/v2.1/'}]}
         match request.method, *request.path.strip('/').split('/'):
             case _, 'identity', *rest:
@@ -141,75 +138,45 @@ class OpenStack(listener.Restartable):
         raise keystone.not_routed()
 
     def _ask_nova(self, request: Request, path: list[str]) -> Answer:
-        minor = _minor(request)
+        _check_version(request)
         match request.method, *path:
             case 'GET', 'servers', 'detail':
-                body = self._list(request.query)
-            case 'GET', 'servers', id:
-                server = self._servers.get(id)
-                if server is None or not server.is_listed:
-                    raise _error(404, 'itemNotFound', 'No such server')
-                body = {'server': self._details(server)}
+                body = {'servers': self._list(request.query)}
             case 'GET', 'os-services':
-                body = {'services': self._services(request.query, minor)}
+                body = {'services': self._services(request.query)}
             case 'GET', 'os-availability-zone', 'detail':
                 body = {'availabilityZoneInfo': self._zones()}
             case _:
                 raise keystone.not_routed()
-        return keystone.answer(body, headers={
-            'X-OpenStack-Nova-API-Version': f'2.{minor}',
-            'Vary': 'X-OpenStack-Nova-API-Version'})
+        return keystone.answer(body, headers={_HEADER: _VERSION,
+                                              'Vary': _HEADER})
 
-    def _details(self, server: nova.Server) -> dict[str, Any]:
-        return server.details(f'{self.url}/compute')
-
-    def _list(self, query: Mapping[str, str]) -> dict[str, Any]:
-        if query.keys() - {'all_tenants', 'limit', 'marker'}:
+    def _list(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        if query != {'all_tenants': '1'}:
             # Nova would heed it. To ignore it would be worse than this.
-            raise _error(400, 'badRequest', 'A filter is not simulated')
+            raise _error(400, 'badRequest', 'Not simulated: all servers of '
+                         'all tenants are listed')
         with self._lock:
             # The newest first, as Nova sorts them.
-            servers = [server for server in reversed(self._servers.values())
-                       if server.is_listed]
-        if query.get('all_tenants', '0').lower() not in ('1', 'true', ''):
-            servers = [server for server in servers
-                       if server.project_id == keystone.PROJECT_ID]
-        if 'marker' in query:
-            ids = [server.id for server in servers]
-            if query['marker'] not in ids:
-                raise _error(400, 'badRequest', 'No such marker')
-            servers = servers[ids.index(query['marker']) + 1:]
-        limit = query.get('limit', str(self._max_limit))
-        if not limit.isdecimal():
-            raise _error(400, 'badRequest', 'limit is not a number')
-        most = min(int(limit), self._max_limit)
-        page = servers[:most]
-        listed: dict[str, Any] = {'servers': list(map(self._details, page))}
-        if page and len(page) == most:
-            more = urllib.parse.urlencode({**query, 'marker': page[-1].id})
-            listed['servers_links'] = [{
-                'rel': 'next',
-                'href': f'{self.url}/compute/v2.1/servers/detail?{more}'}]
-        return listed
+            return [server.details(f'{self.url}/compute')
+                    for server in reversed(self._servers.values())
+                    if server.is_listed]
 
-    def _services(self, query: Mapping[str, str],
-                  minor: int) -> list[dict[str, Any]]:
+    def _services(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         computes = (('nova-compute', host, zone)
                     for host, zone in self._hosts.items())
         # Each reports every few seconds that it is well.
-        forced_down = {'forced_down': False} if minor >= 11 else {}
         return [
             {'id': number, 'binary': binary, 'host': host, 'zone': zone,
              'state': 'up', 'status': 'enabled', 'disabled_reason': None,
-             'updated_at': nova.brief(nova.now()), **forced_down}
+             'updated_at': nova.brief(nova.now()), 'forced_down': False}
             for number, (binary, host, zone) in enumerate(
                 (*_INTERNAL, *computes), start=1)
-            if query.get('binary', binary) == binary
-            and query.get('host', host) == host]
+            if query.get('binary', binary) == binary]
 
     def _zones(self) -> list[dict[str, Any]]:
         zones: dict[str, dict[str, dict[str, Any]]] = {}
-        for service in self._services({}, _NEWEST):
+        for service in self._services({}):
             host = zones.setdefault(service['zone'], {}).setdefault(
                 service['host'], {})
             host[service['binary']] = {
@@ -219,20 +186,11 @@ class OpenStack(listener.Restartable):
                  'hosts': hosts} for zone, hosts in zones.items()]
 
 
-def _minor(request: Request) -> int:
-    """Return the minor version of the compute API that is asked for.
-
-    By the header of the versions before 2.27: there are no later ones here.
-    """
-    version = request.headers.get(
-        'X-Openstack-Nova-Api-Version', f'2.{_OLDEST}')
-    major, _, minor = version.partition('.')
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise _error(400, 'badRequest', 'This is no version')
-    if major != '2' or not _OLDEST <= int(minor) <= _NEWEST:
-        raise _error(406, 'computeFault',
-                     f'The versions are 2.{_OLDEST} to 2.{_NEWEST}')
-    return int(minor)
+def _check_version(request: Request) -> None:
+    """Refuse any other version of the compute API than the one here."""
+    # The header of the versions before 2.27.
+    if request.headers.get(_HEADER.title()) != _VERSION:
+        raise _error(406, 'computeFault', f'The version is {_VERSION}')
 
 
 def _error(code: int, fault: str, message: str) -> Refused:

@@ -32,9 +32,7 @@ with standalone.Standalone(
 """
 
 WEB = '41c40aab-80e9-4bb6-a280-27976bfc811f'
-
 OTHER = '7d6b1ad0-4f0e-4a3c-9a53-0c2f5f7f4d11'
-
 FAILURE = {'hostname': 'compute-1', 'source': 'monitor', 'cause': 'link-down',
            'severity': 'critical', 'status': 'down', 'monitor_id': 'm1',
            'monitor_event_id': '1'}
