@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nodes, at the versions that can still be listed."""
 
-import base64
-import bisect
 from collections.abc import Iterable
 from collections.abc import Mapping
-import contextlib
-import dataclasses
 import json
 import threading
 import time
@@ -16,15 +12,9 @@ import uuid
 
 from vitrage_k8s_lab.kube_api import answers
 from vitrage_k8s_lab.kube_api import changes
-from vitrage_k8s_lab.kube_api import faults
-from vitrage_k8s_lab.kube_api.selectors import Selector
 
-# How long the API server waits for a version that has not come.
-FUTURE_SECONDS = 3.0
 # Snapshots that are at hand. Others are made from the changes.
 _SNAPSHOTS = 4
-# What resourceVersionMatch may be.
-_MATCHES = ('', 'Exact', 'NotOlderThan')
 
 
 class Snapshot(NamedTuple):
@@ -151,8 +141,7 @@ class Nodes:
             if version:
                 return (Snapshot(version, {}), self._epoch,
                         self._changes.find(version))
-            return (self._snapshot(self._version), self._epoch,
-                    self._changes.total)
+            return self.backup(), self._epoch, self._changes.total
 
     def read(self, epoch: int, place: int,
              seconds: float) -> list[changes.Change] | None:
@@ -182,10 +171,22 @@ class Nodes:
             self._version += self.renews_leases
             return self._version
 
-    def backup(self) -> Snapshot:
-        """Return the nodes and their version, for restore()."""
+    def backup(self, version: int | None = None) -> Snapshot:
+        """Return the nodes at a version, by default as they are now.
+
+        :raises TooOld: nothing is known of that version
+        """
         with self._changed:
-            return self._snapshot(self._version)
+            version = self._version if version is None else version
+            self._changes.find(version)
+            if version not in self._snapshots:
+                items = self._items if version == self._version \
+                    else self._changes.items_at(version)
+                self._snapshots[version] = Snapshot(
+                    version, dict(sorted(items.items())))
+                if len(self._snapshots) > _SNAPSHOTS:
+                    del self._snapshots[next(iter(self._snapshots))]
+            return self._snapshots[version]
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a backup, as when etcd is restored.
@@ -219,110 +220,12 @@ class Nodes:
         with self._changed:
             return self._items.get(name)
 
-    def version(self) -> str:
+    def version(self) -> int:
         with self._changed:
-            return str(self._version)
-
-    def page(self, query: Mapping[str, str]) -> tuple[
-            dict[str, Any], list[bytes]]:
-        """Return the metadata of a list, and its items.
-
-        :raises Refused: the query is wrong, too old, or of the future
-        """
-        limit = max(answers.number(query, 'limit'), 0)
-        selector = Selector(query)
-        version, start = _wanted(query)
-        # k8s.io/docs/reference/using-api/api-concepts: without a match, a
-        # limit means that exactly this version is wanted.
-        is_exact = query.get('resourceVersionMatch', '') in (
-            'Exact', '' if limit or start else 'Exact')
-        with self._changed:
-            if version > self._version:
-                raise answers.Refused(dataclasses.replace(
-                    faults.gateway_timeout(str(version), str(self._version)),
-                    delay=FUTURE_SECONDS))
-            try:
-                snapshot = self._snapshot(
-                    version if version > 0 and is_exact else self._version)
-            except changes.TooOld as error:
-                raise answers.Refused(
-                    faults.expired(with_token=token_of(-1, start))
-                    if start else faults.version_expired()) from error
-        names = list(snapshot.items)
-        del names[:bisect.bisect_left(names, start)]
-        if selector:
-            names = [name for name in names
-                     if selector.matches(snapshot.items[name])]
-        metadata: dict[str, Any] = {'resourceVersion': str(snapshot.version)}
-        # Version 0 ignores the limit.
-        if version and limit and limit < len(names):
-            metadata['continue'] = token_of(
-                snapshot.version, names[limit - 1] + '\0')
-            if not selector:
-                metadata['remainingItemCount'] = len(names) - limit
-            del names[limit:]
-        return metadata, [snapshot.items[name] for name in names]
-
-    def _snapshot(self, version: int) -> Snapshot:
-        """Return the nodes at a version; the lock is held.
-
-        :raises TooOld: nothing is known of that version
-        """
-        self._changes.find(version)
-        if version not in self._snapshots:
-            items = self._items if version == self._version \
-                else self._changes.items_at(version)
-            self._snapshots[version] = Snapshot(
-                version, dict(sorted(items.items())))
-            if len(self._snapshots) > _SNAPSHOTS:
-                del self._snapshots[next(iter(self._snapshots))]
-        return self._snapshots[version]
-
+            return self._version
 
 def set_version(item: bytes, version: int) -> bytes:
     """Return a node, as JSON, with another resource version."""
     node = json.loads(item)
     node['metadata']['resourceVersion'] = str(version)
     return answers.encode(node)
-
-
-def _wanted(query: Mapping[str, str]) -> tuple[int, str]:
-    """Return the version that a list is of, -1 for none, and its first name.
-
-    :raises Refused: the query is wrong
-    """
-    version = query.get('resourceVersion', '')
-    match = query.get('resourceVersionMatch', '')
-    if match not in _MATCHES or (match and not version) or (
-            (match, version) == ('Exact', '0')):
-        raise answers.Refused(answers.failure(
-            422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: '
-            'resourceVersionMatch: it does not go with the resourceVersion'))
-    if query.get('continue'):
-        if version not in ('', '0'):
-            raise answers.bad_request('specifying resource version is not '
-                                      'allowed when using continue')
-        return _parsed(query['continue'])
-    if version and not version.isdecimal():
-        raise answers.bad_request(
-            'invalid resource version: resourceVersion: Invalid value: '
-            f'"{version}": strconv.ParseUint: parsing "{version}": invalid '
-            'syntax')
-    return int(version or -1), ''
-
-
-def token_of(version: int, start: str) -> str:
-    """Make a continue token; the version -1 is whatever is then the newest."""
-    return base64.urlsafe_b64encode(answers.encode({
-        'v': 'meta.k8s.io/v1', 'rv': version, 'start': start,
-    })).decode().rstrip('=')
-
-
-def _parsed(token: str) -> tuple[int, str]:
-    with contextlib.suppress(ValueError):
-        match json.loads(base64.urlsafe_b64decode(token + '==')):
-            case {'v': 'meta.k8s.io/v1', 'rv': int(version),
-                  'start': str(start)} if version and start:
-                return version, start
-    raise answers.bad_request(
-        'invalid continue token: continue key is not valid')

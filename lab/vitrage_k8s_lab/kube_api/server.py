@@ -31,6 +31,7 @@ from vitrage_k8s_lab.kube_api.http import Outlet
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import Step
 from vitrage_k8s_lab.kube_api import listener
+from vitrage_k8s_lab.kube_api import lists
 from vitrage_k8s_lab.kube_api import nodes as stores
 from vitrage_k8s_lab.kube_api import tables
 from vitrage_k8s_lab.kube_api import watch
@@ -176,10 +177,10 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
                           else b'{"kind":"Node","apiVersion":"v1",' + item[1:])
         if resource.plural == 'nodes':
             kind = 'Node'
-            metadata, items = self.page(request.query)
+            metadata, items = lists.list_nodes(self, request.query)
         else:
             kind = answers.EMPTY[resource.group, resource.plural]
-            metadata, items = {'resourceVersion': self.version()}, []
+            metadata, items = {'resourceVersion': str(self.version())}, []
         if is_table:
             return Answer(body=tables.make_table(metadata, items))
         version = '/'.join(filter(None, (resource.group, 'v1')))
