@@ -111,7 +111,7 @@ class TlsTest(AccessTest):
             self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
             self.assertEqual(threads, threading.active_count())
 
-    def test_tells_plain_http_what_is_amiss(self) -> None:
+    def test_refuses_plain_http(self) -> None:
         address = self.simulator.url.removeprefix('https://')
         connection = http.client.HTTPConnection(address, timeout=10)
         with contextlib.closing(connection):
@@ -286,7 +286,7 @@ class YoungServerTest(AccessTest):
             'clusterrole.rbac.authorization.k8s.io "vitrage-node-reader" not '
             'found', self.get()[1]['message'])
 
-    def test_authenticates_first_and_says_that_it_is_well(self) -> None:
+    def test_authenticates_first_and_is_healthy(self) -> None:
         self.simulator.rbac_delay = 600
         self.assertEqual(200, self.get('/readyz')[0])
         self.simulator.authenticate = lambda request: None
@@ -294,7 +294,7 @@ class YoungServerTest(AccessTest):
 
 
 class OpenWatchTest(AccessTest):
-    """A watch goes on until it ends, whatever becomes of its rights."""
+    """A watch goes on until it ends, even without its rights."""
 
     def open(self) -> http.client.HTTPResponse:
         self.simulator.tokens['x'] = 'jane'

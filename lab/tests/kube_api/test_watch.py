@@ -15,7 +15,7 @@ from lab.tests.kube_api.watches import WatchTest
 
 class ChangesTest(WatchTest):
 
-    def test_tells_what_was_added_modified_and_deleted(self) -> None:
+    def test_sends_what_is_added_modified_and_deleted(self) -> None:
         start = self.version()
         stream = self.watch(resourceVersion=start)
         self.put('n')
@@ -168,7 +168,7 @@ class ChangesTest(WatchTest):
         self.assertEqual((422, 'Invalid'),
                          self.refusal(sendInitialEvents='true')[:2])
 
-    def test_forbids_to_watch_those_who_may_list(self) -> None:
+    def test_can_forbid_the_watch_alone(self) -> None:
         self.simulator.forbidden = {'watch'}
         code, reason, message = self.refusal()
         self.assertEqual((403, 'Forbidden'), (code, reason))

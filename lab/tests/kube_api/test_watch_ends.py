@@ -147,7 +147,7 @@ class EndTest(WatchTest):
                          self.watch(resourceVersion=start).events(1))
 
     def test_stop_cuts_watches_at_once(self) -> None:
-        # They shall not find out by themselves.
+        # So that they do not find out by themselves.
         with mock.patch.object(watch, 'LOOK_SECONDS', 30):
             streams = [self.watch(),
                        self.watch(resourceVersion=self.version())]
@@ -253,7 +253,7 @@ class BookmarkTest(WatchTest):
         self.assertEqual('ADDED', brief(self.watch(
             resourceVersion=version).event())[0])
 
-    def test_comes_to_those_only_who_allow_it(self) -> None:
+    def test_comes_only_where_it_is_allowed(self) -> None:
         self.simulator.bookmark_interval = 0.05
         self.simulator.renews_leases = True
         for query in ({}, {'allowWatchBookmarks': 'false'}):

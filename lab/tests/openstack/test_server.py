@@ -216,7 +216,7 @@ class TestNova(OpenStackTest):
             self.assertRaises(nova_exceptions.NotAcceptable,
                               self.nova(version=other).services.list)
 
-    def test_refuses_who_brings_no_valid_token(self) -> None:
+    def test_refuses_requests_without_a_valid_token(self) -> None:
         for headers in ({}, {'X-Auth-Token': 'guessed'}):
             status, body, answered = self.request(
                 '/compute/v2.1/servers/detail', headers=headers)

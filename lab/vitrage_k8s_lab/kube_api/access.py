@@ -22,8 +22,8 @@ _PUBLIC = ('/version', '/healthz', '/livez', '/readyz')
 class Access:
     """What a request is checked for before it is answered.
 
-    A watch is checked once, when it is asked for. It goes on until it ends,
-    whatever becomes of the token and of the rights.
+    A watch is checked once, at its start. It goes on until it ends, even if
+    the token or the rights are taken away.
 
     :param cluster: see ``Simulator``
 
@@ -33,10 +33,9 @@ class Access:
         from the start, which is in the kubeconfig
     :ivar allow_anonymous: whether a request without credentials may read all
         that others may, as behind ``kubectl proxy``
-    :ivar forbidden: the verbs that nobody may use on nodes: list, get, watch
-    :ivar rbac_delay: seconds after a start in which nobody may read anything
-        that is not public. kube-apiserver 1.36 does so for up to a second,
-        until its caches of roles are filled.
+    :ivar forbidden: verbs that are denied to all on nodes: list, get, watch
+    :ivar rbac_delay: seconds after a start in which all is denied that is
+        not public, as in kube-apiserver 1.36 until its roles are cached
     """
 
     url: str
@@ -52,7 +51,7 @@ class Access:
         self._started = time.monotonic()
 
     def note_start(self) -> None:
-        """Take note that the server starts."""
+        """Begin the rbac_delay."""
         self._started = time.monotonic()
 
     def kubeconfig(self, *, certificate_authority: bytes | None = None,

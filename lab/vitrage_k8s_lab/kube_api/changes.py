@@ -30,8 +30,8 @@ class TooOld(Exception):
 class Changes:
     """The last changes, in the order of their versions.
 
-    Each watch has a place of its own in it, so that a slow one keeps nobody
-    waiting. The caller has a lock.
+    Each watch has its own place, so that no other waits for a slow one. The
+    caller has a lock.
 
     :param version: the one before the first change
     :param items: the nodes at that version, by name

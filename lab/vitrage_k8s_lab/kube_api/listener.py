@@ -38,7 +38,7 @@ class Server(http.server.ThreadingHTTPServer):
     :param answer: makes the answer to a request, in the connection's thread
     :param port: the port on 127.0.0.1; 0 for a free one
     :param stopping: set when answers are not to be waited for any longer
-    :param tls: speak TLS, as this says
+    :param tls: with it the server speaks TLS
     """
 
     request_queue_size = 128
@@ -69,7 +69,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def stop(self) -> None:
         if self._accepting:
-            # Wakes the accepting thread, which otherwise polls at leisure.
+            # Wakes the accepting thread, which polls twice a second.
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
             self.shutdown()
@@ -77,8 +77,8 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_close()
         for connection in self._connections:
             with contextlib.suppress(OSError):
-                # Not SSLSocket's: it drops the TLS state under the feet of
-                # the thread that reads or writes.
+                # Not SSLSocket's: it drops the TLS state that the thread of
+                # the connection uses.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._connections.values():
@@ -89,7 +89,7 @@ class Server(http.server.ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         if self._tls:
-            # stop() has to know the socket that its thread will read from.
+            # stop() needs the socket that the thread reads from.
             connection = self._tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
@@ -103,10 +103,8 @@ class Server(http.server.ThreadingHTTPServer):
         thread.start()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands and answer, in the connection's thread.
-
-        In the accepting one, a silent client would keep all others waiting.
-        """
+        # The handshake is in the connection's thread: a silent client would
+        # make all others wait.
         try:
             if self._tls:
                 request.do_handshake()
@@ -117,7 +115,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away is no error of ours; one in `intercept` is.
+        # A client may go away at any time. An error in `intercept` is shown.
         if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
@@ -168,7 +166,7 @@ class Restartable:
 
 
 def _refuse_plain_http(connection: ssl.SSLSocket) -> None:
-    # As net/http does. What is left unread would reset the connection.
+    # As net/http does. Unread bytes would reset the connection.
     with contextlib.suppress(OSError):
         socket.socket.recv(connection, 65536)
         socket.socket.sendall(connection, (
@@ -200,7 +198,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        # Left unread, a body would be taken for the next request.
+        # An unread body would be read as the next request.
         body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         url = urllib.parse.urlsplit(self.path)
         request = Request(

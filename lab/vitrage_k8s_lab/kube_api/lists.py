@@ -86,7 +86,7 @@ def _wanted(query: Mapping[str, str]) -> tuple[int, str]:
 
 
 def _token_of(version: int, start: str) -> str:
-    """Make a continue token; the version -1 is whatever is then the newest."""
+    """Make a continue token; the version -1 is the newest at its use."""
     return base64.urlsafe_b64encode(answers.encode({
         'v': 'meta.k8s.io/v1', 'rv': version, 'start': start,
     })).decode().rstrip('=')

@@ -44,15 +44,14 @@ GZIP_LEVEL = 1
 class Simulator(stores.Nodes, access.Access, listener.Restartable):
     """A cluster's API server; its nodes outlive stop() and start().
 
-    `intercept` is asked before the normal answer, in the thread of the
-    connection, and an Answer that it returns is sent instead; it may call
-    answer() and alter that. To delay, it waits on `stopping`.
+    `intercept` is called first, in the thread of the connection. An Answer
+    that it returns is sent instead of the normal one, which answer() returns.
+    To delay, it waits on `stopping`.
 
     :param nodes: as in the API; a name is needed, and nothing else
     :param cluster: its name, and that of the kubeconfig's context and user
-    :param tls: with it the server speaks TLS; to ask for the clients'
-        certificates, CERT_OPTIONAL in it comes closest to kube-apiserver,
-        which however answers 401 where this breaks off the handshake
+    :param tls: with it the server speaks TLS; CERT_OPTIONAL is closest to
+        kube-apiserver, which answers 401 where this breaks off the handshake
 
     :ivar bookmark_interval: seconds between the bookmarks of a watch
     :ivar gone_as_http: whether a version too old to watch from is answered
@@ -86,7 +85,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         super().stop()
 
     def freeze(self) -> None:
-        """Send nothing in watches any more, but keep and accept them."""
+        """Keep and accept watches, but send nothing in them."""
         self._thawed.clear()
 
     def thaw(self) -> None:
@@ -101,9 +100,9 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
     def script(self, *answers: Step) -> None:
         """Set what answers the next requests to list nodes, each in turn.
 
-        After the last, and in the place of a None, the normal answers go on.
-        It replaces an earlier script. What `intercept` answers does not
-        count, and watches have a script of their own.
+        After the last, and in the place of a None, there are the normal
+        answers. A new script replaces the old one. What `intercept` answers
+        does not count. Watches have their own script.
         """
         self._script = collections.deque(answers)
 

@@ -24,7 +24,7 @@ STATES = {
     'VERIFY_RESIZE': ('resized', 1)}
 _POWER = {0: 'pending', 1: 'running', 3: 'paused', 4: 'shutdown'}
 
-# Whoever makes all servers.
+# The user who makes all servers.
 USER_ID = '8f1e4c5a2b7d4936a0c3d5e6f7081929'
 
 # Events whose payloads have fields that are not simulated.

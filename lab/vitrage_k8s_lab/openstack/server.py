@@ -153,7 +153,7 @@ class OpenStack(listener.Restartable):
 
     def _list(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         if query != {'all_tenants': '1'}:
-            # Nova would heed it. To ignore it would be worse than this.
+            # Nova would obey it, so that it cannot be ignored.
             raise _error(400, 'badRequest', 'Not simulated: all servers of '
                          'all tenants are listed')
         with self._lock:

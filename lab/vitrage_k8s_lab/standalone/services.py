@@ -232,11 +232,8 @@ def user_name_filter(
     """Make the filter that names a user who has only an id by that id.
 
     Vitrage's administrator is the user whose *name* is admin
-    (``vitrage.api.hooks.ContextHook``), whatever the roles. The client's
-    plugin ``vitrage-noauth`` sends an id, a project and roles, and no name.
-    A request that brings a name keeps it.
-
-    Both parameters are those of a Paste filter factory, and unused.
+    (``vitrage.api.hooks.ContextHook``). The client's plugin
+    ``vitrage-noauth`` sends an id, a project and roles, and no name.
     """
     def decorate(application: 'WSGIApplication') -> 'WSGIApplication':
         def named(environ: 'WSGIEnvironment',

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """All of Vitrage in one process, for the demo and for tests.
 
-A Vitrage in service is five processes, a message bus and a database server.
-Here its own classes run in one process, over oslo.messaging's ``fake://`` and
-an SQLite file: entity graph, processor, scheduler, consistency check,
-template evaluator, RPC handlers, alarm history and REST API. Only what ties
-the processes together is replaced, and nothing of what Vitrage decides.
+Vitrage's own classes run over oslo.messaging's ``fake://`` and an SQLite
+file: entity graph, processor, scheduler, consistency check, template
+evaluator, RPC handlers, alarm history and REST API. Only the ties between its
+processes are replaced.
 """
 
 from collections.abc import Mapping
@@ -96,20 +95,16 @@ class NotStarted(RuntimeError):
 class Standalone:
     """Vitrage as a context manager, on 127.0.0.1 and without a Keystone.
 
-    Its REST API trusts whoever can reach it: for a demo and tests only.
+    Its REST API trusts every client: for a demo and tests only.
 
-    There is one for each process, and it cannot be started again, since
-    ``oslo_config.cfg.CONF`` and the drivers, transports and database of
-    Vitrage are globals of their modules.
-
-    What does not work here: adding webhooks (Vitrage's rows need MySQL or
-    PostgreSQL), calling them, and listing services (no coordination backend).
+    A process can have one, once, because the configuration, drivers,
+    transports and database of Vitrage are globals. Webhooks do not work
+    (Vitrage's rows need MySQL or PostgreSQL), nor does listing services.
 
     :param directory: where the configuration, the database and the log go.
         It is made if missing. The database of an earlier run is removed:
-        Vitrage cannot go on from one of SQLite (see ``services.Graph``, and
-        ``vitrage.storage.sqlalchemy.models.MagicBigInt``, which counts from
-        0 in each process).
+        Vitrage cannot go on from one of SQLite
+        (``vitrage.storage.sqlalchemy.models.MagicBigInt`` counts from 0).
     :param kubernetes: options of the datasource's group; None leaves an
         option at its default
     :param types: the datasources to enable
