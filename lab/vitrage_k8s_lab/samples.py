@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes as an API server returns them, to show and to test with."""
+"""Nodes as an API server returns them."""
 
 import importlib.resources
 from typing import Any

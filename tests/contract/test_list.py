@@ -1,75 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What we rely on in the node lists of an API server.
-
-The same tests run against the simulator and, where the variable below names
-a kubeconfig, against a real API server, so that the simulator cannot drift
-from it unseen. They only read, and need not more than to get and list nodes.
-The official client asks, not ours: its mistakes would hide the server's.
-"""
+"""What we rely on in the node lists of an API server."""
 
 import json
 from typing import Any
-from typing import TYPE_CHECKING
 
-from kubernetes import client
-from kubernetes import config
 import testtools
 from testtools import matchers
 
-from tests.support.contract import kubeconfig_of_environment
-from tests.support.contract import start
+from tests.support import contract
+from vitrage_k8s_lab.kube_api import listener
 from vitrage_k8s_lab.kube_api import server
 
-# Discovery shall find the two classes at the end, and not what they share.
-if TYPE_CHECKING:
-    from testtools import TestCase as _TestCase
-else:
-    _TestCase = object
 
-
-class ListContract(_TestCase):
-
-    def kubeconfig(self) -> str:
-        """The path of the server's kubeconfig."""
-        raise NotImplementedError
+class ListContract(contract.Contract):
 
     def change_nodes(self) -> None:
         """Change nodes, if they are ours to change."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        api_client = config.new_client_from_config(
-            self.kubeconfig(), persist_config=False)
-        self.addCleanup(api_client.rest_client.pool_manager.clear)
-        self.api_client = api_client
-        self.api = client.CoreV1Api(api_client)
-
-    def fetch(self, **options: Any) -> Any:
-        """The response to a request for a list, unread."""
-        return self.api.list_node(
-            **options, _preload_content=False, _request_timeout=(10, 60))
-
-    def read(self, **options: Any) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.fetch(**options).data)
-        return document
-
-    def status(self, code: int, method: Any, *arguments: Any,
-               **options: Any) -> dict[str, Any]:
-        """The Status of a request that is refused, checked for its form."""
-        error = self.assertRaises(
-            client.ApiException, method, *arguments, **options)
-        status: dict[str, Any] = json.loads(error.body)
-        self.assertEqual(
-            (code, code, 'Status', 'v1', 'Failure', {}),
-            (error.status, status['code'], status['kind'],
-             status['apiVersion'], status['status'], status['metadata']))
-        self.assertThat(error.headers['Content-Type'],
-                        matchers.StartsWith('application/json'))
-        return status
-
-    def names(self, *documents: dict[str, Any]) -> list[str]:
-        return [item['metadata']['name']
-                for document in documents for item in document['items']]
 
     def two_pages(self) -> list[dict[str, Any]]:
         """A page of one node, and one of all others."""
@@ -79,7 +25,7 @@ class ListContract(_TestCase):
         self.change_nodes()
         return [first, self.read(_continue=first['metadata']['continue'])]
 
-    def test_list_tells_its_kind_and_its_items_do_not(self) -> None:
+    def test_list_has_a_kind_and_its_items_have_none(self) -> None:
         response = self.fetch(limit=2)
         self.assertEqual('application/json', response.headers['Content-Type'])
         document = json.loads(response.data)
@@ -164,28 +110,45 @@ class ListContract(_TestCase):
             status = self.status(400, self.fetch, limit=1, _continue=token)
             self.assertEqual('BadRequest', status['reason'])
 
-    def test_compresses_large_lists_when_asked_to(self) -> None:
+    def test_sends_large_lists_in_chunks_and_short_ones_whole(self) -> None:
+        response = self.fetch()
+        if len(response.data) <= listener.CHUNKED_ABOVE:
+            self.skipTest('the list is too short: some nodes are needed')
+        self.assertEqual(('chunked', None), (
+            response.headers.get('Transfer-Encoding'),
+            response.headers.get('Content-Length')))
+        response = self.fetch(field_selector='metadata.name=no-such-node')
+        self.assertEqual((None, str(len(response.data))), (
+            response.headers.get('Transfer-Encoding'),
+            response.headers.get('Content-Length')))
+
+    def test_compresses_large_lists_for_the_word_gzip_only(self) -> None:
         plain = self.fetch()
         self.assertNotIn('Content-Encoding', plain.headers)
         if len(plain.data) <= server.GZIP_THRESHOLD:
             self.skipTest('the list is too short to be compressed: some ten '
                           'nodes are needed')
-        self.api_client.set_default_header('Accept-Encoding', 'gzip')
-        packed = self.fetch()
-        self.assertEqual('gzip', packed.headers['Content-Encoding'])
-        self.assertThat(int(packed.headers.get('Content-Length', 0)),
-                        matchers.LessThan(len(plain.data)))
-        self.assertEqual(self.names(json.loads(plain.data)),
-                         self.names(json.loads(packed.data)))
+        for accepted, coding in (
+                ('gzip', 'gzip'), ('deflate, gzip', 'gzip'),
+                ('gzip;q=1', None), ('GZIP', None), ('*', None),
+                ('deflate', None)):
+            self.accept('Accept-Encoding', accepted)
+            response = self.fetch()
+            self.assertEqual(
+                (coding, 'chunked'),
+                (response.headers.get('Content-Encoding'),
+                 response.headers.get('Transfer-Encoding')), accepted)
+            self.assertEqual(self.names(json.loads(plain.data)),
+                             self.names(json.loads(response.data)))
 
     def test_does_not_compress_short_lists(self) -> None:
-        self.api_client.set_default_header('Accept-Encoding', 'gzip')
+        self.accept('Accept-Encoding', 'gzip')
         response = self.fetch(limit=1)
         if len(response.data) > server.GZIP_THRESHOLD:
             self.skipTest('the first node is large by itself')
         self.assertNotIn('Content-Encoding', response.headers)
 
-    def test_tells_of_an_unknown_node_with_a_status(self) -> None:
+    def test_answers_an_unknown_node_with_a_status(self) -> None:
         name = 'no-such-node.vitrage-k8s.invalid'
         status = self.status(404, self.api.read_node, name,
                              _preload_content=False)
@@ -194,26 +157,31 @@ class ListContract(_TestCase):
         self.assertEqual({'name': name, 'kind': 'nodes'}, status['details'])
 
 
-class SimulatorListTest(ListContract, testtools.TestCase):
+    def test_refuses_what_it_cannot_serve(self) -> None:
+        for accepted in ('text/html', 'application/*', 'junk',
+                         'application/json;as=Nothing'):
+            self.accept('Accept', accepted)
+            self.assertEqual('NotAcceptable', self.status(
+                406, self.fetch)['reason'], accepted)
 
-    def kubeconfig(self) -> str:
-        # Names whose order differs from that of their creation, and large
-        # enough in all to be compressed, but for the first.
-        self.simulator = server.Simulator([
-            {'metadata': {'name': name},
-             'status': {'images': [{'names': [name]}] * 3000 * (name != 'a')}}
-            for name in ('b10', 'a', 'b-2', 'b.3', 'b2', 'z')])
-        return start(self, self.simulator)
+    def test_takes_what_it_can_serve_from_among_others(self) -> None:
+        for accepted in ('*/*', 'text/html, application/json',
+                         'text/html,*/*;q=0.1', 'application/json;charset=x'):
+            self.accept('Accept', accepted)
+            response = self.fetch(limit=1)
+            self.assertEqual('NodeList', json.loads(response.data)['kind'])
+            self.assertEqual('application/json',
+                             response.headers['Content-Type'])
+
+
+class LabListTest(contract.Lab, ListContract, testtools.TestCase):
 
     def change_nodes(self) -> None:
         self.simulator.delete('b2')
         self.simulator.put({'metadata': {'name': 'c'}})
 
 
-class ApiServerListTest(ListContract, testtools.TestCase):
-
-    def kubeconfig(self) -> str:
-        return kubeconfig_of_environment(self)
+class RealListTest(contract.Real, ListContract, testtools.TestCase):
 
     def no_watch_cache(self) -> None:
         self.skipTest('this server has no watch cache for nodes, or it is '

@@ -52,7 +52,8 @@ class ClustersTest(base.FunctionalTest):
             {'name': 'alias', 'cluster': {
                 'server': self.simulators['one'].url}})
         self.kubeconfig['contexts'].append(
-            {'name': 'alias', 'context': {'cluster': 'alias'}})
+            {'name': 'alias', 'context': {'cluster': 'alias',
+                                          'user': 'one'}})
         self.write_kubeconfig()
 
         self.host.start()
@@ -128,7 +129,8 @@ class ClustersTest(base.FunctionalTest):
         self.kubeconfig['clusters'].append(
             {'name': 'alias', 'cluster': {'server': alias}})
         self.kubeconfig['contexts'].append(
-            {'name': 'alias', 'context': {'cluster': 'alias'}})
+            {'name': 'alias', 'context': {'cluster': 'alias',
+                                          'user': 'one'}})
         self.write_kubeconfig()
         self.set_options(max_concurrent_lists=1)
 

@@ -54,7 +54,7 @@ class LoginTest(base.FunctionalTest):
         self.simulator = simulator
         return simulator
 
-    def use(self, user: dict[str, Any], **cluster: Any) -> None:
+    def use(self, user: dict[str, Any] | None, **cluster: Any) -> None:
         """Write a kubeconfig with this user, and fields of the cluster."""
         kubeconfig = json.loads(self.simulator.kubeconfig(
             certificate_authority=self.authority.certificate, user=user))
@@ -295,14 +295,14 @@ class LoginTest(base.FunctionalTest):
 
     def test_server_of_another_name_that_is_expected(self) -> None:
         self.start_tls(self.authority.wrong_host())
-        self.use({}, **{'tls-server-name': 'kubernetes.invalid'})
+        self.use(None, **{'tls-server-name': 'kubernetes.invalid'})
 
         self.assert_polled()
 
     def test_server_is_not_verified_where_the_kubeconfig_says_so(self) -> None:
         self.start_tls(self.authority.self_signed())
-        self.use({}, **{'insecure-skip-tls-verify': True,
-                        'certificate-authority-data': ''})
+        self.use(None, **{'insecure-skip-tls-verify': True,
+                          'certificate-authority-data': ''})
 
         self.assert_polled()
 
@@ -336,7 +336,7 @@ class LoginTest(base.FunctionalTest):
             {'token': ['SECRET']}, {'exec': 'SECRET'},
             self.plugin("credential(token='SECRET')"),
         ]
-        for authenticate in (None, lambda request: None):
+        for authenticate in (lambda request: 'me', lambda request: None):
             self.simulator.authenticate = authenticate
             for user in users:
                 self.use(user)
@@ -353,6 +353,7 @@ class LoginTest(base.FunctionalTest):
         temporary.mkdir()
         self.useFixture(fixtures.MonkeyPatch('tempfile.tempdir',
                                              str(temporary)))
+        self.simulator.authenticate = self.simulator.by_certificate
         certificate = self.authority.client('vitrage')
         self.use({
             'client-certificate-data': base.b64(certificate.certificate),

@@ -150,7 +150,7 @@ class GraphTest(OutsideTextTest):
 
     def test_worst_node_is_far_from_what_a_row_can_hold(self) -> None:
         self.write_kubeconfig(cluster={'name': LONG * 253}, context={
-            'context': {'cluster': LONG * 253}})
+            'context': {'cluster': LONG * 253, 'user': 'simulator'}})
         self.set_options(projects=[f'simulator:{LONG * 64}'])
         self.simulator.put(samples.worst_node(LONG))
         self.host.start()

@@ -47,6 +47,7 @@ class RandomTest(base.FunctionalTest):
         self.simulator = self.start_simulator(
             *[samples.node(name) for name in NAMES])
         self.simulator.bookmark_interval = 0.1
+        self.simulator.renews_leases = True
         self.backup = self.simulator.backup()
 
     def step(self, choose: random.Random) -> None:
@@ -121,7 +122,7 @@ class RandomTest(base.FunctionalTest):
         self.simulator.put(node)
 
     def truth(self) -> dict[str, tuple[str, str]]:
-        listed = map(json.loads, self.simulator.backup().items)
+        listed = map(json.loads, self.simulator.backup().items.values())
         return {node['metadata']['uid']: (
             node['metadata']['name'],
             node['status']['conditions'][0]['status'])

@@ -33,6 +33,7 @@ class WatchingTest(base.FunctionalTest):
         self.log = self.useFixture(fixtures.FakeLogger())
         self.simulator = self.start_simulator(*NODES)
         self.simulator.bookmark_interval = 0.1
+        self.simulator.renews_leases = True
         self.host = self.make_host()
         self.host.start()
         self.wait_for(lambda: self.simulator.watching == 1)

@@ -38,6 +38,7 @@ class AccessTest(testtools.TestCase):
 
     def start(self, tls: ssl.SSLContext | None = None) -> Simulator:
         simulator = Simulator([{'metadata': {'name': 'a'}}], tls=tls)
+        simulator.allow_anonymous = True
         self.addCleanup(simulator.stop)
         return simulator.start()
 
@@ -110,7 +111,7 @@ class TlsTest(AccessTest):
             self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
             self.assertEqual(threads, threading.active_count())
 
-    def test_tells_plain_http_what_is_amiss(self) -> None:
+    def test_refuses_plain_http(self) -> None:
         address = self.simulator.url.removeprefix('https://')
         connection = http.client.HTTPConnection(address, timeout=10)
         with contextlib.closing(connection):
@@ -152,9 +153,10 @@ class CertificateTest(AccessTest):
             self.assertEqual('jane',
                              self.simulator.requests[-1].certificate_name)
 
-    def test_client_without_a_certificate_is_not_known(self) -> None:
+    def test_client_without_a_certificate_is_anonymous(self) -> None:
         self.serve(required=False)
-        self.assertEqual(401, self.get()[0])
+        self.simulator.allow_anonymous = False
+        self.assertEqual(403, self.get()[0])
         self.assertIsNone(self.simulator.requests[-1].certificate_name)
 
     def test_required_certificate_is_missed_in_the_handshake(self) -> None:
@@ -175,11 +177,11 @@ class CertificateTest(AccessTest):
 
 class AuthenticationTest(AccessTest):
 
-    def test_admits_everyone_unless_told(self) -> None:
-        self.assertEqual(200, self.get()[0])
+    def setUp(self) -> None:
+        super().setUp()
+        self.simulator.allow_anonymous = False
 
     def test_tokens_come_and_go(self) -> None:
-        self.simulator.authenticate = self.simulator.by_token
         self.assertEqual(401, self.bearer('x'))
         self.simulator.tokens['x'] = 'jane'
         self.assertEqual(200, self.bearer('x'))
@@ -187,28 +189,26 @@ class AuthenticationTest(AccessTest):
         self.assertEqual(401, self.bearer('x'))
 
     def test_reads_the_header_as_the_api_server_does(self) -> None:
-        self.simulator.authenticate = self.simulator.by_token
         self.simulator.tokens['x'] = 'jane'
         for header, code in (
-                ('bearer x', 200), ('Bearer x y', 200), ('Basic x', 401),
-                ('Bearer', 401), ('Bearer  x', 401), ('x', 401), ('', 401)):
+                ('bearer x', 200), ('Bearer x y', 200), ('Bearer y', 401),
+                ('Basic x', 403), ('Bearer', 403), ('Bearer  x', 403),
+                ('x', 403), ('', 403)):
             self.assertEqual(code, self.get(
                 headers={'Authorization': header})[0], header)
 
-    def test_unknown_client_gets_a_status(self) -> None:
-        self.simulator.authenticate = lambda request: None
-        self.assertEqual((401, {
-            'kind': 'Status', 'apiVersion': 'v1', 'metadata': {},
-            'status': 'Failure', 'message': 'Unauthorized',
-            'reason': 'Unauthorized', 'code': 401}), self.get())
-
     def test_only_health_and_version_are_public(self) -> None:
-        self.simulator.authenticate = lambda request: None
         for path in ('/version', '/version/', '/healthz', '/livez',
                      '/readyz'):
             self.assertEqual(200, self.get(path)[0], path)
-        for path in (NODES, f'{NODES}/a', '/api', '/api/v1', '/nowhere'):
-            self.assertEqual(401, self.get(path)[0], path)
+        for path in (NODES, f'{NODES}/a', '/api', '/api/v1', '/nowhere',
+                     '/api/v1/pods'):
+            self.assertEqual(403, self.get(path)[0], path)
+
+    def test_anonymous_can_be_allowed(self) -> None:
+        self.simulator.allow_anonymous = True
+        for path in (NODES, f'{NODES}/a', '/api', '/api/v1/pods'):
+            self.assertEqual(200, self.get(path)[0], path)
 
     def test_asks_any_function(self) -> None:
         seen: list[Request] = []
@@ -286,7 +286,7 @@ class YoungServerTest(AccessTest):
             'clusterrole.rbac.authorization.k8s.io "vitrage-node-reader" not '
             'found', self.get()[1]['message'])
 
-    def test_authenticates_first_and_tells_its_health(self) -> None:
+    def test_authenticates_first_and_is_healthy(self) -> None:
         self.simulator.rbac_delay = 600
         self.assertEqual(200, self.get('/readyz')[0])
         self.simulator.authenticate = lambda request: None
@@ -294,9 +294,10 @@ class YoungServerTest(AccessTest):
 
 
 class OpenWatchTest(AccessTest):
-    """A watch goes on until it ends, whatever becomes of its rights."""
+    """A watch goes on until it ends, even without its rights."""
 
     def open(self) -> http.client.HTTPResponse:
+        self.simulator.tokens['x'] = 'jane'
         connection = http.client.HTTPConnection(
             self.simulator.url.removeprefix('http://'), timeout=10)
         self.addCleanup(connection.close)
@@ -325,8 +326,6 @@ class OpenWatchTest(AccessTest):
         self.assert_goes_on_until_it_ends(response, 403)
 
     def test_of_a_token_that_is_revoked(self) -> None:
-        self.simulator.authenticate = self.simulator.by_token
-        self.simulator.tokens['x'] = 'jane'
         response = self.open()
         self.simulator.tokens.clear()
         self.assert_goes_on_until_it_ends(response, 401)
@@ -347,7 +346,6 @@ class KubeconfigTest(AccessTest):
 
     def test_official_client_authenticates_by_token(self) -> None:
         self.simulator = self.start(self.authority.server().server_context())
-        self.simulator.authenticate = self.simulator.by_token
         self.simulator.tokens['secret'] = 'jane'
         self.assertEqual(['a'], self.list_names(self.simulator.kubeconfig(
             certificate_authority=self.authority.certificate,
@@ -363,8 +361,16 @@ class KubeconfigTest(AccessTest):
             user={'client-certificate': str(jane.certificate_path),
                   'client-key': str(jane.key_path)})))
 
-    def test_without_arguments_says_only_where(self) -> None:
-        document = json.loads(self.simulator.kubeconfig())
+    def test_has_the_token_that_the_server_knows_from_the_start(self) -> None:
+        self.simulator.allow_anonymous = False
+        kubeconfig = self.simulator.kubeconfig()
         self.assertEqual({'server': self.simulator.url},
-                         document['clusters'][0]['cluster'])
-        self.assertEqual({}, document['users'][0]['user'])
+                         json.loads(kubeconfig)['clusters'][0]['cluster'])
+        self.assertEqual(['a'], self.list_names(kubeconfig))
+
+    def test_user_can_have_no_credentials(self) -> None:
+        self.simulator.allow_anonymous = False
+        error = self.assertRaises(
+            client.ApiException, self.list_names,
+            self.simulator.kubeconfig(user={}))
+        self.assertEqual(403, error.status)

@@ -78,7 +78,7 @@ class FaultsTest(testtools.TestCase):
         self.assertNotIn('Retry-After', answer.headers)
         self.assertEqual('9', faults.unavailable('9').headers['Retry-After'])
 
-    def test_gateway_timeout_tells_its_cause(self) -> None:
+    def test_gateway_timeout_has_its_cause(self) -> None:
         answer = faults.gateway_timeout()
         self.assertEqual((504, {'Retry-After': '1'}),
                          (answer.status, answer.headers))

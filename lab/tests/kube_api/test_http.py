@@ -24,6 +24,7 @@ class SimulatorTest(testtools.TestCase):
         super().setUp()
         self.simulator = Simulator(
             [{'metadata': {'name': name}} for name in 'abcde'])
+        self.simulator.allow_anonymous = True
         self.addCleanup(self.simulator.stop)
         self.simulator.start()
 
@@ -150,8 +151,26 @@ class AnswerTest(SimulatorTest):
         response = connection.getresponse()
         self.assertEqual('gzip', response.headers['Content-Encoding'])
         error = self.assertRaises(http.client.IncompleteRead, response.read)
-        self.assertEqual(100, len(error.partial))
-        self.assertRaises(EOFError, gzip.decompress, error.partial)
+        assert isinstance(error.__cause__, http.client.IncompleteRead)
+        part = error.__cause__.partial
+        self.assertEqual(100, len(part))
+        self.assertRaises(EOFError, gzip.decompress, part)
+
+    def test_cut_in_chunks_ends_after_so_many_bytes(self) -> None:
+        body = bytes(range(256)) * 400
+        for cut in (0, 1, 65536, 65537, len(body) - 1, len(body)):
+            self.simulator.script(Answer(body=body, cut=cut))
+            sock = self.connect().sock
+            sock.sendall(f'GET {NODES} HTTP/1.1\r\n\r\n'.encode())
+            with sock.makefile('rb') as file:
+                received = file.read()
+            _, _, rest = received.partition(b'\r\n\r\n')
+            chunks = []
+            while rest:
+                size, _, rest = rest.partition(b'\r\n')
+                chunks.append(rest[:int(size, 16)])
+                rest = rest[int(size, 16) + 2:]
+            self.assertEqual(body[:cut], b''.join(chunks))
 
 
 class ScriptTest(SimulatorTest):

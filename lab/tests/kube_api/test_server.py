@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from typing import Any
+from unittest import mock
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -27,9 +28,9 @@ from kubernetes import config
 import testtools
 from testtools import matchers
 
+from vitrage_k8s_lab.kube_api import changes
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
-from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import server
 
 NODES = '/api/v1/nodes'
@@ -51,6 +52,8 @@ class SimulatorTest(testtools.TestCase):
         super().setUp()
         self.simulator = server.Simulator(
             [node(name) for name in 'ecadb'], cluster='east')
+        # kubectl sends no credentials without TLS.
+        self.simulator.allow_anonymous = True
         self.addCleanup(self.simulator.stop)
         self.simulator.start()
 
@@ -167,12 +170,11 @@ class SimulatorTest(testtools.TestCase):
             self.assertEqual((400, 'BadRequest'),
                              self.refusal(**{'continue': token}), token)
 
-    def test_refuses_selectors_that_it_does_not_know(self) -> None:
-        for query in ({'labelSelector': 'a=b'},
-                      {'fieldSelector': 'spec.unschedulable=true'},
-                      {'fieldSelector': 'metadata.name!=a'},
-                      {'fieldSelector': 'metadata.name=a,metadata.name=b'}):
-            self.assertEqual((400, 'BadRequest'), self.refusal(**query), query)
+    def test_selects_what_is_unschedulable(self) -> None:
+        self.simulator.put(ready('c', unschedulable=True))
+        for value, found in (('true', ['c']), ('false', list('abde'))):
+            self.assertEqual(found, self.names(self.list(
+                fieldSelector=f'spec.unschedulable={value}')))
 
     def test_selects_by_name(self) -> None:
         for name, found in (('c', ['c']), ('x', [])):
@@ -201,16 +203,16 @@ class SimulatorTest(testtools.TestCase):
         self.list(limit=2)
         self.assertEqual((410, 'Expired'), self.refusal(**self.next(first)))
 
-    def test_oldest_list_expires_when_too_many_are_begun(self) -> None:
+    def test_list_expires_when_too_many_changes_have_followed(self) -> None:
         first = self.list(limit=2)
-        self.simulator.put(node('a'))
-        second = self.list(limit=2)
-        for _ in range(nodes.SNAPSHOTS - 1):
-            self.simulator.put(node('a'))
-            self.list(limit=2)
-        self.assertEqual((410, 'Expired'), self.refusal(**self.next(first)))
-        self.assertEqual(['c', 'd'], self.names(
-            self.list(**self.next(second))))
+        with mock.patch.object(changes, 'KEPT', 9):
+            for name in 'abcdefghi':
+                self.simulator.put(node(name, phase='changed'))
+            self.assertEqual({}, self.list(**self.next(first))['items'][0][
+                'status'])
+            self.simulator.delete('c')
+            self.assertEqual((410, 'Expired'),
+                             self.refusal(**self.next(first)))
 
     def test_replaced_node_keeps_uid_under_a_new_version(self) -> None:
         before = self.simulator.put(node('n'))['metadata']
@@ -244,7 +246,7 @@ class SimulatorTest(testtools.TestCase):
             served['metadata']['labels']))
 
     def test_compresses_only_above_the_threshold_and_when_asked(self) -> None:
-        accept = {'Accept-Encoding': 'deflate, gzip;q=1'}
+        accept = {'Accept-Encoding': 'deflate, gzip'}
         self.assertNotIn('Content-Encoding', self.get(headers=accept)[1])
         self.simulator.put(node('big', text='x' * server.GZIP_THRESHOLD))
         _, headers, plain = self.get()
@@ -256,7 +258,12 @@ class SimulatorTest(testtools.TestCase):
 
     def test_refuses_what_it_does_not_know_with_a_status(self) -> None:
         for path, query, expected in (
-                ('/api/v1/pods', {}, (404, 'NotFound')),
+                ('/api/v1/secrets', {}, (404, 'NotFound')),
+                ('/api/v1/namespaces/x/nodes', {}, (404, 'NotFound')),
+                ('/api/v1/leases', {}, (404, 'NotFound')),
+                ('/api/v1/pods/x', {}, (404, 'NotFound')),
+                ('/apis/coordination.k8s.io/v1/leases/x', {},
+                 (404, 'NotFound')),
                 (f'{NODES}/a/status', {}, (404, 'NotFound')),
                 (NODES, {'method': 'POST'}, (405, 'MethodNotAllowed')),
                 (NODES, {'limit': 'x'}, (400, 'BadRequest'))):
@@ -397,6 +404,27 @@ class SimulatorTest(testtools.TestCase):
         self.assertRegex(rows[2][3], r'^\d+s$')
         self.assertEqual('NotReady,SchedulingDisabled', rows[3][1])
         self.assertEqual(['d', 'Unknown', 'etcd,worker', '<unknown>'], rows[4])
+
+    def test_kubectl_shows_wide_rows(self) -> None:
+        for name in 'cde':
+            self.simulator.delete(name)
+        self.simulator.put(node(
+            'b', addresses=[{'type': 'Hostname', 'address': 'b'},
+                            {'type': 'InternalIP', 'address': '10.0.0.1'},
+                            {'type': 'InternalIP', 'address': '10.0.0.2'},
+                            {'type': 'ExternalIP', 'address': '192.0.2.1'}],
+            nodeInfo={'osImage': 'Rocky', 'kernelVersion': '6.12',
+                      'architecture': 'amd64',
+                      'containerRuntimeVersion': 'containerd://2'}))
+        rows = [line.split()[4:] for line in self.kubectl(
+            'get', 'nodes', '-o', 'wide').splitlines()[1:]]
+        self.assertEqual([
+            ['<none>', '<none>', '<unknown>', '<unknown>', '<unknown>'],
+            ['10.0.0.1', '192.0.2.1', 'Rocky', '6.12', '(amd64)',
+             'containerd://2']], rows)
+
+    def test_kubectl_finds_no_pods(self) -> None:
+        self.assertEqual('', self.kubectl('get', 'pods', '-A'))
 
     def test_kubectl_gets_a_node_as_json(self) -> None:
         served = json.loads(self.kubectl('get', 'node', 'a', '-o', 'json'))

@@ -9,13 +9,13 @@ import threading
 
 from testtools import matchers
 
-from vitrage_k8s_lab.testing.watches import brief
-from vitrage_k8s_lab.testing.watches import WatchTest
+from lab.tests.kube_api.watches import brief
+from lab.tests.kube_api.watches import WatchTest
 
 
 class ChangesTest(WatchTest):
 
-    def test_tells_what_was_added_modified_and_deleted(self) -> None:
+    def test_sends_what_is_added_modified_and_deleted(self) -> None:
         start = self.version()
         stream = self.watch(resourceVersion=start)
         self.put('n')
@@ -161,14 +161,14 @@ class ChangesTest(WatchTest):
 
     def test_refuses_what_it_does_not_understand(self) -> None:
         for query in ({'resourceVersion': 'x'}, {'timeoutSeconds': 'x'},
-                      {'labelSelector': 'a=b'},
-                      {'fieldSelector': 'spec.unschedulable=true'}):
+                      {'labelSelector': 'a b'},
+                      {'fieldSelector': 'spec.podCIDR=x'}):
             self.assertEqual((400, 'BadRequest'), self.refusal(**query)[:2])
         # client-go lists and watches instead, when it sees this.
         self.assertEqual((422, 'Invalid'),
                          self.refusal(sendInitialEvents='true')[:2])
 
-    def test_forbids_to_watch_those_who_may_list(self) -> None:
+    def test_can_forbid_the_watch_alone(self) -> None:
         self.simulator.forbidden = {'watch'}
         code, reason, message = self.refusal()
         self.assertEqual((403, 'Forbidden'), (code, reason))

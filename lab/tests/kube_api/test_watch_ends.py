@@ -9,10 +9,12 @@ from unittest import mock
 
 from testtools import matchers
 
+from lab.tests.kube_api.watches import brief
+from lab.tests.kube_api.watches import Stream
+from lab.tests.kube_api.watches import WatchTest
 from vitrage_k8s_lab.kube_api import changes
+from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api import watch
-from vitrage_k8s_lab.testing.watches import brief
-from vitrage_k8s_lab.testing.watches import WatchTest
 
 
 class PastTest(WatchTest):
@@ -35,7 +37,7 @@ class PastTest(WatchTest):
 
     def test_keeps_so_many_changes_and_no_more(self) -> None:
         start = self.version()
-        with mock.patch.object(changes, 'RING', 3):
+        with mock.patch.object(changes, 'KEPT', 3):
             versions = [self.put('n') for _ in range(4)]
             self.gone(start, versions[0])
             stream = self.watch(resourceVersion=versions[0])
@@ -62,7 +64,7 @@ class PastTest(WatchTest):
             self.refusal(resourceVersion=1))
 
     def test_slow_watch_is_ended_and_keeps_nobody_waiting(self) -> None:
-        with mock.patch.object(changes, 'RING', 200):
+        with mock.patch.object(changes, 'KEPT', 200):
             slow = self.watch(resourceVersion=self.version())
             quick = self.watch(resourceVersion=self.version())
             text = 'x' * 100_000
@@ -90,7 +92,8 @@ class PastTest(WatchTest):
         self.simulator.restore(backup)
         self.assertRaises(http.client.IncompleteRead, stream.rest)
         self.assertEqual(nodes, self.list())
-        self.assertEqual(410, self.list(**{'continue': token})['code'])
+        self.assertEqual(nodes['items'][1:], self.list(
+            **{'continue': token})['items'])
         self.gone(start - 1, start)
         again = self.watch(resourceVersion=start)
         silent = self.watch(resourceVersion=future)
@@ -144,7 +147,7 @@ class EndTest(WatchTest):
                          self.watch(resourceVersion=start).events(1))
 
     def test_stop_cuts_watches_at_once(self) -> None:
-        # They shall not find out by themselves.
+        # So that they do not find out by themselves.
         with mock.patch.object(watch, 'LOOK_SECONDS', 30):
             streams = [self.watch(),
                        self.watch(resourceVersion=self.version())]
@@ -187,42 +190,79 @@ class EndTest(WatchTest):
 
 class BookmarkTest(WatchTest):
 
-    def test_tells_how_far_it_has_come(self) -> None:
+    def bookmark(self, stream: Stream) -> int:
+        """Return the version of the next event, a bookmark."""
+        kind, _, version = brief(stream.event())
+        self.assertEqual('BOOKMARK', kind)
+        return version
+
+    def test_says_how_far_the_watch_has_come(self) -> None:
         self.simulator.bookmark_interval = 0.2
         stream = self.watch(allowWatchBookmarks='true')
         stream.events(3)
-        event = stream.event()
-        version = event['object']['metadata'].pop('resourceVersion')
-        self.assertEqual('BOOKMARK', event['type'])
-        self.assertThat(int(version), matchers.GreaterThan(1003))
+        version = self.put('n')
+        stream.event()
+        # As the API server does, which does not look at what it has sent.
+        for _ in range(2):
+            self.assertEqual(version, self.bookmark(stream))
+
+    def test_is_an_empty_node(self) -> None:
+        event = json.loads(faults.bookmark('7'))
         self.assertEqual(
-            ('Node', 'v1', {'creationTimestamp': None}, {}),
+            ('Node', 'v1', {'creationTimestamp': None,
+                            'resourceVersion': '7'}, {}),
             tuple(event['object'][field] for field in (
                 'kind', 'apiVersion', 'metadata', 'spec')))
-        self.assertThat(int(
-            stream.event()['object']['metadata']['resourceVersion']),
-            matchers.GreaterThan(int(version)))
+
+    def test_does_not_come_while_nothing_happens(self) -> None:
+        self.simulator.bookmark_interval = 0.05
+        for query in ({}, {'resourceVersion': self.version()}):
+            stream = self.watch(allowWatchBookmarks='true', **query)
+            stream.events(0 if query else 3)
+            self.assertTrue(stream.is_silent())
+
+    def test_is_newer_each_time_where_leases_are_renewed(self) -> None:
+        self.simulator.bookmark_interval = 0.05
+        self.simulator.renews_leases = True
+        stream = self.watch(resourceVersion=self.version(),
+                            allowWatchBookmarks='true')
+        versions = [self.bookmark(stream) for _ in range(3)]
+        self.assertEqual(sorted(set(versions)), versions)
+
+    def test_comes_two_seconds_before_the_deadline(self) -> None:
+        for query, expected in (({'allowWatchBookmarks': 'true'}, 1), ({}, 0)):
+            stream = self.watch(resourceVersion=self.version(),
+                                timeoutSeconds=3, **query)
+            began = time.monotonic()
+            self.put('n')
+            stream.event()
+            for _ in range(expected):
+                self.bookmark(stream)
+                self.assertThat(time.monotonic() - began,
+                                matchers.LessThan(2.5))
+            self.assertEqual(b'', stream.rest())
 
     def test_spares_a_quiet_watch_a_new_list(self) -> None:
         self.simulator.bookmark_interval = 0.3
         start = self.version()
         stream = self.watch(resourceVersion=start, allowWatchBookmarks='true')
         self.simulator.expire()
-        kind, _, version = brief(stream.event())
-        self.assertEqual('BOOKMARK', kind)
+        version = self.bookmark(stream)
         self.assertIn(b'ERROR', self.watch(resourceVersion=start).rest())
         self.put('n')
         self.assertEqual('ADDED', brief(self.watch(
             resourceVersion=version).event())[0])
 
-    def test_comes_to_those_only_who_allow_it(self) -> None:
+    def test_comes_only_where_it_is_allowed(self) -> None:
         self.simulator.bookmark_interval = 0.05
+        self.simulator.renews_leases = True
         for query in ({}, {'allowWatchBookmarks': 'false'}):
             self.assertTrue(self.watch(
                 resourceVersion=self.version(), **query).is_silent())
 
     def test_never_overtakes_a_change(self) -> None:
         self.simulator.bookmark_interval = 0.001
+        self.simulator.renews_leases = True
         stream = self.watch(resourceVersion=self.version(),
                             allowWatchBookmarks='true')
         for _ in range(300):

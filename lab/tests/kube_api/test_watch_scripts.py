@@ -7,13 +7,13 @@ import time
 
 from testtools import matchers
 
+from lab.tests.kube_api.watches import WatchTest
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import RESET
 from vitrage_k8s_lab.kube_api.http import Stream
-from vitrage_k8s_lab.testing.watches import WatchTest
 
 LINE = faults.event('ADDED', {'metadata': {
     'name': 'node', 'resourceVersion': '7', 'uid': '8'}})
@@ -222,11 +222,6 @@ class FaultsTest(WatchTest):
         self.assertEqual('unexpected end of data', error.reason)
         self.assertTrue(UMLAUT.startswith(part))
         self.assertRaises(ValueError, faults.watch_cut, LINE, True)
-
-    def test_end_at_once_and_silence(self) -> None:
-        self.assertEqual(b'', self.read(faults.watch_ended()))
-        self.simulator.script_watch(faults.watch_silent())
-        self.assertTrue(self.watch().is_silent())
 
     def test_bookmark_is_an_empty_node_at_a_version(self) -> None:
         line = self.read(Stream(faults.bookmark('99')))

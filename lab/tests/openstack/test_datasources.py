@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated OpenStack, read and heard by Vitrage's own datasources.
+"""A simulated OpenStack, read by Vitrage's own datasources.
 
 Vitrage runs in a process of its own, and is asked by the real client.
 """

@@ -169,7 +169,7 @@ class TestClient(ClientTest):
             (row['ID'], bool(row['End Time']))
             for row in self.table('alarm', 'history')])
 
-    def test_tells_of_its_health(self) -> None:
+    def test_is_healthy(self) -> None:
         self.assertEqual({'reason': 'OK'}, self.table('status'))
         self.assertEqual([], self.table('healthcheck')['reasons'])
         self.assertEqual([], self.table('webhook', 'list'))
@@ -228,7 +228,7 @@ class TestProcess(testtools.TestCase):
         return process
 
     def hang(self) -> threading.Event:
-        """Let the API server answer no more; tells when it is asked."""
+        """Stop the answers; return what is set by a request."""
         asked = threading.Event()
 
         def intercept(request: object) -> None:

@@ -54,6 +54,8 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
             config_file = str(directory / 'kubeconfig')
             api_server = stack.enter_context(server.Simulator(
                 samples.nodes()))
+            # kubectl sends no credentials without TLS.
+            api_server.allow_anonymous = True
             pathlib.Path(config_file).write_text(api_server.kubeconfig(),
                                                 encoding='utf-8')
             say(f'A simulated Kubernetes API server is at {api_server.url} '
@@ -106,9 +108,8 @@ def play_scenario(topology: pathlib.Path | None, port: int) -> int:
 
 
 def _begin(stack: contextlib.ExitStack) -> tuple[Say, pathlib.Path]:
-    """Return what tells of progress, and a directory for the time being."""
-    # SIGTERM ends it as Ctrl-C does; and so does SIGINT in the background of
-    # a script, where the shell has it ignored.
+    """Return what prints progress, and a temporary directory."""
+    # SIGTERM is as Ctrl-C. SIGINT is ignored in the background of a script.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
@@ -117,14 +118,14 @@ def _begin(stack: contextlib.ExitStack) -> tuple[Say, pathlib.Path]:
         print(f'[{time.monotonic() - started:5.1f} s] {text}',
               file=sys.stderr, flush=True)
 
-    # A thread that ends may write to the log yet.
+    # A thread that ends may still write to the log.
     return say, pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(
         prefix='vitrage-k8s-', ignore_cleanup_errors=True)))
 
 
 def _count_nodes(config_file: str,
                  contexts: list[str]) -> list[tuple[str, int]]:
-    """List all nodes once, for Vitrage would only log that it cannot."""
+    """List all nodes once: Vitrage would only log a failure."""
     counts = []
     for cluster in kubeconfig.load(config_file, contexts, '', {}):
         if not isinstance(cluster, endpoint.Endpoint):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's scenario: a compute host fails, and a node with it.
 
-A simulated OpenStack and a simulated cluster on its servers, both read by a
-Vitrage that has our templates. What is printed on stdout is a transcript of
-the real client; what happens in between is told on stderr.
+Vitrage, with our templates, reads a simulated OpenStack and a simulated
+cluster on its servers. The transcript of the real client goes to stdout, and
+what happens in between to stderr.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ _T = TypeVar('_T')
 
 
 class ScenarioFailed(Exception):
-    """Something did not come to pass."""
+    """A step of the scenario failed, or took too long."""
 
 
 class Operator:
@@ -115,10 +115,10 @@ def play(directory: pathlib.Path, client: str, topology: pathlib.Path | None,
     :param topology: where to write the topology as it is while the node
         fails, for Graphviz; None for nowhere
     :param port: where the REST API listens; 0 for a free port
-    :param say: tells what happens
+    :param say: prints what happens
     :raises ScenarioFailed: the scenario does not come to its end
     """
-    # Else the Nova client writes to the home directory, and asks a proxy.
+    # By default, the Nova client writes to the home directory.
     os.environ['NOVACLIENT_UUID_CACHE_DIR'] = str(directory / 'novaclient')
     os.environ['no_proxy'] = '127.0.0.1'
     with contextlib.ExitStack() as stack:
@@ -152,7 +152,7 @@ def _play(operator: Operator, cluster: Simulator,
     operator.show('alarm', 'list', '--all-tenants')
 
     say(f'{FAILING_HOST} loses its link, and a monitor says so; '
-        f'{FAILING_NODE}, which runs there, is heard of no more')
+        f'{FAILING_NODE}, which runs there, does not report')
     started = time.monotonic()
     _post(operator, 'down')
     cluster.put(node(FAILING_NODE, 'Unknown'))
@@ -197,7 +197,7 @@ def _post(operator: Operator, status: str) -> None:
 
 
 def _wait(what: str, ask: Callable[[], _T | None]) -> _T:
-    """Wait until the answer is no falsehood, and return it."""
+    """Wait until the answer is true, and return it."""
     deadline = time.monotonic() + PATIENCE
     while not (answer := ask()):
         if time.monotonic() > deadline:

@@ -5,72 +5,73 @@ import base64
 from collections.abc import Callable
 from collections.abc import Mapping
 import json
+import secrets
 import time
 from typing import Any
 
-from vitrage_k8s_lab.kube_api.answers import is_set
+from vitrage_k8s_lab.kube_api import answers
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
 
+ANONYMOUS = 'system:anonymous'
 # What system:public-info-viewer lets anyone read.
 _PUBLIC = ('/version', '/healthz', '/livez', '/readyz')
-NODES = '/api/v1/nodes'
-
-
-def is_watch(request: Request) -> bool:
-    """Whether a request is to watch the nodes."""
-    return request.path == NODES and is_set(request.query, 'watch')
 
 
 class Access:
-    """What a request is checked for before it is looked at.
+    """What a request is checked for before it is answered.
 
-    A watch is checked once, when it is asked for. It goes on until it ends,
-    whatever becomes of the token and of the rights.
+    A watch is checked once, at its start. It goes on until it ends, even if
+    the token or the rights are taken away.
 
     :param cluster: see ``Simulator``
 
-    :ivar url: where the server is
-    :ivar authenticate: gives the user's name, or None for 401; without it
-        everyone is admitted, as is the case behind ``kubectl proxy``
-    :ivar tokens: bearer tokens and their users, for by_token()
-    :ivar forbidden: the verbs that nobody may use on nodes: list, get, watch
-    :ivar rbac_delay: seconds after a start in which nobody may do anything
-        with nodes. kube-apiserver 1.36 does so for up to a second, until its
-        caches of roles are filled.
+    :ivar authenticate: returns the user's name, ANONYMOUS for a request
+        without credentials, or None for 401; by default it is by_token()
+    :ivar tokens: bearer tokens and their users, for by_token(); there is one
+        from the start, which is in the kubeconfig
+    :ivar allow_anonymous: whether a request without credentials may read all
+        that others may, as behind ``kubectl proxy``
+    :ivar forbidden: verbs that are denied to all on nodes: list, get, watch
+    :ivar rbac_delay: seconds after a start in which all is denied that is
+        not public, as in kube-apiserver 1.36 until its roles are cached
     """
 
     url: str
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
-        self.authenticate: Callable[[Request], str | None] | None = None
-        self.tokens: dict[str, str] = {}
+        self._token = secrets.token_urlsafe()
+        self.tokens = {self._token: 'kubernetes-admin'}
+        self.authenticate: Callable[[Request], str | None] = self.by_token
+        self.allow_anonymous = False
         self.forbidden: set[str] = set()
         self.rbac_delay = 0.0
         self._started = time.monotonic()
 
     def note_start(self) -> None:
-        """Take note that the server starts."""
+        """Begin the rbac_delay."""
         self._started = time.monotonic()
 
     def kubeconfig(self, *, certificate_authority: bytes | None = None,
                    user: Mapping[str, Any] | None = None) -> str:
-        """A kubeconfig for this server, as JSON, which is YAML too.
+        """Return a kubeconfig for this server, as JSON, which is YAML too.
 
         :param certificate_authority: in PEM; it is what the client trusts
-        :param user: what the client authenticates with, such as a token
+        :param user: the client's credentials; None for the token that the
+            server knows from the start
         """
         name = self.cluster
         cluster = {'server': self.url}
         if certificate_authority is not None:
             cluster['certificate-authority-data'] = base64.b64encode(
                 certificate_authority).decode()
+        user = {'token': self._token} if user is None else dict(user)
         return json.dumps({
             'apiVersion': 'v1', 'kind': 'Config', 'current-context': name,
             'clusters': [{'name': name, 'cluster': cluster}],
-            'users': [{'name': name, 'user': dict(user or {})}],
+            'users': [{'name': name, 'user': user}],
             'contexts': [{'name': name,
                           'context': {'cluster': name, 'user': name}}]})
 
@@ -79,33 +80,33 @@ class Access:
         # apiserver/pkg/authentication/request/bearertoken: the scheme in any
         # case, and what comes after a second blank is not looked at.
         match request.headers.get('Authorization', '').strip().split(' '):
-            case [scheme, token, *_] if scheme.lower() == 'bearer':
+            case [scheme, str(token), *_] if (
+                    scheme.lower() == 'bearer' and token):
                 return self.tokens.get(token)
-        return None
+        return ANONYMOUS
 
     def by_certificate(self, request: Request) -> str | None:
         """Authenticate by the client's certificate; TLS has verified it."""
-        return request.certificate_name
+        return request.certificate_name or ANONYMOUS
 
     def refuse(self, request: Request) -> Answer | None:
-        """The answer to a request that is not allowed, else None."""
-        path = request.path.rstrip('/')
-        if path in _PUBLIC:
-            return None
-        user: str | None = 'system:anonymous'
-        if self.authenticate:
-            user = self.authenticate(request)
+        """Return the answer to a request that is not allowed, else None."""
+        path = request.path
+        user = self.authenticate(request)
         if user is None:
             return faults.unauthorized()
-        name = None
-        if path == NODES:
-            verb = 'watch' if is_watch(request) else 'list'
-        elif path.startswith(NODES + '/'):
-            verb, name = 'get', path[len(NODES) + 1:].split('/')[0]
-        else:
+        if path.rstrip('/') in _PUBLIC:
             return None
-        if time.monotonic() - self._started < self.rbac_delay:
-            return faults.forbidden(user, verb, name, is_young=True)
-        if verb in self.forbidden:
-            return faults.forbidden(user, verb, name)
+        is_unknown = user == ANONYMOUS and not self.allow_anonymous
+        is_young = time.monotonic() - self._started < self.rbac_delay
+        resource = answers.find_resource(path)
+        if resource is None:
+            return faults.path_forbidden(user, path) \
+                if is_unknown or is_young else None
+        verb = 'get' if resource.name else (
+            'watch' if answers.is_set(request.query, 'watch') else 'list')
+        if is_unknown or is_young or (
+                resource.plural == 'nodes' and verb in self.forbidden):
+            return faults.forbidden(user, verb, is_young=is_young,
+                                    resource=resource)
         return None

@@ -1,36 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the simulator's answers are made of, and what is asked for."""
+"""Which requests the API server understands, and how it writes answers."""
 
-import calendar
-from collections.abc import Iterable
 from collections.abc import Mapping
 import json
 import re
-import time
 from typing import Any
+from typing import NamedTuple
 
-from vitrage_k8s_lab.kube_api.http import Answer
-from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api import http
 
 TIME = '%Y-%m-%dT%H:%M:%SZ'
+NODES = '/api/v1/nodes'
+# Beside nodes there are these, and none of any.
+EMPTY = {('', 'pods'): 'Pod', ('', 'events'): 'Event',
+         ('coordination.k8s.io', 'leases'): 'Lease'}
 DISCOVERY: dict[str, dict[str, Any]] = {
     '/api': {'kind': 'APIVersions', 'versions': ['v1'],
              'serverAddressByClientCIDRs': []},
     '/apis': {'kind': 'APIGroupList', 'apiVersion': 'v1', 'groups': []},
     '/api/v1': {'kind': 'APIResourceList', 'groupVersion': 'v1', 'resources': [
-        {'name': 'nodes', 'singularName': 'node', 'namespaced': False,
-         'kind': 'Node', 'verbs': ['get', 'list', 'watch'],
-         'shortNames': ['no']}]},
+        {'name': f'{kind.lower()}s', 'singularName': kind.lower(),
+         'namespaced': kind != 'Node', 'kind': kind, 'shortNames': [short],
+         'verbs': ['get', 'list', 'watch'][:3 if kind == 'Node' else 2]}
+        for kind, short in (('Node', 'no'), ('Pod', 'po'), ('Event', 'ev'))]},
     '/version': {'major': '1', 'minor': '36', 'gitVersion': 'v1.36.0',
                  'gitCommit': '', 'gitTreeState': 'clean', 'compiler': 'gc',
                  'buildDate': '2026-04-22T00:00:00Z', 'goVersion': 'go1.26',
                  'platform': 'linux/amd64'}}
-# printNode of k8s.io/kubernetes/pkg/printers/internalversion.
-_COLUMNS = [
-    {'name': name, 'type': 'string', 'priority': 0, 'description': '',
-     'format': 'name' if name == 'Name' else ''}
-    for name in ('Name', 'Status', 'Roles', 'Age', 'Version')]
-# UTF-8 as Go writes it; and NaN, which is not JSON, is refused.
+_PATH = re.compile(r'/api(?:s/([^/]+))?/v1(?:/namespaces/([^/]+))?'
+                   r'/([a-z]+)(?:/([^/]+))?')
+# UTF-8 as Go writes it. NaN is not JSON, and is refused.
 _encoder = json.JSONEncoder(
     separators=(',', ':'), ensure_ascii=False, allow_nan=False)
 
@@ -41,8 +40,8 @@ def encode(value: Any) -> bytes:
 
 
 def failure(code: int, reason: str | None, message: str, *,
-            retry_after: str | None = None, **fields: Any) -> Answer:
-    """Make a Status that tells of a failure.
+            retry_after: str | None = None, **fields: Any) -> http.Answer:
+    """Make a Status of a failure.
 
     :param reason: as in metav1.StatusReason; None is Unknown
     :param retry_after: the header, and in seconds the detail too
@@ -57,104 +56,94 @@ def failure(code: int, reason: str | None, message: str, *,
         'status': 'Failure', 'message': message, 'code': code}
     if reason:
         status['reason'] = reason
-    return Answer(code, encode(status), headers)
+    return http.Answer(code, encode(status), headers)
 
 
 class Refused(Exception):
-    """A request that is answered with a Status.
+    """A request that is answered with a Status, which is `answer`."""
 
-    :ivar answer: the answer
-    """
-
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: http.Answer) -> None:
         self.answer = answer
 
 
 def bad_request(message: str) -> Refused:
-    """Refuse a request that is not understood."""
     return Refused(failure(400, 'BadRequest', message))
 
 
+def not_found(details: Mapping[str, str] | None = None) -> Refused:
+    """Refuse a path that is unknown, or an object that does not exist.
+
+    :param details: the kind and the name of the object, and the group
+    """
+    if not details:
+        return Refused(failure(404, 'NotFound', 'the server could not find '
+                               'the requested resource', details={}))
+    kind = '.'.join(filter(None, (details['kind'], details.get('group'))))
+    return Refused(failure(404, 'NotFound', f'{kind} "{details["name"]}" not '
+                           'found', details=details))
+
+
+class Resource(NamedTuple):
+    """What a path names: a kind, or one object of it."""
+
+    group: str
+    namespace: str | None
+    plural: str
+    name: str | None
+
+    def details(self) -> dict[str, str]:
+        """Return what a Status says of it."""
+        named = {'name': self.name, 'group': self.group, 'kind': self.plural}
+        return {key: value for key, value in named.items() if value}
+
+
+def find_resource(path: str) -> Resource | None:
+    """Return what a path names; None if there is no such kind."""
+    match = _PATH.fullmatch(path)
+    if not match:
+        return None
+    resource = Resource(match[1] or '', match[2], match[3], match[4])
+    if resource[:3] == ('', None, 'nodes'):
+        return resource
+    return resource if (resource.group, resource.plural) in EMPTY else None
+
+
 def is_set(query: Mapping[str, str], name: str) -> bool:
-    """Whether a truth value of a query is true, to Kubernetes."""
+    """Return whether a truth value of a query is true, to Kubernetes."""
     return query.get(name, 'false') not in ('false', '0')
 
 
+def is_watch(request: http.Request) -> bool:
+    return request.path == NODES and is_set(request.query, 'watch')
+
+
 def number(query: Mapping[str, str], name: str) -> int:
-    """A number of a query; 0 if there is none.
+    """Return a number of a query; 0 if there is none.
 
-    :raises Refused: if it is not one
+    :raises Refused: it is not a number
     """
+    text = query.get(name) or '0'
     try:
-        return int(query.get(name) or 0)
+        return int(text)
     except ValueError as error:
-        raise bad_request(f'{name} is not a number') from error
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid '
+                          'syntax') from error
 
 
-def selected_name(query: Mapping[str, str]) -> str | None:
-    """The name of the only node to show; None for all.
+def wants_table(request: http.Request) -> bool:
+    """Return whether a Table is wanted, and not the objects.
 
-    :raises Refused: for other selectors
+    :raises Refused: nothing that the client accepts can be served
     """
-    selector = query.get('fieldSelector', '')
-    named = re.fullmatch('metadata[.]name==?([^=!,]+)', selector)
-    if query.get('labelSelector') or (selector and not named):
-        raise bad_request('this selector is not simulated')
-    return named[1] if named else None
-
-
-def as_table(request: Request) -> bool:
-    """Whether a Table is wanted instead of nodes."""
-    return 'as=Table' in request.headers.get('Accept', '')
-
-
-def table(metadata: Mapping[str, Any], items: Iterable[bytes]) -> bytes:
-    """Make a Table of a list's metadata and the JSON of its nodes.
-
-    It is what ``kubectl get`` shows; kubectl only aligns the columns.
-    """
-    rows = []
-    for node in map(json.loads, items):
-        rows.append({'cells': _cells(node), 'object': {
-            'kind': 'PartialObjectMetadata', 'apiVersion': 'meta.k8s.io/v1',
-            'metadata': node['metadata']}})
-    return encode({'kind': 'Table', 'apiVersion': 'meta.k8s.io/v1',
-                    'metadata': metadata, 'columnDefinitions': _COLUMNS,
-                    'rows': rows})
-
-
-def _cells(node: dict[str, Any]) -> list[str]:
-    labels = _mapping(node['metadata'].get('labels'))
-    status = _mapping(node.get('status'))
-    state = 'Unknown'
-    conditions = status.get('conditions')
-    for condition in conditions if isinstance(conditions, list) else ():
-        match condition:
-            case {'type': 'Ready', 'status': ready}:
-                state = 'Ready' if ready == 'True' else 'NotReady'
-    if _mapping(node.get('spec')).get('unschedulable') is True:
-        state += ',SchedulingDisabled'
-    prefix = 'node-role.kubernetes.io/'
-    roles = {label.removeprefix(prefix) for label in labels
-             if label.startswith(prefix)}
-    roles.add(str(labels.get('kubernetes.io/role') or ''))
-    version = _mapping(status.get('nodeInfo')).get('kubeletVersion')
-    return [node['metadata']['name'], state,
-            ','.join(sorted(roles - {''})) or '<none>',
-            _age(node['metadata']['creationTimestamp']), str(version or '')]
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _age(created: Any) -> str:
-    try:
-        seconds = time.time() - calendar.timegm(
-            time.strptime(str(created), TIME))
-    except ValueError:
-        return '<unknown>'
-    for size, unit in ((86400, 'd'), (3600, 'h'), (60, 'm')):
-        if seconds >= 2 * size:
-            return f'{seconds // size:.0f}{unit}'
-    return f'{max(seconds, 0):.0f}s'
+    # apiserver/pkg/endpoints/handlers/negotiation. Of application/* the
+    # real one serves nothing either.
+    for clause in (request.headers.get('Accept') or '*/*').split(','):
+        media_type, *parameters = map(str.strip, clause.split(';'))
+        wanted = [text for text in parameters if text.startswith('as=')]
+        if media_type in ('application/json', '*/*') and (
+                wanted in ([], ['as=Table'])):
+            return bool(wanted)
+    raise Refused(failure(
+        406, 'NotAcceptable', '406: Not Acceptable\n\nAvailable '
+        'representations: application/json, application/json;stream=watch',
+        details={}))

@@ -1,82 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The changes to the simulator's nodes that can still be watched."""
+"""The last changes to the nodes: what can be watched, and listed again."""
 
 import bisect
-import threading
 from typing import NamedTuple
 
 # Changes that are kept; beyond that the oldest are forgotten.
-RING = 10_000
+KEPT = 10_000
 # Changes that a watch reads at a time, at most.
 _BATCH = 100
 
 
 class Change(NamedTuple):
-    """A change: what it is called in a watch, and the node after it."""
+    """A change: the node after it, and before it; None is no node.
+
+    Of a deletion, `item` is the node as it was last.
+    """
 
     version: int
     kind: str
     name: str
     item: bytes
+    before: bytes | None
 
 
 class TooOld(Exception):
-    """A version that changes are not known from; the text is the API's."""
+    """Changes are not known from a version on; the text is the API's."""
 
 
-class Ring:
+class Changes:
     """The last changes, in the order of their versions.
 
-    Each watch has a place of its own in it, so that one that is slow keeps
-    nobody waiting. What is not said to lock is for holders of the lock.
+    Each watch has its own place, so that no other waits for a slow one. The
+    caller has a lock.
 
-    :param changed: holds the lock, and is notified of changes
     :param version: the one before the first change
+    :param items: the nodes at that version, by name
 
     :ivar since: the oldest version after which all changes are known
     :ivar total: the changes so far, which is the place of the next one
     """
 
-    def __init__(self, changed: threading.Condition, version: int) -> None:
+    def __init__(self, version: int, items: dict[str, bytes]) -> None:
         self.since = version
         self.total = 0
-        self._changed = changed
+        self._items = items.copy()
         self._changes: dict[int, Change] = {}
-        self._cut = False
-        self._in_order = False
 
     def add(self, change: Change) -> None:
         self._changes[self.total] = change
-        dropped = self._changes.pop(self.total - RING, None)
+        dropped = self._changes.pop(self.total - KEPT, None)
         if dropped:
             self.since = dropped.version
+            _apply(dropped, self._items)
         self.total += 1
-        self._changed.notify_all()
 
-    def forget(self, version: int) -> None:
-        """Forget all changes; the next one comes after that version."""
+    def forget(self, version: int, items: dict[str, bytes]) -> None:
+        """Forget all changes; these are the nodes at a version."""
         self._changes.clear()
-        self.since = version
+        self.since, self._items = version, items.copy()
 
-    def cut(self, in_order: bool = False) -> None:
-        """Cut all watches of this ring; there will be another one.
+    def items_at(self, version: int) -> dict[str, bytes]:
+        """Return the nodes at a version.
 
-        :param in_order: end them as their timeouts do, instead
+        :raises TooOld: changes are not known from that version on
         """
-        self._cut = True
-        self._in_order = in_order
-        self._changed.notify_all()
-
-    def copy(self) -> 'Ring':
-        ring = Ring(self._changed, self.since)
-        ring.total = self.total
-        ring._changes = self._changes.copy()
-        return ring
+        end = self.find(version)
+        items = self._items.copy()
+        for place in range(self._first(), end):
+            _apply(self._changes[place], items)
+        return items
 
     def find(self, version: int) -> int:
-        """The place of the first change after a version.
+        """Return the place of the first change after a version.
 
-        :raises TooOld: for a version that changes are not known from
+        :raises TooOld: changes are not known from that version on
         """
         if version < self.since:
             raise TooOld(
@@ -88,19 +85,16 @@ class Ring:
     def _first(self) -> int:
         return self.total - len(self._changes)
 
-    def read(self, place: int, seconds: float) -> list[Change] | None:
-        """Lock, and wait so long for changes at a place and behind it.
+    def read(self, place: int) -> list[Change] | None:
+        """Return changes from a place on; None if they are forgotten."""
+        if place < self._first():
+            return None
+        return [self._changes[at] for at in range(
+            place, min(place + _BATCH, self.total))]
 
-        :returns: None if the first of them are forgotten already, or the
-            watch is to end in good order
-        :raises ConnectionAbortedError: if the watch is cut
-        """
-        with self._changed:
-            if place == self.total and not self._cut:
-                self._changed.wait(seconds)
-            if self._cut and not self._in_order:
-                raise ConnectionAbortedError
-            if self._cut or place < self._first():
-                return None
-            return [self._changes[at] for at in range(
-                place, min(place + _BATCH, self.total))]
+
+def _apply(change: Change, items: dict[str, bytes]) -> None:
+    if change.kind == 'DELETED':
+        del items[change.name]
+    else:
+        items[change.name] = change.item

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers that no client wants, as an API server sends them.
+"""Answers that no client wants, of an API server or of a proxy.
 
-Or as the thing in its place does: a load balancer, a proxy, a login page.
 The comments name where in k8s.io the texts and the codes come from.
 """
 
@@ -13,11 +12,15 @@ import zlib
 
 from vitrage_k8s_lab.kube_api.answers import encode
 from vitrage_k8s_lab.kube_api.answers import failure
+from vitrage_k8s_lab.kube_api.answers import Resource
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Stream
 
 _MEBIBYTE = 1 << 20
+_GZIP = {'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'}
+_LIST = (b'{"kind":"NodeList","apiVersion":"v1",'
+         b'"metadata":{"resourceVersion":"1"},"items":[')
 
 
 def expired(with_token: str | None = None) -> Answer:
@@ -41,6 +44,12 @@ def expired(with_token: str | None = None) -> Answer:
         metadata={'continue': with_token})
 
 
+def version_expired() -> Answer:
+    """Answer that the version to list is too old."""
+    return failure(410, 'Expired', 'The resourceVersion for the provided '
+                   'list is too old.')
+
+
 def too_many_requests(retry_after: str | None = '1',
                       plain: bool = False) -> Answer:
     """Answer that the server has too much to do.
@@ -52,10 +61,11 @@ def too_many_requests(retry_after: str | None = '1',
         return failure(429, 'TooManyRequests',
                        'storage is (re)initializing', retry_after=retry_after)
     # apiserver/pkg/server/filters/with_retry_after.go
-    return _go_error(
-        429, 'The apiserver is shutting down, please try again later.',
-        **{'Connection': 'close',
-           **({} if retry_after is None else {'Retry-After': retry_after})})
+    return Answer(
+        429, b'The apiserver is shutting down, please try again later.\n', {
+            'Content-Type': 'text/plain; charset=utf-8',
+            'X-Content-Type-Options': 'nosniff', 'Connection': 'close',
+            **({} if retry_after is None else {'Retry-After': retry_after})})
 
 
 def internal_error() -> Answer:
@@ -75,12 +85,12 @@ def unavailable(retry_after: str | None = None) -> Answer:
             **({} if retry_after is None else {'Retry-After': retry_after})})
 
 
-def gateway_timeout() -> Answer:
-    """Answer that the version asked for is yet to come."""
+def gateway_timeout(wanted: str = '2000', current: str = '1000') -> Answer:
+    """Answer that the version asked for has not come."""
     # apiserver/pkg/storage/errors.go, NewTooLargeResourceVersionError
     return failure(
-        504, 'Timeout', 'Timeout: Too large resource version: 2000, current: '
-        '1000', retry_after='1', details={'causes': [
+        504, 'Timeout', f'Timeout: Too large resource version: {wanted}, '
+        f'current: {current}', retry_after='1', details={'causes': [
             {'reason': 'ResourceVersionTooLarge',
              'message': 'Too large resource version'}]})
 
@@ -91,27 +101,44 @@ def unauthorized() -> Answer:
 
 
 def forbidden(user: str, verb: str = 'list', name: str | None = None,
-              is_young: bool = False) -> Answer:
+              is_young: bool = False, *, resource: Resource | None = None,
+              ) -> Answer:
     """Answer that a user may not do this.
 
     :param name: the node's, of a request for one
-    :param is_young: whether it says so for it does not know its roles yet
+    :param is_young: the server does not know its roles yet, and says so
+    :param resource: what it may not be done with, unless with nodes
     """
     # apiserver/pkg/endpoints/handlers/responsewriters/errors.go
-    details = {'kind': 'nodes'} if name is None else {
-        'name': name, 'kind': 'nodes'}
-    what = 'nodes' if name is None else f'nodes "{name}"'
+    resource = resource or Resource('', None, 'nodes', name)
+    what = '.'.join(filter(None, (resource.plural, resource.group)))
+    if resource.name:
+        what += f' "{resource.name}"'
+    where = 'at the cluster scope' if resource.namespace is None else (
+        f'in the namespace "{resource.namespace}"')
     # plugin/pkg/auth/authorizer/rbac/rbac.go
     why = ': RBAC: clusterrole.rbac.authorization.k8s.io ' \
           '"vitrage-node-reader" not found' if is_young else ''
-    return dataclasses.replace(failure(
-        403, 'Forbidden', f'{what} is forbidden: User "{user}" cannot {verb} '
-        f'resource "nodes" in API group "" at the cluster scope{why}',
-        details=details), headers={'X-Content-Type-Options': 'nosniff'})
+    return _forbidden(
+        f'{what} is forbidden: User "{user}" cannot {verb} resource '
+        f'"{resource.plural}" in API group "{resource.group}" {where}{why}',
+        resource.details())
+
+
+def path_forbidden(user: str, path: str) -> Answer:
+    """Answer that a user may not read what is no object."""
+    return _forbidden(
+        f'forbidden: User "{user}" cannot get path "{path}"', {})
+
+
+def _forbidden(message: str, details: Mapping[str, str]) -> Answer:
+    return dataclasses.replace(
+        failure(403, 'Forbidden', message, details=details),
+        headers={'X-Content-Type-Options': 'nosniff'})
 
 
 def html_page() -> Answer:
-    """Answer with the login page of a proxy, which means well."""
+    """Answer with the login page of a proxy."""
     return Answer(200, (
         b'<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>'
         b'<form method="post" action="/login"><input name="user">'
@@ -128,52 +155,39 @@ def redirect(location: str) -> Answer:
 
 def not_gzip() -> Answer:
     """Answer with JSON that claims to be compressed."""
-    return Answer(200, (
-        b'{"kind":"NodeList","apiVersion":"v1",'
-        b'"metadata":{"resourceVersion":"1"},"items":[]}'),
-        {'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'})
+    return Answer(200, _LIST + b']}', _GZIP)
 
 
 def truncated_gzip(answer: Answer) -> Answer:
-    """Compress an answer, and send half of it as if that were all.
-
-    HTTP ends in good order; only gzip's own end is missing.
-
-    :param answer: a normal one, compressed or not
-    """
+    """Compress an answer, and send the first half as if it were all."""
     body = answer.body
     if answer.headers.get('Content-Encoding') != 'gzip':
         body = gzip.compress(body)
-    return dataclasses.replace(
-        answer, body=body[:len(body) // 2], headers={
-            **answer.headers, 'Content-Encoding': 'gzip',
-            'Vary': 'Accept-Encoding'})
+    return dataclasses.replace(answer, body=body[:len(body) // 2],
+                               headers={**answer.headers, **_GZIP})
 
 
 def huge(size: int, *, compressed: bool = False) -> Answer:
     """Answer with a list of one node that is as large as wanted.
 
     :param size: of the JSON, in bytes
-    :param compressed: as gzip a thousandth of that; a client that takes it
-        for small is in for a surprise
+    :param compressed: send it as gzip, which is a thousandth of that
     """
-    start = (b'{"kind":"NodeList","apiVersion":"v1",'
-             b'"metadata":{"resourceVersion":"1"},"items":[{"metadata":'
-             b'{"name":"huge","uid":"huge","annotations":{"padding":"')
+    start = _LIST + (b'{"metadata":{"name":"huge","uid":"huge",'
+                     b'"annotations":{"padding":"')
     end = b'"}}}]}'
     padding = size - len(start) - len(end)
     if padding < 0:
         raise ValueError(f'{size} bytes are too few for a node')
     if not compressed:
         return Answer(200, b''.join((start, b'x' * padding, end)))
-    # Piece by piece: the bomb is for the client.
+    # Piece by piece, to need no more memory here.
     packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
     whole, rest = divmod(padding, _MEBIBYTE)
     packed = [packer.compress(start)]
     packed += (packer.compress(b'x' * _MEBIBYTE) for _ in range(whole))
     packed += (packer.compress(b'x' * rest + end), packer.flush())
-    return Answer(200, b''.join(packed), {
-        'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'})
+    return Answer(200, b''.join(packed), _GZIP)
 
 
 def event(kind: str, node: Mapping[str, Any]) -> bytes:
@@ -186,7 +200,7 @@ def event(kind: str, node: Mapping[str, Any]) -> bytes:
 
 
 def bookmark(version: str) -> bytes:
-    """Make a line of a watch that tells how far that has come."""
+    """Make a line of a watch that says how far it has come."""
     # A node that is empty but for the version, as Go writes it.
     return event('BOOKMARK', {
         'metadata': {'resourceVersion': version, 'creationTimestamp': None},
@@ -199,7 +213,7 @@ def bookmark(version: str) -> bytes:
 
 
 def watch_error(code: int, reason: str | None, message: str) -> Stream:
-    """Tell of a failure in a watch, where the status was 200 already."""
+    """Send a failure in a watch, where the status was 200 already."""
     status = failure(code, reason, message).body
     return Stream(b'{"type":"ERROR","object":%b}\n' % status)
 
@@ -207,16 +221,16 @@ def watch_error(code: int, reason: str | None, message: str) -> Stream:
 def watch_expired(
         reason: str | None = 'Expired',
         message: str = 'too old resource version: 1000 (2000)') -> Stream:
-    """Tell in a watch that the version to watch from is too old.
+    """Send in a watch that the version to watch from is too old.
 
-    :param reason: Gone is what servers before 1.16 or so give
+    :param reason: Gone is what servers before 1.16 or so say
     """
     # apiserver/pkg/storage/cacher/watch_cache.go
     return watch_error(410, reason, message)
 
 
 def watch_error_without_reason() -> Stream:
-    """Tell in a watch that etcd does not answer, and end it."""
+    """Send in a watch that etcd does not answer, and end it."""
     return watch_error(500, None, 'etcdserver: request timed out')
 
 
@@ -226,7 +240,7 @@ def watch_junk(*parts: bytes) -> Stream:
 
 
 def watch_unknown_type(*parts: bytes) -> Stream:
-    """Send an event of a type that nobody has heard of, and others."""
+    """Send an event of an unknown type, and others."""
     return Stream(event('REPLACED', {'metadata': {
         'name': 'unknown', 'uid': 'unknown', 'resourceVersion': '1'}}),
         *parts)
@@ -252,15 +266,3 @@ def watch_cut(line: bytes, in_character: bool = False,
 def watch_ended() -> Stream:
     """End a watch at once, in good order."""
     return Stream()
-
-
-def watch_silent() -> Stream:
-    """Keep a watch open and never send anything, as when half open."""
-    return Stream(end=False)
-
-
-def _go_error(status: int, message: str, **headers: str) -> Answer:
-    # http.Error of Go's net/http.
-    return Answer(status, message.encode() + b'\n', {
-        'Content-Type': 'text/plain; charset=utf-8',
-        'X-Content-Type-Options': 'nosniff', **headers})

@@ -13,9 +13,9 @@ import time
 from typing import Any
 from typing import NamedTuple
 
-# Seconds between two looks at whether a client that is sent nothing is there.
+# Seconds after which a silent stream checks that its client is still there.
 LOOK_SECONDS = 0.2
-# Where poll() cannot tell that (macOS), the next write does.
+# Where poll() does not notice (macOS), the next write does.
 _LEFT = getattr(select, 'POLLRDHUP', 0)
 # Linger for no time: close() then resets the connection.
 _NO_LINGER = struct.pack('ii', 1, 0)
@@ -27,8 +27,7 @@ class Outlet:
     Each method raises a ConnectionError once the server stops or the client
     has left, and waits first while the gate is shut.
 
-    :param connection: to the client, only to see whether that is there
-    :param write: sends bytes through that
+    :param write: sends bytes through the connection
     :param head: the status line and the headers, sent before the first chunk
     """
 
@@ -45,11 +44,11 @@ class Outlet:
         self._poll.register(connection.fileno(), _LEFT)
 
     def check(self) -> None:
-        if self._stopping.is_set() or self._poll.poll(0):
-            raise ConnectionAbortedError
-        while self._gate and not self._gate.wait(LOOK_SECONDS):
+        while True:
             if self._stopping.is_set() or self._poll.poll(0):
                 raise ConnectionAbortedError
+            if not self._gate or self._gate.wait(LOOK_SECONDS):
+                return
 
     def wait(self, seconds: float) -> None:
         """Be silent for so long."""
@@ -80,25 +79,24 @@ class Outlet:
 
 
 def reset(connection: socket.socket) -> None:
-    """Close a connection as a process does that dies."""
+    """Close a connection as a process that dies does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     # Ahead of socketserver, which would send a FIN first.
     connection.close()
 
 
 # Instead of a status: end the connection without a byte, in good order (FIN)
-# or as a process does that dies with data unread (RST).
+# or as a process that dies does (RST).
 CLOSE = 0
 RESET = -1
 
 
 class Request(NamedTuple):
-    """A request: the decoded path, and headers named as Go names them.
+    """A request.
 
-    That is the canonical form, `Accept-Encoding`, whatever was sent.
-
-    `certificate_name` is the common name of the client's certificate, None
-    if there was no certificate or no TLS.
+    The path is decoded, and headers have their canonical form, such as
+    `Accept-Encoding`. `certificate_name` is the common name of the client's
+    certificate, if there is one.
     """
 
     method: str
@@ -145,11 +143,11 @@ Part = bytes | float | Callable[[], bytes | None]
 class Stream:
     """An answer of status 200 in chunks, sent part by part.
 
-    :param parts: bytes, sent at once as they are, wherever a line may end;
-        seconds of silence; CLOSE or RESET, which break off there; or what is
-        called then, in the thread of the connection
-    :param end: whether the stream ends in good order after the last, or else
-        stays open and silent until the server stops or the client leaves
+    :param parts: bytes, sent at once as they are; seconds of silence; CLOSE
+        or RESET, which break off there; or what is called then, in the thread
+        of the connection
+    :param end: whether the stream ends after the last, in good order; else
+        it stays open and silent
     """
 
     def __init__(self, *parts: Part, end: bool = True) -> None:
@@ -157,7 +155,7 @@ class Stream:
         self.end = end
 
     def __call__(self, outlet: Outlet) -> None:
-        # An API server sends the head before there is anything to tell.
+        # As an API server does, before there is anything to send.
         outlet.send(b'')
         for part in self.parts:
             data = part() if callable(part) else part

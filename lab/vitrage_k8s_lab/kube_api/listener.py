@@ -2,6 +2,7 @@
 """A listening socket and its connections."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import http.client
 import http.server
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from typing import Any
+from typing import TypeVar
 import urllib.parse
 
 from vitrage_k8s_lab.kube_api.http import Answer
@@ -21,6 +23,11 @@ from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import reset
 from vitrage_k8s_lab.kube_api.http import RESET
 
+_T = TypeVar('_T', bound='Restartable')
+
+# A body of more bytes is sent in chunks, as Go's net/http does.
+CHUNKED_ABOVE = 2048
+_CHUNK = 65536
 # How long stop() waits, in all, for handlers that sleep in `intercept`.
 STOP_SECONDS = 1.0
 
@@ -31,7 +38,7 @@ class Server(http.server.ThreadingHTTPServer):
     :param answer: makes the answer to a request, in the connection's thread
     :param port: the port on 127.0.0.1; 0 for a free one
     :param stopping: set when answers are not to be waited for any longer
-    :param tls: speak TLS, as this says
+    :param tls: with it the server speaks TLS
     """
 
     request_queue_size = 128
@@ -46,20 +53,14 @@ class Server(http.server.ThreadingHTTPServer):
         self._accepting: threading.Thread | None = None
         # Written by the accepting thread only, and read when that is gone.
         self._connections: dict[socket.socket, threading.Thread] = {}
-        try:
-            self.server_bind()
-        except OSError:
-            self.server_close()
-            raise
+        self.server_bind()
 
     def server_bind(self) -> None:
-        """Bind as TCPServer does."""
         # HTTPServer looks the name of the address up, which can take long.
         socketserver.TCPServer.server_bind(self)
         self.server_port = int(self.server_address[1])
 
     def start(self) -> None:
-        """Begin to listen; again is harmless."""
         if self._accepting is None:
             self.server_activate()
             self._accepting = threading.Thread(
@@ -67,9 +68,8 @@ class Server(http.server.ThreadingHTTPServer):
             self._accepting.start()
 
     def stop(self) -> None:
-        """Close every connection, and free the port."""
         if self._accepting:
-            # Wakes the accepting thread, which otherwise polls at leisure.
+            # Wakes the accepting thread, which polls twice a second.
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
             self.shutdown()
@@ -77,8 +77,8 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_close()
         for connection in self._connections:
             with contextlib.suppress(OSError):
-                # Not SSLSocket's: it drops the TLS state under the feet of
-                # the thread that reads or writes.
+                # Not SSLSocket's: it drops the TLS state that the thread of
+                # the connection uses.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._connections.values():
@@ -87,10 +87,9 @@ class Server(http.server.ThreadingHTTPServer):
                 thread.join(max(deadline - time.monotonic(), 0))
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection."""
         connection, address = super().get_request()
         if self._tls:
-            # stop() has to know the socket that its thread will read from.
+            # stop() needs the socket that the thread reads from.
             connection = self._tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
@@ -104,10 +103,8 @@ class Server(http.server.ThreadingHTTPServer):
         thread.start()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands and answer, in the connection's thread.
-
-        In the accepting one, a silent client would keep all others waiting.
-        """
+        # The handshake is in the connection's thread: a silent client would
+        # make all others wait.
         try:
             if self._tls:
                 request.do_handshake()
@@ -118,18 +115,81 @@ class Server(http.server.ThreadingHTTPServer):
         super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away is no error of ours; one in `intercept` is.
+        # A client may go away at any time. An error in `intercept` is shown.
         if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 
+class Restartable:
+    """What has a server, on a port that stays the same after a restart.
+
+    :param tls: with it the server speaks TLS
+
+    :ivar url: where the server is
+    :ivar stopping: is set when the server stops
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.stopping = threading.Event()
+        self._tls = tls
+        self._port = 0
+        self._server: Server | None = self._bind()
+        self._port = self._server.server_port
+        scheme = 'https' if tls else 'http'
+        self.url = f'{scheme}://127.0.0.1:{self._port}'
+
+    def _bind(self) -> Server:
+        return Server(self._respond, self._port, self.stopping, self._tls)
+
+    def _respond(self, request: Request) -> Answer:
+        """Make the answer to a request, in the connection's thread."""
+        raise NotImplementedError
+
+    def start(self: _T) -> _T:
+        self.stopping.clear()
+        self._server = self._server or self._bind()
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and free the port; again is harmless."""
+        self.stopping.set()
+        if self._server:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self: _T) -> _T:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
 def _refuse_plain_http(connection: ssl.SSLSocket) -> None:
-    # As net/http does. What is left unread would reset the connection.
+    # As net/http does. Unread bytes would reset the connection.
     with contextlib.suppress(OSError):
         socket.socket.recv(connection, 65536)
         socket.socket.sendall(connection, (
             b'HTTP/1.0 400 Bad Request\r\n\r\n'
             b'Client sent an HTTP request to an HTTPS server.\n'))
+
+
+def _is_chunked(answer: Answer) -> bool:
+    given = {name.title() for name in answer.headers}
+    return len(answer.body) > CHUNKED_ABOVE and not given & {
+        'Content-Length', 'Transfer-Encoding'}
+
+
+def _chunks(body: bytes, cut: int | None) -> Iterator[bytes]:
+    """Yield a body in chunks; a cut one breaks off within or before one."""
+    end = len(body) if cut is None else cut
+    for at in range(0, min(end, len(body)), _CHUNK):
+        chunk = body[at:at + _CHUNK]
+        yield b'%x\r\n%b\r\n' % (len(chunk), chunk) \
+            if at + len(chunk) <= end \
+            else b'%x\r\n%b' % (len(chunk), chunk[:end - at])
+    if cut is None:
+        yield b'0\r\n\r\n'
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -138,7 +198,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        # Left unread, a body would be taken for the next request.
+        # An unread body would be read as the next request.
         body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         url = urllib.parse.urlsplit(self.path)
         request = Request(
@@ -172,15 +232,28 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             answer.stream(outlet)
             outlet.end()
         else:
-            head = self._head(answer)
-            body = b'' if self.command == 'HEAD' else answer.body[:answer.cut]
-            if answer.pace:
-                self._send_slowly(head + body, answer.pace)
-            else:
-                self.wfile.write(head)
-                self.wfile.write(body)
+            self._write(answer)
             if answer.cut is not None:
                 self.close_connection = True
+
+    def _write(self, answer: Answer) -> None:
+        # Piece by piece, for a body can be large.
+        for part in self._parts(answer):
+            if not answer.pace:
+                self.wfile.write(part)
+                continue
+            for byte in part:
+                self.wfile.write(bytes((byte,)))
+                if self.server.stopping.wait(answer.pace):
+                    self.close_connection = True
+                    return
+
+    def _parts(self, answer: Answer) -> Iterator[bytes]:
+        yield self._head(answer)
+        if _is_chunked(answer):
+            yield from _chunks(answer.body, answer.cut)
+        elif self.command != 'HEAD':
+            yield answer.body[:answer.cut]
 
     def _outlet(self, answer: Answer, head: bytes) -> Outlet:
         return Outlet(self.connection, self.wfile.write, head,
@@ -188,7 +261,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _head(self, answer: Answer) -> bytes:
         given = {name.title(): answer.headers[name] for name in answer.headers}
-        if answer.stream:
+        if answer.stream or _is_chunked(answer):
             given['Transfer-Encoding'] = 'chunked'
         headers = {
             'Cache-Control': 'no-cache, private',
@@ -207,13 +280,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             f'{self.protocol_version} {answer.status} {phrase}\r\n',
             *(f'{name}: {value}\r\n' for name, value in headers.items()),
             '\r\n')).encode('latin-1')
-
-    def _send_slowly(self, data: bytes, pace: float) -> None:
-        for byte in data:
-            self.wfile.write(bytes((byte,)))
-            if self.server.stopping.wait(pace):
-                self.close_connection = True
-                break
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

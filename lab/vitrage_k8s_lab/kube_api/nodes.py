@@ -1,136 +1,121 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulator's nodes, at the versions that can still be listed."""
+"""The nodes, at the versions that can still be listed."""
 
-import base64
-import bisect
 from collections.abc import Iterable
 from collections.abc import Mapping
-import contextlib
 import json
-import sys
 import threading
 import time
 from typing import Any
 from typing import NamedTuple
 import uuid
 
-from vitrage_k8s_lab.kube_api.answers import bad_request
-from vitrage_k8s_lab.kube_api.answers import encode
-from vitrage_k8s_lab.kube_api.answers import number
-from vitrage_k8s_lab.kube_api.answers import Refused
-from vitrage_k8s_lab.kube_api.answers import TIME
-from vitrage_k8s_lab.kube_api.changes import Change
-from vitrage_k8s_lab.kube_api.changes import Ring
-from vitrage_k8s_lab.kube_api.faults import expired
+from vitrage_k8s_lab.kube_api import answers
+from vitrage_k8s_lab.kube_api import changes
 
-# Lists that can be paged through at a time; beyond that the oldest expires.
-SNAPSHOTS = 32
+# Snapshots that are at hand. Others are made from the changes.
+_SNAPSHOTS = 4
 
 
 class Snapshot(NamedTuple):
-    """The nodes at one resource version, parallel and ordered by name."""
+    """The nodes at one resource version, in the order of their names."""
 
     version: int
-    names: list[str]
-    items: list[bytes]
-
-    def find(self, name: str) -> bytes | None:
-        at = bisect.bisect_left(self.names, name)
-        return self.items[at] if self.names[at:at + 1] == [name] else None
+    items: dict[str, bytes]
 
 
 class Nodes:
     """The nodes, changed by the tests and read by the connections' threads.
 
     :param nodes: as in the API; a name is needed, and nothing else
+
+    :ivar renews_leases: whether objects of other kinds change all the time,
+        as leases do in a real cluster, so that each bookmark is newer
     """
 
     def __init__(self, nodes: Iterable[Mapping[str, Any]] = ()) -> None:
-        self._lock = threading.Lock()
-        self._now = Snapshot(1000, [], [])
-        self._shared = False
-        self._kept: dict[int, Snapshot] = {}
-        self._changed = threading.Condition(self._lock)
-        self._ring = Ring(self._changed, 0)
+        self.renews_leases = False
+        self._changed = threading.Condition()
+        self._version = 1000
+        self._items: dict[str, bytes] = {}
+        self._snapshots: dict[int, Snapshot] = {}
+        self._changes = changes.Changes(self._version, {})
+        # Watches of an earlier epoch are to end, in good order or not.
+        self._epoch = 0
+        self._end_in_order = False
         for node in nodes:
             self.put(node)
-        # A server that starts lists, and knows of no changes before that.
-        self._ring.forget(self._now.version)
+        # A server that starts lists, and knows no changes before that.
+        self._changes.forget(self._version, self._items)
 
-    def put(self, node: Mapping[str, Any]) -> bytes:
-        """Add a node, or replace the one of that name; give what is served.
+    def put(self, node: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a node, or replace the one of that name, and return it.
 
         A replaced node's uid and creationTimestamp are kept unless given.
 
-        :raises ValueError: without a metadata.name
+        :raises ValueError: there is no metadata.name
         """
         match node.get('metadata'):
             case {'name': str(name), **given}:
                 pass
             case _:
                 raise ValueError('a node needs a metadata.name')
-        with self._lock:
-            found = self._now.find(name)
+        with self._changed:
+            found = self._items.get(name)
             old = json.loads(found)['metadata'] if found else {
                 'uid': str(uuid.uuid4()),
-                'creationTimestamp': time.strftime(TIME, time.gmtime())}
-            # Items of a list carry neither kind nor apiVersion.
-            item = encode({
+                'creationTimestamp': time.strftime(
+                    answers.TIME, time.gmtime())}
+            served = {
                 'metadata': {
                     'name': name, 'uid': old['uid'],
                     'creationTimestamp': old['creationTimestamp'], **given,
-                    'resourceVersion': str(self._now.version + 1)},
+                    'resourceVersion': str(self._version + 1)},
+                # Items of a list carry neither kind nor apiVersion.
                 **{key: value for key, value in node.items()
-                   if key not in ('kind', 'apiVersion', 'metadata')}})
-            self._change(name, item)
-        return item
+                   if key not in ('kind', 'apiVersion', 'metadata')}}
+            self._change('MODIFIED' if found else 'ADDED', name,
+                         answers.encode(served))
+        return served
 
     def touch(self, name: str) -> None:
         """Let a node report that it is well, as the kubelet does.
 
-        :raises KeyError: for a node that is not known
+        :raises KeyError: there is no such node
         """
-        with self._lock:
-            node = self._read(name)
+        with self._changed:
+            node = json.loads(self._items[name])
             match node:
                 case {'status': {'conditions': [*conditions]}}:
-                    now = time.strftime(TIME, time.gmtime())
+                    now = time.strftime(answers.TIME, time.gmtime())
                     for condition in conditions:
                         if isinstance(condition, dict):
                             condition['lastHeartbeatTime'] = now
-            self._change(name, encode(node))
+            self._change('MODIFIED', name, set_version(
+                answers.encode(node), self._version + 1))
 
     def delete(self, name: str) -> None:
-        with self._lock:
-            self._change(name, encode(self._read(name)), deleted=True)
+        """Delete a node.
 
-    def _read(self, name: str) -> dict[str, Any]:
-        """The node of that name, as it is to be in the next version."""
-        found = self._now.find(name)
-        if found is None:
-            raise KeyError(name)
-        node: dict[str, Any] = json.loads(found)
-        node['metadata']['resourceVersion'] = str(self._now.version + 1)
-        return node
+        :raises KeyError: there is no such node
+        """
+        with self._changed:
+            self._change('DELETED', name, set_version(
+                self._items[name], self._version + 1))
 
-    def _change(self, name: str, item: bytes, deleted: bool = False) -> None:
+    def _change(self, kind: str, name: str, item: bytes) -> None:
         # Every change passes here, with the lock held.
-        version, names, items = self._now
-        if self._shared:
-            names, items = names.copy(), items.copy()
-            self._shared = False
-        at = bisect.bisect_left(names, name)
-        known = names[at:at + 1] == [name]
-        names[at:at + known] = [] if deleted else [name]
-        items[at:at + known] = [] if deleted else [item]
-        self._now = Snapshot(version + 1, names, items)
-        kind = 'MODIFIED' if known else 'ADDED'
-        self._ring.add(Change(
-            version + 1, 'DELETED' if deleted else kind, name, item))
+        self._version += 1
+        before = self._items.pop(name, None)
+        if kind != 'DELETED':
+            self._items[name] = item
+        self._changes.add(changes.Change(
+            self._version, kind, name, item, before))
+        self._changed.notify_all()
 
     def names(self) -> list[str]:
-        with self._lock:
-            return self._now.names.copy()
+        with self._changed:
+            return sorted(self._items)
 
     def expire(self) -> None:
         """Forget all that is past, as compaction does.
@@ -138,132 +123,109 @@ class Nodes:
         Every continue token so far, and every version to watch from, is then
         answered 410; watches that go on are up to date and stay.
         """
-        with self._lock:
-            self._kept.clear()
-            # A new list at the same version would bring the old tokens back
-            # to life.
-            self._write_elsewhere()
-            self._ring.forget(self._now.version)
+        with self._changed:
+            # At the same version, a new list would bring the old tokens back
+            # to life. It is as if an object of another kind was written:
+            # etcd counts them all.
+            self._version += 1
+            self._snapshots.clear()
+            self._changes.forget(self._version, self._items)
 
-    def _write_elsewhere(self) -> None:
-        # As if an object of another kind was written: etcd counts them all.
-        self._now = self._now._replace(version=self._now.version + 1)
+    def begin_watch(self, version: int) -> tuple[Snapshot, int, int]:
+        """Return what a watch begins with: nodes, the epoch and the place.
 
-    def watch(self, version: int) -> tuple[Snapshot, Ring, int]:
-        """What a watch begins with: nodes, and where to read on for changes.
-
-        :param version: what comes after that is wanted, and no nodes then;
-            0 is now
-        :raises TooOld: for a version that changes are not known from
+        :param version: the watch begins after it, and without nodes; 0 is now
+        :raises TooOld: changes are not known from that version on
         """
-        with self._lock:
+        with self._changed:
             if version:
-                nothing = Snapshot(version, [], [])
-                return nothing, self._ring, self._ring.find(version)
-            self._shared = True
-            return self._now, self._ring, self._ring.total
+                return (Snapshot(version, {}), self._epoch,
+                        self._changes.find(version))
+            return self.backup(), self._epoch, self._changes.total
 
-    def version_at(self, ring: Ring, place: int, seen: int) -> int | None:
-        """The version of a bookmark for a watch that has come so far.
+    def read(self, epoch: int, place: int,
+             seconds: float) -> list[changes.Change] | None:
+        """Wait for changes, and return those from a place on.
 
-        In a real cluster there is always a newer one, as leases are renewed.
+        :returns: None if the first of them are forgotten already, or the
+            watch is to end in good order
+        :raises ConnectionAbortedError: the watch is cut
+        """
+        with self._changed:
+            if (epoch, place) == (self._epoch, self._changes.total):
+                self._changed.wait(seconds)
+            if epoch == self._epoch:
+                return self._changes.read(place)
+            if not self._end_in_order:
+                raise ConnectionAbortedError
+            return None
+
+    def bookmark(self, epoch: int, place: int) -> int | None:
+        """Return the version of a bookmark for a watch that is at a place.
 
         :returns: None if changes wait to be read
         """
-        with self._lock:
-            if ring is not self._ring or place != ring.total:
+        with self._changed:
+            if (epoch, place) != (self._epoch, self._changes.total):
                 return None
-            if self._now.version == seen:
-                self._write_elsewhere()
-            return self._now.version
+            self._version += self.renews_leases
+            return self._version
 
-    def backup(self) -> Snapshot:
-        with self._lock:
-            self._shared = True
-            return self._now
+    def backup(self, version: int | None = None) -> Snapshot:
+        """Return the nodes at a version, by default as they are now.
+
+        :raises TooOld: nothing is known of that version
+        """
+        with self._changed:
+            version = self._version if version is None else version
+            self._changes.find(version)
+            if version not in self._snapshots:
+                items = self._items if version == self._version \
+                    else self._changes.items_at(version)
+                self._snapshots[version] = Snapshot(
+                    version, dict(sorted(items.items())))
+                if len(self._snapshots) > _SNAPSHOTS:
+                    del self._snapshots[next(iter(self._snapshots))]
+            return self._snapshots[version]
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a backup, and forget all that has happened since."""
-        with self._lock:
-            self._kept.clear()
-            self._now = snapshot
-            self._shared = True
-            self._ring.cut()
-            self._ring = Ring(self._changed, snapshot.version)
+        """Go back to a backup, as when etcd is restored.
+
+        All watches are cut, and what has happened since is forgotten.
+        """
+        with self._changed:
+            self._version, self._items = (
+                snapshot.version, snapshot.items.copy())
+            self._snapshots.clear()
+            self._changes = changes.Changes(self._version, self._items)
+            self.hang_up()
 
     def hang_up(self, in_order: bool = False) -> None:
         """Cut every watch; each may go on from where it was.
 
         :param in_order: end them as their timeouts do, instead
         """
-        with self._lock:
-            ring = self._ring
-            self._ring = ring.copy()
-            ring.cut(in_order)
+        with self._changed:
+            self._epoch += 1
+            self._end_in_order = in_order
+            self._changed.notify_all()
 
     def wake(self) -> None:
         """Let every watch look about."""
-        with self._lock:
+        with self._changed:
             self._changed.notify_all()
 
     def find(self, name: str) -> bytes | None:
-        """The node of that name as it is now."""
-        with self._lock:
-            return self._now.find(name)
+        """Return the node of that name as it is now."""
+        with self._changed:
+            return self._items.get(name)
 
-    def page(self, query: Mapping[str, str]) -> tuple[Snapshot, int, int]:
-        """The nodes that a list shows: of these, from the one to the other.
+    def version(self) -> int:
+        with self._changed:
+            return self._version
 
-        :raises Refused: for a query that is wrong, or too old a token
-        """
-        limit = _limit(query)
-        snapshot, start = self._snapshot(query, limit)
-        first = bisect.bisect_left(snapshot.names, start)
-        return snapshot, first, min(first + limit, len(snapshot.names))
-
-    def _snapshot(self, query: Mapping[str, str],
-                  limit: int) -> tuple[Snapshot, str]:
-        """The nodes to list, and the name to begin at."""
-        wanted, start = -1, ''
-        listed_at = query.get('resourceVersion') or '0'
-        if query.get('continue'):
-            if listed_at != '0':
-                raise bad_request('specifying resource version is not '
-                                   'allowed when using continue')
-            wanted, start = _parsed(query['continue'])
-        elif listed_at != '0':
-            raise bad_request('a list at a version is not simulated')
-        with self._lock:
-            # -1 is now: a new list, or what is left of an expired one.
-            found = self._kept.get(wanted) if wanted > 0 else self._now
-            if found is self._now:
-                self._shared = True
-                if limit < len(found.names):
-                    self._kept[found.version] = found
-                if len(self._kept) > SNAPSHOTS:
-                    del self._kept[min(self._kept)]
-        if not found:
-            raise Refused(expired(with_token=token_of(-1, start)))
-        return found, start
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    limit = number(query, 'limit')
-    whole = query.get('resourceVersion') == '0' and not query.get('continue')
-    return sys.maxsize if whole or limit <= 0 else limit
-
-
-def token_of(version: int, start: str) -> str:
-    """A continue token; the version -1 is whatever is then the newest."""
-    return base64.urlsafe_b64encode(encode({
-        'v': 'meta.k8s.io/v1', 'rv': version, 'start': start,
-    })).decode().rstrip('=')
-
-
-def _parsed(token: str) -> tuple[int, str]:
-    with contextlib.suppress(ValueError):
-        match json.loads(base64.urlsafe_b64decode(token + '==')):
-            case {'v': 'meta.k8s.io/v1', 'rv': int(version),
-                  'start': str(start)} if version and start:
-                return version, start
-    raise bad_request('invalid continue token: continue key is not valid')
+def set_version(item: bytes, version: int) -> bytes:
+    """Return a node, as JSON, with another resource version."""
+    node = json.loads(item)
+    node['metadata']['resourceVersion'] = str(version)
+    return answers.encode(node)

@@ -1,106 +1,111 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the simulator sends in a watch, as the API server's watch cache does.
+"""What the server sends in a watch, as the API server's watch cache does.
 
-apiserver/pkg/storage/cacher is where that is decided, and
-apiserver/pkg/endpoints/handlers/watch.go where it is sent.
+apiserver/pkg/storage/cacher decides what, and
+apiserver/pkg/endpoints/handlers/watch.go sends it.
 """
 
 from collections.abc import Callable
 import math
 import time
 
-from vitrage_k8s_lab.kube_api.answers import as_table
-from vitrage_k8s_lab.kube_api.answers import failure
-from vitrage_k8s_lab.kube_api.answers import is_set
-from vitrage_k8s_lab.kube_api.answers import number
-from vitrage_k8s_lab.kube_api.answers import Refused
-from vitrage_k8s_lab.kube_api.answers import selected_name
-from vitrage_k8s_lab.kube_api.answers import table
-from vitrage_k8s_lab.kube_api.faults import bookmark
+from vitrage_k8s_lab.kube_api import answers
+from vitrage_k8s_lab.kube_api import changes
+from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import LOOK_SECONDS
 from vitrage_k8s_lab.kube_api.http import Outlet
 from vitrage_k8s_lab.kube_api.http import Request
-from vitrage_k8s_lab.kube_api.nodes import Nodes
+from vitrage_k8s_lab.kube_api import nodes
+from vitrage_k8s_lab.kube_api.selectors import Selector
+from vitrage_k8s_lab.kube_api import tables
 
 # Of the API server, for requests without a timeout: --min-request-timeout.
 TIMEOUT = 1800
+# The last bookmark comes so many seconds before the deadline.
+_LAST_BOOKMARK = 2
 
 
 class Watch:
     """The stream of a watch.
 
-    :param interval: gives the seconds between two bookmarks
-    :raises Refused: for a request that is wrong
-    :raises TooOld: for a version that changes are not known from
+    :param interval: returns the seconds between two bookmarks
+    :raises Refused: the request is wrong
+    :raises TooOld: changes are not known from that version on
     """
 
-    def __init__(self, nodes: Nodes, request: Request,
+    def __init__(self, store: nodes.Nodes, request: Request,
                  interval: Callable[[], float]) -> None:
         query = request.query
         if query.get('sendInitialEvents'):
             # As an API server without WatchList: clients know that.
-            raise Refused(failure(
+            raise answers.Refused(answers.failure(
                 422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: '
                 'sendInitialEvents: Forbidden: sendInitialEvents is '
                 'forbidden for watch unless the WatchList feature gate is '
                 'enabled'))
-        self._nodes = nodes
+        self._nodes = store
         self._interval = interval
-        self._table = as_table(request)
-        self._name = selected_name(query)
-        self._bookmarks = is_set(query, 'allowWatchBookmarks')
-        self._timeout = number(query, 'timeoutSeconds') or TIMEOUT
-        present, self._ring, self._place = nodes.watch(
-            number(query, 'resourceVersion'))
-        # The newest that the client has seen, or says that it has.
-        self._version = present.version
-        self._initial = present.items
-        if self._name is not None:
-            found = present.find(self._name)
-            self._initial = [found] if found else []
+        self._is_table = answers.wants_table(request)
+        self._selector = Selector(query)
+        self._bookmarks = answers.is_set(query, 'allowWatchBookmarks')
+        self._timeout = answers.number(query, 'timeoutSeconds') or TIMEOUT
+        # No bookmark is sent that is not newer than this.
+        (self._start, items), self._epoch, self._place = store.begin_watch(
+            answers.number(query, 'resourceVersion'))
+        self._initial = [item for item in items.values()
+                         if self._selector.matches(item)]
 
     def __call__(self, outlet: Outlet) -> None:
         end = time.monotonic() + self._timeout
-        due = self._next_bookmark()
-        # The head, before there is anything to tell.
+        due = self._next_bookmark(end)
+        # The head, before there is anything to send.
         outlet.send(b'')
         for item in self._initial:
             self._send(outlet, 'ADDED', item)
         self._initial = []
         while (now := time.monotonic()) < end:
-            changes = self._ring.read(
-                self._place, max(min(end, due, now + LOOK_SECONDS) - now, 0))
-            if changes is None:
-                # Who cannot keep up is ended, in good order.
+            read = self._nodes.read(
+                self._epoch, self._place,
+                max(min(end, due, now + LOOK_SECONDS) - now, 0))
+            if read is None:
+                # A client that cannot keep up is ended, in good order.
                 return
-            for change in changes:
+            for change in read:
                 self._place += 1
-                # Of a version yet to come, there is nothing to tell until
-                # then: etcd was restored, and the client does not know.
-                if change.version > self._version:
-                    self._version = change.version
-                    if self._name in (None, change.name):
-                        self._send(outlet, change.kind, change.item)
+                # With a version of the future (etcd was restored, and the
+                # client does not know) there is nothing to send until then.
+                if change.version > self._start:
+                    self._send_change(outlet, change)
             outlet.check()
             if time.monotonic() >= due and self._send_bookmark(outlet):
-                due = self._next_bookmark()
+                due = self._next_bookmark(end)
 
-    def _next_bookmark(self) -> float:
-        return time.monotonic() + self._interval() if self._bookmarks else (
-            math.inf)
+    def _next_bookmark(self, end: float) -> float:
+        # cache_watcher.go, nextBookmarkTime
+        now = time.monotonic()
+        due = min(now + self._interval(), end - _LAST_BOOKMARK)
+        return due if self._bookmarks and due >= now else math.inf
+
+    def _send_change(self, outlet: Outlet, change: changes.Change) -> None:
+        """Send a change, as it is for those who see some nodes only."""
+        was = self._selector.matches(change.before)
+        if change.kind != 'DELETED' and self._selector.matches(change.item):
+            self._send(outlet, 'MODIFIED' if was else 'ADDED', change.item)
+        elif was and change.before is not None:
+            # As it was when it was last seen.
+            self._send(outlet, 'DELETED', nodes.set_version(
+                change.before, change.version))
 
     def _send(self, outlet: Outlet, kind: str, item: bytes) -> None:
         outlet.send(b'{"type":"%b","object":%b}\n' % (
-            kind.encode(), table({}, [item]) if self._table
+            kind.encode(), tables.make_table({}, [item]) if self._is_table
             else b'{"kind":"Node","apiVersion":"v1",' + item[1:]))
 
     def _send_bookmark(self, outlet: Outlet) -> bool:
-        version = self._nodes.version_at(
-            self._ring, self._place, self._version)
+        version = self._nodes.bookmark(self._epoch, self._place)
         if version is None:
             # There are changes to be sent first.
             return False
-        if version > self._version:
-            self._version = version
-            outlet.send(bookmark(str(version)))
+        if version > self._start:
+            outlet.send(faults.bookmark(str(version)))
         return True

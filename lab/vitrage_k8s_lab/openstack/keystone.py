@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Keystone of the simulated OpenStack: password in, token and catalog out.
+"""Keystone: password in, token and catalog out.
 
-It knows one user, in one project. The documents are those of the fixtures that
-keystoneauth, which reads them, gives to tests.
+It knows one user, in one project. The documents are those of the fixtures
+that keystoneauth, which reads them, has for tests.
 """
 
 import datetime
@@ -50,7 +50,7 @@ class Keystone:
         """Answer what is asked below /identity.
 
         :param path: what follows that
-        :raises Refused: if the answer is an error
+        :raises Refused: the answer is an error
         """
         match request.method, *path:
             case ['GET']:
@@ -63,9 +63,9 @@ class Keystone:
         raise not_routed()
 
     def check(self, request: Request) -> None:
-        """Check that a request to another service brings a token.
+        """Check that a request to another service has a token.
 
-        :raises Refused: if it does not
+        :raises Refused: it has none
         """
         if request.headers.get('X-Auth-Token') not in self._tokens:
             raise self._unauthorized()
@@ -76,35 +76,32 @@ class Keystone:
         except ValueError as error:
             raise _error(400, 'Bad Request',
                          'The body is not JSON') from error
+        domains = [{'name': _DOMAIN['name']}, {'id': _DOMAIN['id']}]
         match wanted:
             case {'auth': {
                     'identity': {'methods': ['password'], 'password': {
                         'user': {'name': user, 'password': password,
                                  'domain': user_domain}}},
                     'scope': {'project': {'name': project,
-                                          'domain': project_domain}}}}:
-                known = (user == _USER and password == self._password
-                         and project == _PROJECT
-                         and _is_default(user_domain)
-                         and _is_default(project_domain))
-            case _:
-                known = False
-        if not known:
-            raise self._unauthorized()
-        token = secrets.token_urlsafe()
-        self._tokens.add(token)
-        return answer(self._token(), 201, {
-            'X-Subject-Token': token, 'Vary': 'X-Auth-Token'})
+                                          'domain': project_domain}}}} if (
+                    (user, password, project) == (
+                        _USER, self._password, _PROJECT)
+                    and user_domain in domains and project_domain in domains):
+                token = secrets.token_urlsafe()
+                self._tokens.add(token)
+                return answer(self._token(), 201, {
+                    'X-Subject-Token': token, 'Vary': 'X-Auth-Token'})
+        raise self._unauthorized()
 
     def _token(self) -> object:
         now = datetime.datetime.now(datetime.timezone.utc)
         token = fixture.V3Token(
             issued=now, expires=now + _LIFETIME, methods=['password'],
             user_id=nova.USER_ID, user_name=_USER,
-            user_domain_id=_DOMAIN['id'], user_domain_name=_DOMAIN['name'],
-            project_id=PROJECT_ID, project_name=_PROJECT,
-            project_domain_id=_DOMAIN['id'],
-            project_domain_name=_DOMAIN['name'])
+            user_domain_id=_DOMAIN['id'], user_domain_name=_DOMAIN['name'])
+        token.set_project_scope(
+            id=PROJECT_ID, name=_PROJECT, domain_id=_DOMAIN['id'],
+            domain_name=_DOMAIN['name'])
         token.add_role(name='admin')
         for kind, name, path in (('identity', 'keystone', '/identity'),
                                  ('compute', 'nova', '/compute/v2.1')):
@@ -119,7 +116,6 @@ class Keystone:
 
 def answer(body: object, status: int = 200,
            headers: dict[str, str] | None = None) -> Answer:
-    """Make an answer of what is written as JSON."""
     return Answer(status, encode(body), headers or {})
 
 
@@ -133,7 +129,3 @@ def _error(code: int, title: str, message: str,
            headers: dict[str, str] | None = None) -> Refused:
     return Refused(answer({'error': {
         'code': code, 'title': title, 'message': message}}, code, headers))
-
-
-def _is_default(domain: object) -> bool:
-    return domain in ({'name': _DOMAIN['name']}, {'id': _DOMAIN['id']})

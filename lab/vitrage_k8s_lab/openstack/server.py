@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An OpenStack with Keystone and Nova, on loopback, for the demo and tests.
 
-It answers over real HTTP whoever reads hosts, zones and servers as an
-administrator: password authentication with a catalog of services, and of the
-compute API, up to the microversion 2.11, what lists these three. It is made
-of the standard library only, and must know nothing of Vitrage or of our
+It answers over real HTTP what Vitrage's datasources of Nova ask: password
+authentication with a catalog of services, and lists of all hosts, zones and
+servers in the compute API 2.11. It must know nothing of Vitrage or of our
 client.
 """
 
@@ -13,38 +12,29 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import itertools
-import re
 import threading
 from typing import Any
-import urllib.parse
 
 from vitrage_k8s_lab.kube_api.answers import Refused
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
-from vitrage_k8s_lab.kube_api.listener import Server as HttpServer
-from vitrage_k8s_lab.openstack.keystone import answer
-from vitrage_k8s_lab.openstack.keystone import Keystone
-from vitrage_k8s_lab.openstack.keystone import not_routed
-from vitrage_k8s_lab.openstack.keystone import PROJECT_ID
+from vitrage_k8s_lab.kube_api import listener
+from vitrage_k8s_lab.openstack import keystone
 from vitrage_k8s_lab.openstack import nova
-from vitrage_k8s_lab.openstack.nova import Server
 
-# Minor versions of the compute API. With later ones the answers would differ.
-_OLDEST, _NEWEST = 1, 11
-# Where the services run that manage the others.
-_CONTROLLER = 'controller'
-_INTERNAL = (('nova-conductor', _CONTROLLER, 'internal'),
-             ('nova-scheduler', _CONTROLLER, 'internal'))
-_SERVER_FILTERS = {'all_tenants', 'limit', 'marker'}
+# Of the compute API; it is what Vitrage asks for.
+_VERSION = '2.11'
+_HEADER = 'X-OpenStack-Nova-API-Version'
+# Nova's own services, which are in a zone of their own.
+_INTERNAL = (('nova-conductor', 'controller', 'internal'),
+             ('nova-scheduler', 'controller', 'internal'))
 
 
-class OpenStack:
+class OpenStack(listener.Restartable):
     """A cloud; what is in it outlives stop() and start().
 
     :param hosts: the availability zone of each compute host
     :param servers: what put_server() takes, of each
-    :param port: 0 is any free port; it stays the same after a restart
-    :param max_limit: the most servers in one answer, as in Nova's option
 
     :ivar url: where it listens
     :ivar credentials: what to authenticate with, named as keystoneauth
@@ -53,57 +43,30 @@ class OpenStack:
     """
 
     def __init__(self, hosts: Mapping[str, str],
-                 servers: Iterable[Mapping[str, str]] = (), *,
-                 port: int = 0, max_limit: int = 1000) -> None:
+                 servers: Iterable[Mapping[str, str]] = ()) -> None:
+        super().__init__()
         self.requests: collections.deque[Request] = collections.deque(
             maxlen=10_000)
         self._hosts = dict(hosts)
-        self._max_limit = max_limit
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._servers: dict[str, Server] = {}
+        self._servers: dict[str, nova.Server] = {}
         for server in servers:
             self.put_server(**server)
-        self._stopping = threading.Event()
-        self._server: HttpServer | None = self._bind(port)
-        self._port = self._server.server_port
-        self.url = f'http://127.0.0.1:{self._port}'
-        self._keystone = Keystone(self.url)
+        self._keystone = keystone.Keystone(self.url)
         self.credentials = self._keystone.credentials
-
-    def _bind(self, port: int) -> HttpServer:
-        return HttpServer(self._respond, port, self._stopping)
-
-    def start(self) -> 'OpenStack':
-        self._stopping.clear()
-        self._server = self._server or self._bind(self._port)
-        self._server.start()
-        return self
-
-    def stop(self) -> None:
-        """Close every connection and free the port; again is harmless."""
-        self._stopping.set()
-        if self._server:
-            self._server.stop()
-            self._server = None
-
-    def __enter__(self) -> 'OpenStack':
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
 
     def put_server(self, id: str, *, name: str | None = None,
                    host: str | None = None, project_id: str | None = None,
                    status: str | None = None) -> None:
-        """Add a server, or change what is said of the one with that id.
+        """Add a server, or change the one with that id.
 
         A new one needs a name, a host and a project. What is None stays as
         it is; a new server is ACTIVE.
 
         :param status: as in the API
-        :raises ValueError: if there is no such host or status, or a new
-            server lacks something
+        :raises ValueError: there is no such host or status, or a new server
+            lacks something
         """
         if status not in (None, *nova.STATES):
             raise ValueError(f'{status} is no status of a server')
@@ -124,30 +87,29 @@ class OpenStack:
             else:
                 # The newest is the last.
                 self._servers.pop(id, None)
-                self._servers[id] = Server(
+                self._servers[id] = nova.Server(
                     id=id, number=next(self._numbers), created=now,
                     updated=now, **given)
 
     def delete_server(self, id: str) -> None:
         """Let a server be deleted; notification() still knows it.
 
-        :raises KeyError: if there is no such server
+        :raises KeyError: there is no such server
         """
         with self._lock:
             old = self._servers[id]
             self._servers[id] = dataclasses.replace(
-                old, status='DELETED', former=old.status,
-                updated=nova.now())
+                old, status='DELETED', former=old.status, updated=nova.now())
 
     def notification(self, id: str, event_type: str) -> dict[str, Any]:
-        """The payload of the versioned notification that Nova would send.
+        """Return the payload of the notification that Nova would send.
 
-        It tells of the server as it is now: what happened to it is to be
-        said first, by put_server() or delete_server().
+        It has the server as it is now: call put_server() or delete_server()
+        first.
 
         :param event_type: such as instance.suspend.end
-        :raises KeyError: if there never was such a server
-        :raises ValueError: for an event that is not simulated
+        :raises KeyError: there never was such a server
+        :raises ValueError: the event is not simulated
         """
         return self._servers[id].notification(event_type)
 
@@ -159,99 +121,62 @@ class OpenStack:
             return refused.answer
 
     def _route(self, request: Request) -> Answer:
+        version = {
+            'id': 'v2.1', 'status': 'CURRENT', 'min_version': _VERSION,
+            'version': _VERSION, 'updated': '2013-07-23T11:33:21Z',
+            'links': [{'rel': 'self', 'href': f'{self.url}/compute/v2.1/'}]}
         match request.method, *request.path.strip('/').split('/'):
             case _, 'identity', *rest:
                 return self._keystone.answer(request, rest)
             case 'GET', 'compute':
-                return answer({'versions': [self._version()]})
+                return keystone.answer({'versions': [version]})
             case 'GET', 'compute', 'v2.1':
-                return answer({'version': self._version()})
+                return keystone.answer({'version': version})
             case _, 'compute', 'v2.1', *rest:
                 self._keystone.check(request)
                 return self._ask_nova(request, rest)
-        raise not_routed()
-
-    def _version(self) -> dict[str, Any]:
-        return {
-            'id': 'v2.1', 'status': 'CURRENT',
-            'min_version': f'2.{_OLDEST}', 'version': f'2.{_NEWEST}',
-            'updated': '2013-07-23T11:33:21Z',
-            'links': [{'rel': 'self', 'href': f'{self.url}/compute/v2.1/'}]}
+        raise keystone.not_routed()
 
     def _ask_nova(self, request: Request, path: list[str]) -> Answer:
-        minor = _minor(request)
+        _check_version(request)
         match request.method, *path:
             case 'GET', 'servers', 'detail':
-                body = self._list(request.query, minor)
-            case 'GET', 'servers', id:
-                server = self._servers.get(id)
-                if server is None or not server.listed:
-                    raise _error(404, 'itemNotFound', 'No such server')
-                body = {'server': self._details(server, minor)}
+                body = {'servers': self._list(request.query)}
             case 'GET', 'os-services':
-                body = {'services': self._services(request.query, minor)}
+                body = {'services': self._services(request.query)}
             case 'GET', 'os-availability-zone', 'detail':
                 body = {'availabilityZoneInfo': self._zones()}
             case _:
-                raise not_routed()
-        version = f'2.{minor}'
-        return answer(body, headers={
-            'OpenStack-API-Version': f'compute {version}',
-            'X-OpenStack-Nova-API-Version': version,
-            'Vary': 'OpenStack-API-Version, X-OpenStack-Nova-API-Version'})
+                raise keystone.not_routed()
+        return keystone.answer(body, headers={_HEADER: _VERSION,
+                                              'Vary': _HEADER})
 
-    def _details(self, server: Server, minor: int) -> dict[str, Any]:
-        return server.details(f'{self.url}/compute', minor)
-
-    def _list(self, query: Mapping[str, str], minor: int) -> dict[str, Any]:
-        if query.keys() - _SERVER_FILTERS:
-            # Nova would heed it. To ignore it would be worse than this.
-            raise _error(400, 'badRequest', 'A filter is not simulated')
+    def _list(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        if query != {'all_tenants': '1'}:
+            # Nova would obey it, so that it cannot be ignored.
+            raise _error(400, 'badRequest', 'Not simulated: all servers of '
+                         'all tenants are listed')
         with self._lock:
             # The newest first, as Nova sorts them.
-            servers = [server for server in reversed(self._servers.values())
-                       if server.listed]
-        if query.get('all_tenants', '0').lower() not in ('1', 'true', ''):
-            servers = [server for server in servers
-                       if server.project_id == PROJECT_ID]
-        if 'marker' in query:
-            ids = [server.id for server in servers]
-            if query['marker'] not in ids:
-                raise _error(400, 'badRequest', 'No such marker')
-            servers = servers[ids.index(query['marker']) + 1:]
-        limit = query.get('limit', str(self._max_limit))
-        if not limit.isdecimal():
-            raise _error(400, 'badRequest', 'limit is not a number')
-        most = min(int(limit), self._max_limit)
-        page = servers[:most]
-        listed: dict[str, Any] = {
-            'servers': [self._details(server, minor) for server in page]}
-        if page and len(page) == most:
-            more = urllib.parse.urlencode({**query, 'marker': page[-1].id})
-            listed['servers_links'] = [{
-                'rel': 'next',
-                'href': f'{self.url}/compute/v2.1/servers/detail?{more}'}]
-        return listed
+            return [server.details(f'{self.url}/compute')
+                    for server in reversed(self._servers.values())
+                    if server.is_listed]
 
-    def _services(self, query: Mapping[str, str],
-                  minor: int) -> list[dict[str, Any]]:
+    def _services(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         computes = (('nova-compute', host, zone)
                     for host, zone in self._hosts.items())
         # Each reports every few seconds that it is well.
-        forced_down = {'forced_down': False} if minor >= 11 else {}
         return [
             {'id': number, 'binary': binary, 'host': host, 'zone': zone,
              'state': 'up', 'status': 'enabled', 'disabled_reason': None,
-             'updated_at': nova.precise(nova.now()),
-             **forced_down}
+             'updated_at': nova.brief(nova.now()), 'forced_down': False}
             for number, (binary, host, zone) in enumerate(
                 (*_INTERNAL, *computes), start=1)
-            if query.get('binary', binary) == binary
-            and query.get('host', host) == host]
+            if query.get('binary', binary) == binary]
 
     def _zones(self) -> list[dict[str, Any]]:
         zones: dict[str, dict[str, dict[str, Any]]] = {}
-        for service in self._services({}, _NEWEST):
+        for service in self._services({}):
             host = zones.setdefault(service['zone'], {}).setdefault(
                 service['host'], {})
             host[service['binary']] = {
@@ -261,23 +186,13 @@ class OpenStack:
                  'hosts': hosts} for zone, hosts in zones.items()]
 
 
-def _minor(request: Request) -> int:
-    """The minor version of the compute API that is asked for."""
-    service, _, version = request.headers.get(
-        'Openstack-Api-Version', '').partition(' ')
-    if service != 'compute':
-        version = request.headers.get(
-            'X-Openstack-Nova-Api-Version', f'2.{_OLDEST}')
-    if version == 'latest':
-        return _NEWEST
-    named = re.fullmatch(r'([1-9]\d*)[.](0|[1-9]\d*)', version)
-    if not named:
-        raise _error(400, 'badRequest', 'This is no version')
-    if named[1] != '2' or not _OLDEST <= int(named[2]) <= _NEWEST:
-        raise _error(406, 'computeFault',
-                     f'The versions are 2.{_OLDEST} to 2.{_NEWEST}')
-    return int(named[2])
+def _check_version(request: Request) -> None:
+    """Refuse any other version of the compute API than the one here."""
+    # The header of the versions before 2.27.
+    if request.headers.get(_HEADER.title()) != _VERSION:
+        raise _error(406, 'computeFault', f'The version is {_VERSION}')
 
 
 def _error(code: int, fault: str, message: str) -> Refused:
-    return Refused(answer({fault: {'code': code, 'message': message}}, code))
+    return Refused(keystone.answer(
+        {fault: {'code': code, 'message': message}}, code))

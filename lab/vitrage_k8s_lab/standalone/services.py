@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The services of the standalone Vitrage, and how they are tied together.
 
-Whatever imports Vitrage's services is here, apart from ``standalone``: the
-import takes seconds and has side effects, and is due at the start only.
+To import Vitrage's services takes seconds and has side effects, so that
+``standalone`` imports this module at the start only.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def start(arguments: Sequence[str], port: int,
     :param port: of the REST API; 0 for a free one
     :param running: takes what ends each part, as soon as it runs
     :returns: the URL of the REST API
-    :raises OSError: if the port is taken
+    :raises OSError: the port is taken
     """
     _configure(arguments)
     running.callback(logging.captureWarnings, False)
@@ -74,8 +74,8 @@ def start(arguments: Sequence[str], port: int,
     servers: list[Any] = []
     running.callback(_end, schedulers, servers)
     running.callback(_close_drivers)
-    api = ApiServer(port)
-    running.callback(api.close)
+    api = _make_api(port)
+    running.callback(api.server_close)
     history = persistency.PersistorService(0, database)
     history.run()
     schedulers.append(history.scheduler)
@@ -86,15 +86,15 @@ def start(arguments: Sequence[str], port: int,
     schedulers.append(graph.scheduler)
     graph.run()
     servers.extend(graph.listeners())
-    api.start()
-    running.callback(api.stop)
-    return api.url
+    threading.Thread(target=api.serve_forever, name='vitrage-api',
+                     kwargs={'poll_interval': 0.05}, daemon=True).start()
+    running.callback(api.shutdown)
+    return f'http://{HOST}:{api.server_port}'
 
 
 def _configure(arguments: Sequence[str]) -> None:
     """Read the configuration and begin to log."""
-    # oslo.log would send the tracebacks of this whole program to the log,
-    # where whoever runs the demo does not look.
+    # oslo.log would send the tracebacks of this whole program to the log.
     excepthook = sys.excepthook
     config.parse_config(['vitrage', *arguments])
     sys.excepthook = excepthook
@@ -105,9 +105,8 @@ def _configure(arguments: Sequence[str]) -> None:
 class Workers(workers.GraphWorkersManager):
     """Vitrage's workers, in this process and without queues.
 
-    A task is done when it is submitted, in the submitter's thread: an
-    evaluator's submitter waits for it in Vitrage, too. Each worker has its
-    own copy of the graph, as ever.
+    A task is done when it is submitted, in the submitter's thread. Each
+    worker has its own copy of the graph, as ever.
     """
 
     def __init__(self) -> None:
@@ -181,23 +180,19 @@ def notify(event_type: str, payload: Mapping[str, Any]) -> None:
 
 
 def _close_drivers() -> None:
-    """Let our driver stop reading; Vitrage's own know no end."""
+    """Stop our driver; Vitrage's own cannot be stopped."""
     for driver in datasource_utils.drivers.values():
         if isinstance(driver, KubernetesDriver):
             driver.close()
 
 
 def _end(schedulers: Iterable[Any], servers: Sequence[Any]) -> None:
-    """Stop Vitrage's schedulers and oslo.messaging's servers.
-
-    :param schedulers: schedulers of Vitrage, which know no end themselves
-    :param servers: servers and listeners that have been started
-    """
+    """Stop Vitrage's schedulers and oslo.messaging's servers."""
     ending = [scheduler.periodic for scheduler in schedulers
               if scheduler.periodic is not None]
     for part in (*ending, *servers):
         part.stop()
-    # All at a time: an idle thread of futurist takes a second to notice.
+    # All at once: an idle thread of futurist takes a second to end.
     deadline = time.monotonic() + PATIENCE
     waiters = [threading.Thread(target=part.wait, daemon=True)
                for part in (*ending, *servers)]
@@ -205,51 +200,30 @@ def _end(schedulers: Iterable[Any], servers: Sequence[Any]) -> None:
         waiter.start()
     for waiter in waiters:
         waiter.join(max(0, deadline - time.monotonic()))
-    # A datasource may wait a minute for its server yet. Python's end would
-    # wait with it for the threads of a pool, daemons though they are.
+    # A datasource may wait a minute for its server. At its end, Python would
+    # wait for the threads of a pool, though they are daemons.
     waited_for: Any = concurrent.futures.thread._threads_queues
     for thread in list(waited_for):
         if thread.daemon:
             waited_for.pop(thread, None)
-    # Nor is all that Vitrage imports to be searched for garbage at Python's
-    # end, for most of a second.
+    # At its end, Python would search all that Vitrage imports for garbage.
     gc.freeze()
 
 
-class ApiServer:
-    """Vitrage's REST API on 127.0.0.1, in a thread of this process.
+def _make_api(port: int) -> Any:
+    """Make the server of Vitrage's REST API; its port is bound.
 
-    :param port: the port to listen on; 0 takes a free one
-    :raises OSError: if the port is taken
+    :raises OSError: the port is taken
     """
-
-    def __init__(self, port: int) -> None:
-        # vitrage.api.controllers.v1.root makes the collector run at every
-        # allocation, to keep an API process small. Here this would slow the
-        # graph and the drivers down, too.
-        threshold = gc.get_threshold()
-        try:
-            application = app.load_app()
-        finally:
-            gc.set_threshold(*threshold)
-        self._server = serving.make_server(HOST, port, application,
-                                           threaded=True)
-        self.url = f'http://{HOST}:{self._server.server_port}'
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name='vitrage-api',
-            kwargs={'poll_interval': 0.05}, daemon=True)
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop to answer; requests under way are not waited for."""
-        self._server.shutdown()
-
-    def close(self) -> None:
-        """Give the port back."""
-        self._server.server_close()
+    # vitrage.api.controllers.v1.root makes the collector run at every
+    # allocation, to keep an API process small. Here this would slow the
+    # graph and the drivers down, too.
+    threshold = gc.get_threshold()
+    try:
+        application = app.load_app()
+    finally:
+        gc.set_threshold(*threshold)
+    return serving.make_server(HOST, port, application, threaded=True)
 
 
 def user_name_filter(
@@ -258,11 +232,8 @@ def user_name_filter(
     """Make the filter that names a user who has only an id by that id.
 
     Vitrage's administrator is the user whose *name* is admin
-    (``vitrage.api.hooks.ContextHook``), whatever the roles. The client's
-    plugin ``vitrage-noauth`` sends an id, a project and roles, and no name.
-    A request that brings a name keeps it.
-
-    Both parameters are those of a Paste filter factory, and unused.
+    (``vitrage.api.hooks.ContextHook``). The client's plugin
+    ``vitrage-noauth`` sends an id, a project and roles, and no name.
     """
     def decorate(application: 'WSGIApplication') -> 'WSGIApplication':
         def named(environ: 'WSGIEnvironment',

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """All of Vitrage in one process, for the demo and for tests.
 
-A Vitrage in service is five processes, a message bus and a database server.
-Here its own classes run in one process, over oslo.messaging's ``fake://`` and
-an SQLite file: entity graph, processor, scheduler, consistency check,
-template evaluator, RPC handlers, alarm history and REST API. Only what ties
-the processes together is replaced, and nothing of what Vitrage decides.
+Vitrage's own classes run over oslo.messaging's ``fake://`` and an SQLite
+file: entity graph, processor, scheduler, consistency check, template
+evaluator, RPC handlers, alarm history and REST API. Only the ties between its
+processes are replaced.
 """
 
 from collections.abc import Mapping
@@ -14,51 +13,42 @@ import contextlib
 import json
 import pathlib
 import shutil
-from types import TracebackType
 from typing import Any
 import urllib.request
 import warnings
 
 from vitrage_k8s import install_files
 
-# Operational values of states and severities by falling priority; where two
-# disagree (say the datasource's state, and one that a template sets), the
-# first is shown. `default` serves all types that have no file of their own
+# State mappings of the types that have no file of ours: a word's operational
+# value, by falling priority. `default` serves all types without a file
 # (vitrage.entity_graph.mappings.datasource_info_mapper), openstack.cluster
 # among them; without it each of their events logs an exception. `vitrage` is
 # the type of the alarms that templates raise
 # (vitrage.evaluator.actions.evaluator_event_transformer). Those of Vitrage's
-# own datasources mean what its deployments' files mean: of an instance these
-# have the vm_state, which Nova notifies, and not each status of Nova's API,
-# so that one read as SHUTOFF is N/A, and one notified as stopped is not.
-_AVAILABLE: tuple[Mapping[str, str], ...] = (
-    {'DELETED': 'DELETED'}, {'ERROR': 'ERROR'}, {'SUBOPTIMAL': 'SUBOPTIMAL'},
-    {'AVAILABLE': 'OK'})
-_MORE_VALUES: dict[str, tuple[str, tuple[Mapping[str, str], ...]]] = {
-    'default': ('RESOURCE', (
-        {'DELETED': 'DELETED'}, {'ERROR': 'ERROR'},
-        {'SUBOPTIMAL': 'SUBOPTIMAL'}, {'TRANSIENT': 'TRANSIENT'},
-        {'AVAILABLE': 'OK', 'ACTIVE': 'OK', 'OK': 'OK'})),
-    'vitrage': ('ALARM', (
-        {'CRITICAL': 'CRITICAL'}, {'SEVERE': 'SEVERE', 'MAJOR': 'SEVERE'},
-        {'WARNING': 'WARNING', 'MINOR': 'WARNING'}, {'UNKNOWN': 'N/A'},
-        {'OK': 'OK'})),
-    'doctor': ('ALARM', ({'CRITICAL': 'CRITICAL'}, {'OK': 'OK'})),
-    'nova.zone': ('RESOURCE', _AVAILABLE),
-    'nova.host': ('RESOURCE', _AVAILABLE),
-    'nova.instance': ('RESOURCE', (
-        dict.fromkeys(('DELETED', 'HARD_DELETED', 'SOFT_DELETED',
-                       'SHELVED_OFFLOADED'), 'DELETED'),
-        {'ERROR': 'ERROR'},
-        dict.fromkeys(('SUSPENDED', 'PAUSED', 'STOPPED', 'SHELVED'),
-                      'SUBOPTIMAL'),
-        {'RESIZED': 'SUBOPTIMAL'},
-        {'BUILDING': 'TRANSIENT', 'INITIALIZED': 'TRANSIENT'},
-        {'SUBOPTIMAL': 'SUBOPTIMAL'}, {'RESCUED': 'OK'}, {'ACTIVE': 'OK'})),
-}
+# datasources are as in the files of its deployments: an instance has the
+# vm_state, which Nova notifies, and not each status of Nova's API.
+_AVAILABLE = {'DELETED': 'DELETED', 'ERROR': 'ERROR',
+              'SUBOPTIMAL': 'SUBOPTIMAL', 'AVAILABLE': 'OK'}
+_RESOURCES = {
+    'default': {'DELETED': 'DELETED', 'ERROR': 'ERROR',
+                'SUBOPTIMAL': 'SUBOPTIMAL', 'TRANSIENT': 'TRANSIENT',
+                'AVAILABLE': 'OK', 'ACTIVE': 'OK', 'OK': 'OK'},
+    'nova.zone': _AVAILABLE, 'nova.host': _AVAILABLE,
+    'nova.instance': {
+        'DELETED': 'DELETED', 'HARD_DELETED': 'DELETED',
+        'SOFT_DELETED': 'DELETED', 'SHELVED_OFFLOADED': 'DELETED',
+        'ERROR': 'ERROR', 'SUSPENDED': 'SUBOPTIMAL', 'PAUSED': 'SUBOPTIMAL',
+        'STOPPED': 'SUBOPTIMAL', 'SHELVED': 'SUBOPTIMAL',
+        'RESIZED': 'SUBOPTIMAL', 'BUILDING': 'TRANSIENT',
+        'INITIALIZED': 'TRANSIENT', 'SUBOPTIMAL': 'SUBOPTIMAL',
+        'RESCUED': 'OK', 'ACTIVE': 'OK'}}
+_ALARMS = {
+    'vitrage': {'CRITICAL': 'CRITICAL', 'SEVERE': 'SEVERE',
+                'MAJOR': 'SEVERE', 'WARNING': 'WARNING', 'MINOR': 'WARNING',
+                'UNKNOWN': 'N/A', 'OK': 'OK'},
+    'doctor': {'CRITICAL': 'CRITICAL', 'OK': 'OK'}}
 
-# The applications and mount points of the file that Vitrage's deployments
-# use; without CORS, proxies and profiling, which need a network.
+# As the file of Vitrage's deployments, without CORS, proxies and profiling.
 _PASTE = """\
 [composite:vitrage+noauth]
 use = egg:Paste#urlmap
@@ -88,7 +78,7 @@ paste.filter_factory = oslo_middleware:RequestId.factory
 paste.filter_factory = vitrage_k8s_lab.standalone.services:user_name_filter
 """
 
-# Of the packages that Vitrage needs, at their import; nobody here can heed.
+# A warning of what Vitrage imports.
 _NOISE = r'\s*Eventlet is deprecated'
 
 _started = False
@@ -99,34 +89,27 @@ class AlreadyStarted(RuntimeError):
 
 
 class NotStarted(RuntimeError):
-    """A standalone Vitrage was told something before its start."""
+    """A standalone Vitrage was used before its start."""
 
 
 class Standalone:
     """Vitrage as a context manager, on 127.0.0.1 and without a Keystone.
 
-    Its REST API trusts whoever can reach it: for a demo and tests only.
+    Its REST API trusts every client: for a demo and tests only.
 
-    There is one for each process, and it cannot be started again, since
-    ``oslo_config.cfg.CONF`` and the drivers, transports and database of
-    Vitrage are globals of their modules.
-
-    What does not work here: adding webhooks (Vitrage's rows need MySQL or
-    PostgreSQL), calling them, and listing services (no coordination backend).
+    A process can have one, once, because the configuration, drivers,
+    transports and database of Vitrage are globals. Webhooks do not work
+    (Vitrage's rows need MySQL or PostgreSQL), nor does listing services.
 
     :param directory: where the configuration, the database and the log go.
-        Made if missing. The database of an earlier run is removed: Vitrage
-        cannot go on from one of SQLite (see ``standalone_services.Graph``,
-        and ``vitrage.storage.sqlalchemy.models.MagicBigInt``, which counts
-        from 0 in each process).
+        It is made if missing. The database of an earlier run is removed:
+        Vitrage cannot go on from one of SQLite
+        (``vitrage.storage.sqlalchemy.models.MagicBigInt`` counts from 0).
     :param kubernetes: options of the datasource's group; None leaves an
         option at its default
     :param types: the datasources to enable
     :param snapshots_interval: seconds between two full reads of them
     :param port: where the REST API listens; 0 takes a free port
-    :param log_file: where Vitrage logs to; None for vitrage.log in
-        `directory`
-    :param debug: whether to log at debug level
     :param options: options of further groups
     :ivar url: where the REST API is, once started
     """
@@ -135,7 +118,6 @@ class Standalone:
                  kubernetes: Mapping[str, object] | None = None,
                  types: Sequence[str] = ('kubernetes',),
                  snapshots_interval: int = 600, port: int = 0,
-                 log_file: pathlib.Path | None = None, debug: bool = False,
                  options: Mapping[str, Mapping[str, object]] | None = None,
                  ) -> None:
         self.url = ''
@@ -143,9 +125,8 @@ class Standalone:
         self._port = port
         self._database = self._directory / 'vitrage.sqlite'
         self._options: dict[str, Mapping[str, object]] = {
-            'DEFAULT': {
-                'transport_url': 'fake://', 'debug': debug,
-                'log_file': log_file or self._directory / 'vitrage.log'},
+            'DEFAULT': {'transport_url': 'fake://',
+                        'log_file': self._directory / 'vitrage.log'},
             'api': {'auth_mode': 'noauth'},
             'database': {'connection': f'sqlite:///{self._database}'},
             'datasources': {
@@ -167,11 +148,8 @@ class Standalone:
     def start(self) -> None:
         """Start Vitrage; return when all datasources have been read once.
 
-        As in any Vitrage, a datasource that cannot be read is logged, and
-        leaves its part of the graph empty.
-
-        :raises AlreadyStarted: if there is or was one in this process
-        :raises OSError: if the port is taken or `directory` is not writable
+        :raises AlreadyStarted: there is or was one in this process
+        :raises OSError: the port is taken, or `directory` is not writable
         """
         global _started
         if _started:
@@ -187,16 +165,14 @@ class Standalone:
                 # Here and not above: this imports all of Vitrage.
                 from vitrage_k8s_lab.standalone import services
             _started = True
-            self.url = services.start(arguments, self._port,
-                                      running)
+            self.url = services.start(arguments, self._port, running)
             self._running = running.pop_all()
 
     def notify(self, event_type: str, payload: Mapping[str, Any]) -> None:
         """Put a notification on Vitrage's bus, as other services do.
 
-        It returns at once; Vitrage takes it from there in threads of its
-        own, and ignores what no push datasource has asked for. Only this
-        process can do so, for what is sent over ``fake://`` never leaves it.
+        Vitrage ignores what no push datasource has asked for. What is sent
+        over ``fake://`` never leaves this process.
 
         :param event_type: such as instance.suspend.end of Nova's
         :param payload: what can be written as JSON
@@ -209,16 +185,13 @@ class Standalone:
         services.notify(event_type, payload)
 
     def stop(self) -> None:
-        """End all that was started. To call it again does nothing."""
         self._running.close()
 
     def __enter__(self) -> 'Standalone':
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None,
-                 error: BaseException | None,
-                 traceback: TracebackType | None) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
 
@@ -249,34 +222,30 @@ def write_configuration(
     values = directory / 'datasources_values'
     shutil.rmtree(values, ignore_errors=True)
     shutil.copytree(install_files.ETC / install_files.VALUES, values)
-    for name, (category, ranks) in _MORE_VALUES.items():
-        (values / f'{name}.yaml').write_text(_mapping(category, ranks),
-                                             encoding='utf-8')
+    for category, mappings in (('RESOURCE', _RESOURCES), ('ALARM', _ALARMS)):
+        for name, words in mappings.items():
+            # JSON is YAML, too.
+            (values / f'{name}.yaml').write_text(json.dumps({
+                'category': category, 'values': [{'aggregated values': {
+                    'priority': priority, 'original values': [
+                        {'name': word, 'operational_value': words[word]}]}}
+                    for priority, word in enumerate(reversed(words), 1)]}),
+                encoding='utf-8')
     # Named, though empty: by default oslo.config reads /etc/vitrage too.
     more = directory / 'vitrage.conf.d'
     more.mkdir(exist_ok=True)
     places: dict[str, dict[str, object]] = {
         'api': {'paste_config': paste},
-        'entity_graph': {'datasources_values_dir': values},
-    }
+        'entity_graph': {'datasources_values_dir': values}}
     lines = []
     for group in {**options, **places}:
         lines.append(f'[{group}]')
-        merged = {**options.get(group, {}), **places.get(group, {})}
-        lines.extend(f'{name} = {_format(value)}'
-                     for name, value in merged.items() if value is not None)
+        lines.extend(f'{name} = {_format(value)}' for name, value in {
+            **options.get(group, {}), **places.get(group, {})}.items()
+            if value is not None)
     configuration = directory / 'vitrage.conf'
     configuration.write_text('\n'.join(lines) + '\n', encoding='utf-8')
     return ['--config-file', str(configuration), '--config-dir', str(more)]
-
-
-def _mapping(category: str, ranks: Sequence[Mapping[str, str]]) -> str:
-    """Make a state mapping of Vitrage's. JSON is YAML, too."""
-    return json.dumps({'category': category, 'values': [
-        {'aggregated values': {'priority': 10 * rank, 'original values': [
-            {'name': name, 'operational_value': value}
-            for name, value in names.items()]}}
-        for rank, names in enumerate(reversed(ranks), start=1)]}, indent=2)
 
 
 def _format(value: object) -> str:

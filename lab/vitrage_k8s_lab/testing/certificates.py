@@ -68,7 +68,7 @@ class Authority(fixtures.Fixture):
 
     @property
     def certificate(self) -> bytes:
-        """The authority's own certificate: what clients are to trust."""
+        """The authority's own certificate, which clients trust."""
         return self.certificate_path.read_bytes()
 
     def server(self, hosts: Sequence[str] = HOSTS, *,
@@ -77,8 +77,8 @@ class Authority(fixtures.Fixture):
         """Issue a server's certificate.
 
         :param hosts: names and addresses
-        :param starts: when it begins to be valid, from now
-        :param ends: when it ends to be valid, from now
+        :param starts: from now, when it begins to be valid
+        :param ends: from now, when it ends to be valid
         """
         now = datetime.datetime.now(datetime.timezone.utc)
         return self._write(self._authority.issue_cert(
@@ -90,11 +90,9 @@ class Authority(fixtures.Fixture):
         return self.server(['192.0.2.1', 'kubernetes.invalid'])
 
     def expired(self) -> Certificate:
-        """Issue one that was valid until an hour ago."""
         return self.server(starts=-2 * HOUR, ends=-HOUR)
 
     def not_yet_valid(self) -> Certificate:
-        """Issue one that will be valid in an hour."""
         return self.server(starts=HOUR, ends=2 * HOUR)
 
     def self_signed(self) -> Certificate:

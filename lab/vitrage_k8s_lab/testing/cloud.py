@@ -16,7 +16,7 @@ import json, os, pathlib, sys
 from vitrage_k8s_lab.standalone import standalone
 
 directory = pathlib.Path(sys.argv[1])
-# Else the Nova client writes to the home directory, and asks a proxy.
+# By default, the Nova client writes to the home directory.
 os.environ['NOVACLIENT_UUID_CACHE_DIR'] = str(directory / 'novaclient')
 os.environ['no_proxy'] = '127.0.0.1'
 with standalone.Standalone(
@@ -32,16 +32,14 @@ with standalone.Standalone(
 """
 
 WEB = '41c40aab-80e9-4bb6-a280-27976bfc811f'
-
 OTHER = '7d6b1ad0-4f0e-4a3c-9a53-0c2f5f7f4d11'
-
 FAILURE = {'hostname': 'compute-1', 'source': 'monitor', 'cause': 'link-down',
            'severity': 'critical', 'status': 'down', 'monitor_id': 'm1',
            'monitor_event_id': '1'}
 
 
 class CloudTest(ClientTest):
-    """Asks a Vitrage that reads and hears a simulated cloud.
+    """Asks a Vitrage that reads a simulated cloud.
 
     :ivar cloud: the cloud, with the server WEB on compute-1
     :ivar simulator: a cluster with the node worker on that server
@@ -92,7 +90,7 @@ class CloudTest(ClientTest):
                 if vertex['vitrage_type'] == 'nova.instance'}
 
     def notify(self, server: str, event_type: str) -> None:
-        """Let Vitrage's process notify it of what Nova would."""
+        """Send Vitrage the notification that Nova would send."""
         assert self.process.stdin
         payload = self.cloud.notification(server, event_type)
         self.process.stdin.write(json.dumps([event_type, payload]) + '\n')

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A standalone Vitrage in a process of its own, and the `vitrage` client.
-
-There is one Vitrage for each process, so that tests have to start others.
-"""
+"""A standalone Vitrage in a process of its own, and the `vitrage` client."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -21,7 +18,7 @@ import requests
 import testtools
 from vitrageclient import client
 
-# What may be too slow on a busy machine, and never is on an idle one.
+# Seconds that a step may take on a busy machine.
 PATIENCE = 60
 
 
