@@ -41,6 +41,8 @@ from mutations import PRODUCT
 
 CHECKOUT = pathlib.Path(__file__).parents[1]
 PACKAGES = ('api', 'graph')
+# Whose tests are those of a module that has none of its own.
+TESTED_BY = {'reader': 'reflector'}
 # They try much, and take seconds.
 SLOW = ('_machine', '_any', '_states')
 SEED = 11
@@ -70,6 +72,7 @@ def sample(modules: Iterable[str], count: int | None) -> list[Mutant]:
 def tests_of(module: str) -> list[str]:
     """Return the names of the test modules of a module; slow ones last."""
     package, name = module.split('/')
+    name = TESTED_BY.get(name, name)
     directory = CHECKOUT / 'tests/unit' / package
     found = {path.stem for path in directory.glob(f'test_{name}*.py')}
     # Another module's name may begin with this one's.

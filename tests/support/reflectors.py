@@ -137,10 +137,7 @@ class Client:
         self.is_closed = True
 
     malformed = api_client.Client.malformed
-
-    @property
-    def _name(self) -> str:
-        return self.name
+    late = api_client.Client.late
 
     def _take(self) -> Iterator[bytes]:
         while self.steps:
@@ -193,7 +190,8 @@ class ReflectorTestCase(testtools.TestCase):
             'made': self.clients, 'steps': self.steps, 'slots': self.slots,
             'when_made': lambda: None})
         for name, value in (
-                ('reflector.time', self.clock), ('client.Client', self.client),
+                ('reflector.time', self.clock), ('reader.time', self.clock),
+                ('client.Client', self.client),
                 ('reflector.threading', types.SimpleNamespace(
                     Condition=self._make_condition, Thread=self._make_thread)),
                 ('reflector.random.randint', lambda *bounds: bounds),

@@ -110,10 +110,28 @@ class ListTest(ListTestCase):
                                       self.client.inflate, packed)
             self.assertEqual(said, error.problem)
 
+    def test_refuses_what_has_too_many_objects(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.client._MOST_OBJECTS', 31 * 100))
+        # A sample of the bytes is counted.
+        for count, is_refused in ((100, False), (101, True)):
+            body = (b'{' + b' ' * 30) * count
+            if not is_refused:
+                self.assertEqual(body, self.client.inflate(
+                    bodies.Packed(body, False)))
+                continue
+            error = self.assertRaises(
+                errors.MalformedAnswer, self.client.inflate,
+                bodies.Packed(body, False))
+            self.assertEqual(
+                'the answer of https://host:6443 has more than 3100 JSON '
+                'objects; see [kubernetes] page_size', error.problem)
+
     def test_bounds_what_an_answer_takes(self) -> None:
         self.assertEqual((256, 64, 32), tuple(bound / MEBIBYTE for bound in (
             api_client._LARGEST_ANSWER, api_client._LARGEST_PACKED,
             api_client._LONGEST_LINE)))
+        self.assertEqual(1_000_000, api_client._MOST_OBJECTS)
 
     def test_gzip_that_breaks_off_is_no_answer(self) -> None:
         packed = gzip.compress(BODY)
