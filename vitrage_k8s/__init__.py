@@ -61,22 +61,26 @@ OPTS = [
                     '~/.kube/config).'),
     cfg.ListOpt('contexts',
                 default=[],
-                help='Contexts of the kubeconfig whose clusters are polled. '
-                     'Empty: the current context only. Each must name '
-                     'another cluster.'),
+                help='Contexts of the kubeconfig whose clusters are read. A '
+                     'cluster has the name of its context in the graph, or '
+                     'another with name=context, such as '
+                     'production=admin@kubernetes. Alerts, templates and '
+                     'projects use that name. *: all contexts, each with its '
+                     'own name unless it is named beside. Empty: the current '
+                     'context only. none: no cluster.'),
     cfg.StrOpt('cluster_name',
-               default='kubernetes',
-               help='Name of the cluster in the graph with an in-cluster '
-                    'configuration, which has no name. Clusters of a '
-                    'kubeconfig bear the name that it gives them.'),
+               help='Name of the cluster in the graph where only one is '
+                    'read. Unset: the name of its context; with an '
+                    'in-cluster configuration, which has none, kubernetes. '
+                    'Name several clusters in contexts.'),
     cfg.ListOpt('projects',
                 default=[],
                 help='The OpenStack projects that the clusters are of, each '
-                     'as context:project_id (in-cluster: '
-                     'cluster_name:project_id). The last colon counts. Users '
-                     'of that project see the cluster and its nodes, and '
-                     'users of others do not. A cluster without one is seen '
-                     'by the administrator only, and by whoever may ask for '
+                     'as cluster:project_id with the name of the cluster in '
+                     'the graph. The last colon counts. Users of that '
+                     'project see the cluster and its nodes, and users of '
+                     'others do not. A cluster without one is seen by the '
+                     'administrator only, and by whoever may ask for '
                      '--all-tenants.'),
     cfg.ListOpt('ignored_conditions',
                 default=['EtcdIsVoter'],

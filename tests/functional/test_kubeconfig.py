@@ -212,13 +212,16 @@ class KubeconfigTest(base.FunctionalTest):
         self.assert_refused(f'config_file: {path}: is no kubeconfig')
 
     def test_file_of_values_that_yaml_cannot_hold(self) -> None:
-        for content in ('token: 2024-13-45', 'a: 0x_', '[' * 2000):
+        for content in ('[' * 2000, '[' * 200000, '{' * 200000, 'a: \0',
+                        '&a [*a]', 'a: !!python/object:os.system b'):
             path = self.write_kubeconfig(content)
 
             self.assert_refused(f'config_file: {path}: is no kubeconfig')
 
     def test_file_that_is_no_kubeconfig(self) -> None:
-        for contents in ('', '[]', '"text"', '{}', 'current-context: x'):
+        for contents in ('', '{}', '# nothing', 'clusters:\ncontexts: []',
+                         '[]', '"text"', 'current-context: x',
+                         'current-context: 5', 'clusters: x', 'users: {a: b}'):
             path = self.write_kubeconfig(contents)
 
             self.assert_refused(f'config_file: {path}: ')
@@ -274,7 +277,7 @@ class KubeconfigTest(base.FunctionalTest):
             self.simulators['one'].stop()
             self.host.poll()
 
-        self.assertIn('users[].user.token: is no token', self.log.output)
+        self.assertIn('users[one].user.token: is no token', self.log.output)
         self.assertNotIn('SECRET', self.log.output)
         self.assertNotIn('SECRET', str(self.host.everything()))
 

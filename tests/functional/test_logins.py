@@ -240,7 +240,7 @@ class LoginTest(base.FunctionalTest):
                        "sys.exit('SECRET on stderr')"):
             self.use(self.plugin(action))
 
-            self.assert_failed('users[].user.exec')
+            self.assert_failed('users[simulator].user.exec')
 
         self.assertEqual([], list(self.simulator.requests))
 
@@ -249,7 +249,7 @@ class LoginTest(base.FunctionalTest):
         self.use(self.plugin('time.sleep(600)'))
         start = time.monotonic()
 
-        self.assert_failed('users[].user.exec')
+        self.assert_failed('users[simulator].user.exec')
 
         self.assertThat(time.monotonic() - start,
                         testtools.matchers.LessThan(20))

@@ -266,13 +266,12 @@ class ConfigurationTest(KeyTest):
                 'server': f'{self.simulator.url}/{number}' if number
                 else self.simulator.url}}
                 for number, name in enumerate(clusters)],
-            'contexts': [{'name': f'context-{number}',
-                          'context': {'cluster': name}}
-                         for number, name in enumerate(clusters)]}))
+            'contexts': [{'name': name, 'context': {'cluster': name}}
+                         for name in clusters]}))
         self.set_options(config_file=str(path), contexts='*')
 
     def test_odd_name_of_a_cluster_is_refused(self) -> None:
-        for name in ('x' * 254, 'x\n', '\x1b', '\ud800', '\u202e'):
+        for name in ('x' * 254, 'x\n', '\x1b', '\u202e'):
             self.write_kubeconfig('one', name)
             self.make_anew()
 
@@ -282,8 +281,8 @@ class ConfigurationTest(KeyTest):
                 ['one'], list(self.host.vertices('kubernetes.cluster')))
             self.assertEqual(1, len([
                 line for line in lines
-                if line.startswith('[kubernetes] config_file: ')
-                and line.endswith('give the cluster another name there')]))
+                if line.startswith('[kubernetes] contexts: ')
+                and 'give the cluster another name' in line]))
 
     def test_longest_name_of_a_cluster_is_shown(self) -> None:
         for name in ('x' * 253, '\xe9' * 253, LONG * 253):
@@ -311,7 +310,7 @@ class ConfigurationTest(KeyTest):
             self.assertEqual(1, len([
                 line for line in lines
                 if line.startswith('[kubernetes] cluster_name: ')
-                and line.endswith('give the cluster another name there')]))
+                and 'give the cluster another name' in line]))
 
     def test_odd_project_is_refused(self) -> None:
         for project in ('x' * 65, 'x\x1b', '\u202e'):

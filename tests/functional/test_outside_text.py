@@ -15,7 +15,9 @@ from vitrage_k8s_lab.kube_api.answers import failure
 from vitrage_k8s_lab.kube_api.faults import watch_error
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Stream
+from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.testing import certificates
 
 # What the column events.payload of Vitrage's database holds.
 LONGEST_ROW = 65_535
@@ -149,9 +151,8 @@ class GraphTest(OutsideTextTest):
         self.assertNotIn('abnormal_conditions', vertex)
 
     def test_worst_node_is_far_from_what_a_row_can_hold(self) -> None:
-        self.write_kubeconfig(cluster={'name': LONG * 253}, context={
-            'context': {'cluster': LONG * 253, 'user': 'simulator'}})
-        self.set_options(projects=[f'simulator:{LONG * 64}'])
+        self.set_options(contexts=[f'{LONG * 253}=simulator'],
+                         projects=[f'{LONG * 253}:{LONG * 64}'])
         self.simulator.put(samples.worst_node(LONG))
         self.host.start()
 
@@ -197,7 +198,7 @@ class MessageTest(OutsideTextTest):
         self.assertEqual(['even'], self.host.node_names())
 
     def test_reason_phrase_of_escapes(self) -> None:
-        for status, advice in ((403, 'bind them to a role'),
+        for status, advice in ((403, 'an anonymous user may not list nodes'),
                                (401, 'renew them in the kubeconfig'),
                                (500, 'answered 500')):
             for phrase in ('\x1b' * 12_000, '\xe9' * 12_000, 'a\rb\x1b[2J',
@@ -280,7 +281,16 @@ class MessageTest(OutsideTextTest):
     def test_file_of_a_token_that_is_lost(self) -> None:
         path = self.directory / 'token\n\x1bx'
         path.write_text('abc')
-        self.write_kubeconfig(user={'user': {'tokenFile': str(path)}})
+        authority = self.useFixture(certificates.Authority())
+        simulator = Simulator(
+            [samples.node('even')],
+            tls=authority.server().server_context()).start()
+        self.addCleanup(simulator.stop)
+        self.write_kubeconfig(
+            user={'user': {'tokenFile': str(path)}},
+            cluster={'cluster': {
+                'server': simulator.url,
+                'certificate-authority': str(authority.certificate_path)}})
         self.assert_says()
         path.write_text('')
 
@@ -297,7 +307,7 @@ class MessageTest(OutsideTextTest):
         self.set_options(contexts='*')
 
         self.assert_says()
-        self.assertIn('is passed over', self.ours.output)
+        self.assertIn('give the cluster another name', self.ours.output)
 
     def test_fields_of_a_node(self) -> None:
         node = samples.node('odd')

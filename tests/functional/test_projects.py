@@ -65,14 +65,15 @@ class ProjectsTest(base.FunctionalTest):
                 for kind in ('kubernetes.cluster', 'kubernetes.node')
                 for name, vertex in self.host.vertices(kind).items()}
 
-    def test_cluster_and_nodes_are_of_the_project_of_the_context(self) -> None:
+    def test_cluster_and_nodes_are_of_the_project_of_its_name(self) -> None:
         self.configure('context-of-blue', 'context-of-green')
-        self.set_options(projects=['context-of-blue:p', 'green:q'])
+        self.set_options(contexts=['one=context-of-blue', '*'],
+                         projects=['one:p', 'context-of-blue:q'])
 
         self.host.start()
 
-        self.assertEqual({'blue': 'p', 'b': 'p', 'green': '-', 'g': '-'},
-                         self.projects())
+        self.assertEqual({'one': 'p', 'b': 'p', 'context-of-green': '-',
+                          'g': '-'}, self.projects())
 
     def test_project_that_is_taken_away_goes_with_the_restart(self) -> None:
         self.set_options(projects=['blue:p', 'green:q'])
@@ -94,7 +95,7 @@ class ProjectsTest(base.FunctionalTest):
         self.host.poll()
         self.host.poll()
 
-        self.assertEqual({'blue': '-', 'b': '-', 'green': 'p', 'g': 'p'},
+        self.assertEqual({'renamed': '-', 'b': '-', 'blue': 'p', 'g': 'p'},
                          self.projects())
         # Made anew, for the alarms of the old one are of the old project.
         self.assertNotEqual(before, self.vertex('b')['vitrage_id'])
@@ -127,23 +128,22 @@ class ProjectsTest(base.FunctionalTest):
 
         self.host.start()
 
-        self.assertEqual({'blue': 'p', 'b': 'p', 'green': 'q', 'g': 'q'},
-                         self.projects())
+        self.assertEqual({contexts[0]: 'p', 'b': 'p', contexts[1]: 'q',
+                          'g': 'q'}, self.projects())
 
     def test_project_goes_though_the_cluster_is_renamed(self) -> None:
         self.set_options(projects=['blue:p', 'green:q'])
         self.host.start()
 
-        for is_restarted in (False, True):
-            self.blue.cluster += '-renamed'
-            self.configure('renamed', 'green')
+        for is_restarted, name in ((False, 'renamed'), (True, 'again')):
+            self.configure(name, 'green')
             if is_restarted:
                 self.restart_vitrage()
             self.host.poll()
 
             self.assertEqual('-', self.projects()['b'])
-            self.assertEqual(self.blue.cluster, self.vertex('b')['cluster'])
-            self.set_options(projects=['renamed:p', 'green:q'])
+            self.assertEqual(name, self.vertex('b')['cluster'])
+            self.set_options(projects=[f'{name}:p', 'green:q'])
             self.restart_vitrage()
             self.host.poll()
             self.assertEqual('p', self.projects()['b'])

@@ -50,8 +50,9 @@ class Proxy(fixtures.Fixture):
             if self._answer:
                 self._answer(client)
                 return
-            host, port = head.split()[1].split(':')
-            with socket.create_connection((host, int(port))) as server:
+            # All servers are on loopback, by whatever name.
+            port = head.split()[1].rpartition(':')[2]
+            with socket.create_connection(('127.0.0.1', int(port))) as server:
                 client.sendall(b'HTTP/1.1 200 OK\r\n\r\n')
                 back = threading.Thread(target=self._pump,
                                         args=[server, client])
@@ -114,18 +115,41 @@ class ProxyTest(base.FunctionalTest):
         self.assertNotIn('SECRET', self.log.output)
 
     def test_goes_through_the_proxy_of_the_environment(self) -> None:
-        proxy = self.useFixture(Proxy())
+        cluster = self.kubeconfig['clusters'][0]['cluster']
+        cluster.update({
+            'server': cluster['server'].replace('127.0.0.1', '192.0.2.1'),
+            'tls-server-name': 'localhost'})
+        self.use(None)
+        for name, value in (('https_proxy', 'http://me:SECRET@%s'),
+                            ('HTTPS_PROXY', '%s')):
+            proxy = self.useFixture(Proxy())
+            with fixtures.EnvironmentVariable(name, value % proxy.place):
+                self.host.poll()
+
+            self.assertIn('CONNECT 192.0.2.1:', proxy.heads[0])
+            self.assertEqual('Ready', self.cluster()['state'])
+        self.assertNotIn('SECRET', self.log.output)
+
+    def test_loopback_has_no_proxy_of_the_environment(self) -> None:
         self.useFixture(fixtures.EnvironmentVariable(
-            'https_proxy', f'http://{proxy.place}'))
+            'HTTPS_PROXY', 'http://127.0.0.1:1'))
         self.use(None)
 
         self.host.start()
 
-        self.assertEqual(1, len(proxy.heads))
-        self.useFixture(fixtures.EnvironmentVariable('no_proxy', '127.0.0.1'))
-        self.host.poll()
-        self.assertEqual(1, len(proxy.heads))
         self.assertEqual('Ready', self.cluster()['state'])
+
+    def test_proxy_of_the_environment_that_is_none(self) -> None:
+        self.kubeconfig['clusters'][0]['cluster']['server'] = \
+            'https://192.0.2.1'
+        self.use(None)
+        self.useFixture(fixtures.EnvironmentVariable(
+            'HTTPS_PROXY', 'http://proxy:99999'))
+
+        self.host.start()
+
+        self.assertIn('HTTPS_PROXY: has a host or port that is none',
+                      self.cluster()['reason'])
 
     def test_proxy_that_answers_byte_by_byte_does_not_hold_the_poll(
             self) -> None:
@@ -157,10 +181,12 @@ class ProxyTest(base.FunctionalTest):
         self.assertIn('407', self.cluster()['reason'])
 
     def test_proxy_url_that_is_none(self) -> None:
-        for url in ('ftp://proxy', 'http://', 'nonsense'):
+        for url in ('ftp://proxy', 'http://', 'nonsense', 'http://p:99999',
+                    'http://p p', 'http://[::1'):
             self.use(url)
 
             self.host.poll()
 
-            self.assertIn('proxy-url', self.cluster()['reason'])
+            self.assertIn('clusters[simulator].cluster.proxy-url: ',
+                          self.cluster()['reason'])
             self.assertEqual('Misconfigured', self.cluster()['state'])

@@ -194,7 +194,7 @@ class WatchedTest(RefusalsTest, watching.WatchingTest):
         self.assertEqual('Ready', self.state())
         self.assertEqual(0, self.lists())
         self.assertEqual(1, self.log.output.count(
-            'with the verb watch on the resource nodes'))
+            'an anonymous user may not watch nodes'))
 
         self.change()
         self.simulator.forbidden.clear()

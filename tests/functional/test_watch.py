@@ -296,8 +296,8 @@ class WatchTest(watching.WatchingTest):
         self.set_options(poll_interval=1)
         self.simulator.forbidden.add('watch')
         self.simulator.hang_up()
-        self.wait_until_shown(lambda: 'with the verb watch on the resource '
-                              'nodes' in self.log.output)
+        self.wait_until_shown(
+            lambda: 'may not watch nodes' in self.log.output)
         self.change()
 
         self.assert_shows_the_truth()

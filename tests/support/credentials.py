@@ -19,9 +19,15 @@ from vitrage_k8s.api.errors import CredentialsError
 # Not as one literal: tracebacks quote the tests.
 SECRET = '-'.join(('never', 'to', 'be', 'shown'))
 
-CERTIFICATE = f'-----BEGIN CERTIFICATE-----\n{SECRET}\n'.encode()
 
-KEY = f'-----BEGIN PRIVATE KEY-----\n{SECRET}\n'.encode()
+def pem(kind: str, content: str = SECRET) -> bytes:
+    """Return a block of PEM."""
+    lines = base64.encodebytes(content.encode()).decode()
+    return f'-----BEGIN {kind}-----\n{lines}-----END {kind}-----\n'.encode()
+
+
+CERTIFICATE = pem('CERTIFICATE')
+KEY = pem('PRIVATE KEY')
 
 
 def soon() -> float:

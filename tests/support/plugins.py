@@ -96,7 +96,8 @@ class ExecTestCase(credentials.CredentialsTestCase):
         return Credentials(
             User(exec=Exec(version, command, **spec), **user or {}),
             self.directory,
-            None if cluster_info is None else lambda: cluster_info)
+            None if cluster_info is None
+            else lambda deadline: cluster_info)
 
     def read(self, name: str) -> str:
         return (self.directory / name).read_text()

@@ -25,7 +25,7 @@ class OptsTest(testtools.TestCase):
             'poll_interval': 600,
             'config_file': None,
             'contexts': [],
-            'cluster_name': 'kubernetes',
+            'cluster_name': None,
             'projects': [],
             'ignored_conditions': ['EtcdIsVoter'],
             'link_by_system_uuid': False,

@@ -25,6 +25,7 @@ from vitrage_k8s.api import bodies
 from vitrage_k8s.api import decoding
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import logins
 from vitrage_k8s.api import text
 from vitrage_k8s.api import transport
 from vitrage_k8s.api import watch_policy
@@ -70,12 +71,14 @@ class Client:
         self._aborted = threading.Event()
         configuration = kubernetes.client.Configuration()
         configuration.host = endpoint.server.rstrip('/')
+        # The environment's is for transport.py.
+        configuration.proxy = None
         self._api_client = kubernetes.client.ApiClient(configuration)
         # The client asks for no compression by itself. A list of nodes
         # shrinks to a tenth or less.
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
         self._api = kubernetes.client.CoreV1Api(self._api_client)
-        self._login: Any = None
+        self._login = logins.Login()
         self._connections: transport.Connections | None = None
 
     def close(self) -> None:
@@ -220,8 +223,10 @@ class Client:
                  read: Callable[[Any], Read],
                  read_timeout: float | None = None) -> Read:
         """Request nodes, and read the answer, before the deadline."""
+        is_second = False
         while True:
-            connections = self._log_in(deadline)
+            until = min(deadline, time.monotonic() + self._request_timeout)
+            connections = self._log_in(until)
             if self.is_aborted:
                 connections.abort()
             timeout = min(self._request_timeout, deadline - time.monotonic())
@@ -234,11 +239,13 @@ class Client:
                             min(_CONNECT_TIMEOUT, timeout),
                             read_timeout or timeout)))
             except kubernetes.client.ApiException as error:
-                if error.status != 401 or \
-                        not self._endpoint.credentials.refused():
+                if error.status != 401 or is_second or \
+                        not self._endpoint.credentials.refused(
+                            self._login, until):
                     raise self._api_error(
                         error, 'watch' if 'watch' in query else 'list'
                     ) from None
+                is_second = True
             except _BROKEN as error:
                 raise self._connection_error(error) from error
 
@@ -248,7 +255,8 @@ class Client:
             login = self._endpoint.credentials.login(deadline)
             if login == self._login and self._connections:
                 return self._connections
-            connections = transport.Connections(self._endpoint, login)
+            connections = transport.Connections(
+                self._endpoint, login, deadline)
         except (errors.PemError, ValueError) as error:
             raise errors.Misconfigured(self.name, str(error)) from error
         except errors.CredentialsError as error:
@@ -256,10 +264,6 @@ class Client:
         self.close()
         self._connections = connections
         self._api_client.rest_client.pool_manager = connections.pool_manager
-        self._api_client.default_headers.pop('Authorization', None)
-        if login.authorization:
-            self._api_client.set_default_header('Authorization',
-                                                login.authorization)
         self._login = login
         return connections
 
@@ -319,6 +323,12 @@ class Client:
         if error.status == 401:
             problem += ': it does not accept the credentials; ' \
                        'renew them in the kubeconfig'
+        elif error.status == 403 and ('system:anonymous' in message or (
+                self._login.is_anonymous and 'User "' not in message)):
+            # A role for these would be a role for everybody.
+            problem += f': an anonymous user may not {verb} nodes; ' \
+                       f'{self._login.why_anonymous}. Give the user of the ' \
+                       'kubeconfig a token, a client certificate or exec'
         elif error.status == 403:
             problem += f': these credentials may not {verb} nodes; bind ' \
                        f'them to a role with the verb {verb} on the ' \

@@ -13,25 +13,29 @@ The reference is client-go, https://github.com/kubernetes/client-go:
 - token or tokenFile, or else username and password, or else exec
   (plugin/pkg/client/auth/exec: UpdateTransportConfig leaves exec alone when
   there is one of the others); a token and a username are an error
-  (transport: HTTPWrappersForConfig).
+  (transport: HTTPWrappersForConfig). A password without a username, and a key
+  without a certificate, count for nothing.
 - tokenFile comes before token, which serves until the file is there
   (transport: NewBearerAuthWithRefreshRoundTripper). A file that is missing or
   empty for a moment counts as it was before (token_source.go).
 - A certificate goes with any of these, and comes before that of a plugin
   (transport: TLSConfigFor). What is given as data comes before files
   (dataFromSliceOrFile), and files are read again when they may have changed.
+- as and its kin become headers (transport: NewImpersonatingRoundTripper).
 - Relative paths are relative to the kubeconfig (clientcmd:
   GetAuthInfoFileReferences). An empty string is as good as none.
 
-Knows nothing of HTTP beyond the header, and does not read kubeconfigs.
+Knows nothing of HTTP beyond the headers, and does not read kubeconfigs.
 """
 
 import base64
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 import pathlib
 import threading
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from oslo_log import log
@@ -48,158 +52,188 @@ Exec = exec_plugin.Exec
 ExecEnv = exec_plugin.ExecEnv
 Login = logins.Login
 
-_USER = 'users[].user'
+# What a header's name may hold (RFC 9110); quote() leaves letters and _.-~.
+_NAME_SAFE = "!#$&'*+^`|"
 
 
 class User(logins.Discreet, rename='kebab', frozen=True):
     """users[].user of a kubeconfig (clientcmd/api/v1 AuthInfo)."""
 
-    client_certificate: str | None = None
-    client_certificate_data: str | None = None
-    client_key: str | None = None
-    client_key_data: str | None = None
-    token: str | None = None
-    token_file: str | None = msgspec.field(name='tokenFile', default=None)
-    username: str | None = None
-    password: str | None = None
+    client_certificate: str = ''
+    client_certificate_data: str = ''
+    client_key: str = ''
+    client_key_data: str = ''
+    token: str = ''
+    token_file: str = msgspec.field(name='tokenFile', default='')
+    username: str = ''
+    password: str = ''
     exec: Exec | None = None
     auth_provider: dict[str, Any] | None = None
-    as_: str | None = msgspec.field(name='as', default=None)
-    as_uid: str | None = None
-    as_groups: list[str] | None = None
-    as_user_extra: dict[str, list[str]] | None = None
+    as_: str = msgspec.field(name='as', default='')
+    as_uid: str = ''
+    as_groups: list[str] = []
+    as_user_extra: dict[str, list[str]] = {}
+
+    def headers(self) -> Iterator[tuple[str, str]]:
+        """Yield the headers for impersonation, as client-go writes them."""
+        for name, values in (
+                ('User', [self.as_]), ('Uid', [self.as_uid]),
+                ('Group', self.as_groups),
+                *((f'Extra-{quote(key.lower(), _NAME_SAFE)}', values)
+                  for key, values in self.as_user_extra.items())):
+            for value in filter(None, values):
+                # http.client writes latin-1, and Go what it has, in UTF-8.
+                yield f'Impersonate-{name}', value.encode().decode('latin-1')
 
 
 class Credentials:
     """Logs in as one user of a kubeconfig. Thread-safe.
 
-    Ask for a login for each request. After a 401, the thread that asked tells
-    refused(), and tries once more if that may help.
+    Ask for a login for each request. After a 401, call refused(), and try
+    once more if that may help.
 
     :param user: the user
     :param directory: where the kubeconfig is
-    :param cluster_info: returns what a plugin with provideClusterInfo gets of
-        the cluster (Cluster of client.authentication.k8s.io)
+    :param cluster_info: returns, by a deadline, what a plugin with
+        provideClusterInfo gets of the cluster (Cluster of
+        client.authentication.k8s.io)
+    :param field: the file and the entry of the user, for messages
+    :param is_safe: whether nobody can read along; else no secret is sent
+        (client-go: clientcmd DirectClientConfig.ClientConfig)
+    :ivar keeps_back: whether there are secrets that are not sent
     """
 
     def __init__(self, user: User, directory: pathlib.Path,
-                 cluster_info: Callable[[], Mapping[str, Any]] | None = None,
-                 ) -> None:
-        self.user = user
+                 cluster_info: Callable[[float], Mapping[str, Any]]
+                 | None = None, field: str = 'users[].user', *,
+                 is_safe: bool = True) -> None:
+        self._field = field
+        self._user = user
+        self.keeps_back = not is_safe and any((
+            user.token, user.token_file, user.username, user.exec,
+            user.client_certificate, user.client_certificate_data))
         # A service may change its working directory later.
         self._directory = directory.absolute()
         self._cluster_info = cluster_info
         self._plugin: exec_plugin.Plugin | None = None
         if user.exec and not (user.token or user.token_file or user.username):
             self._plugin = exec_plugin.Plugin(
-                user.exec, self._directory, cluster_info)
-        # What each thread was given, to know which one was refused.
-        self._given = threading.local()
+                user.exec, self._directory, cluster_info, field)
         # Guards what follows.
         self._lock = threading.Lock()
         self._last_token: str | None = None
         self._token_is_lost = False
 
     def is_same(self, other: 'Credentials') -> bool:
-        """Tell whether others are for the same user, place and cluster."""
-        return (self.user, self._directory, self._cluster_info) == (
-            other.user, other._directory, other._cluster_info)
+        """Return whether others are for the same user, place and cluster."""
+        return (self._user, self._directory, self._cluster_info) == (
+            other._user, other._directory, other._cluster_info)
 
     def check(self) -> None:
         """Check what can be checked without a file and without a plugin.
 
         :raises CredentialsError: login() cannot succeed
         """
-        self._check_fields()
+        user = self._user
+        if user.auth_provider is not None:
+            name = user.auth_provider.get('name', 'without a name')
+            raise self._error(
+                'auth-provider', f'{name} is not supported; use an exec '
+                'plugin instead, such as kubelogin for oidc')
+        if (user.as_uid or user.as_groups or user.as_user_extra) \
+                and not user.as_:
+            raise self._error('as', 'is missing beside as-uid, as-groups or '
+                              'as-user-extra; set it, or remove these')
+        if not all(value.isprintable() for pair in user.headers()
+                   for value in pair[1].encode('latin-1').decode()):
+            raise self._error('as', 'or as-uid, as-groups or as-user-extra '
+                              'holds what cannot be printed; correct it')
+        if (user.token or user.token_file) and user.username:
+            raise self._error('username', 'there is a token as well; remove '
+                              'the one or the other')
+        if (user.client_certificate or user.client_certificate_data) and not (
+                user.client_key or user.client_key_data):
+            raise self._error('client-key', 'is missing; a certificate is of '
+                              'use only with its key')
+        if user.token:
+            self._bearer(user.token)
         if self._plugin:
             self._plugin.check()
 
     def login(self, deadline: float) -> Login:
         """Return what to present now; the files are read anew.
 
-        :param deadline: when a plugin must be done (time.monotonic())
+        :param deadline: when all must be done (time.monotonic())
         :raises CredentialsError: there is nothing to log in with
         """
-        self._check_fields()
-        login = self._static_login()
-        if self._plugin:
+        self.check()
+        login = self._static_login(deadline)
+        if self._plugin and not self.keeps_back:
             issued = self._plugin.login(deadline)
-            login = Login(issued.authorization, login.certificate, login.key) \
-                if login.certificate else issued
-        self._given.login = login
+            login = Login(issued.authorization,
+                          login.certificate or issued.certificate,
+                          login.key or issued.key, login.headers)
         return login
 
-    def refused(self) -> bool:
-        """Take note that the API server answered 401 to this thread's login.
+    def refused(self, login: Login, deadline: float) -> bool:
+        """Take note that the API server answered 401 to a login.
 
-        :returns: whether another login() may help: that of a plugin once, and
+        :param deadline: see login()
+        :returns: whether another login() may help: that of a plugin, and
             that from files if they have changed
         """
-        if self._plugin:
-            return self._plugin.refused()
-        given = getattr(self._given, 'login', None)
+        if self._plugin and not self.keeps_back:
+            self._plugin.refused(login)
+            return True
         try:
-            return given is not None and given != self._static_login()
+            return login != self._static_login(deadline)
         except errors.CredentialsError:
             return False
 
-    def _check_fields(self) -> None:
-        user = self.user
-        if user.auth_provider is not None:
-            name = user.auth_provider.get('name', 'without a name')
-            raise _error('auth-provider', f'{name} is not supported; use an '
-                         'exec plugin instead, such as kubelogin for oidc')
-        if user.as_ or user.as_uid or user.as_groups or user.as_user_extra:
-            raise _error('as', 'impersonation is not supported; give the user '
-                         'a role, and remove as, as-uid, as-groups and '
-                         'as-user-extra')
-        if user.token and user.username or user.token_file and user.username:
-            raise _error('username', 'there is a token as well; remove the '
-                         'one or the other')
-        if user.password and not user.username:
-            raise _error('username', 'is missing beside the password')
-        has_certificate = user.client_certificate_data \
-            or user.client_certificate
-        has_key = user.client_key_data or user.client_key
-        if bool(has_certificate) != bool(has_key):
-            raise _error('client-key' if has_certificate
-                         else 'client-certificate', 'is missing; a '
-                         'certificate and its key are of use only together')
-        if user.token:
-            logins.bearer(user.token, f'{_USER}.token')
-
-    def _static_login(self) -> Login:
+    def _static_login(self, deadline: float) -> Login:
         """Return the login but for what a plugin issues."""
-        return Login(self._authorization(), *self._pair())
+        user = self._user
+        certificate = self._load(
+            logins.CERTIFICATE, 'client-certificate',
+            user.client_certificate_data, user.client_certificate, deadline)
+        key = self._load(
+            logins.PRIVATE_KEY, 'client-key', user.client_key_data,
+            user.client_key, deadline)[:1] if certificate else []
+        headers = tuple(user.headers())
+        if self.keeps_back:
+            return Login(headers=headers)
+        return Login(self._authorization(deadline),
+                     b''.join(certificate) or None, b''.join(key) or None,
+                     headers)
 
-    def _authorization(self) -> str | None:
-        user = self.user
+    def _load(self, kind: str, field: str, data: str, file: str,
+              deadline: float) -> list[bytes]:
+        return logins.load_pem(kind, f'{self._field}.{field}', data,
+                               self._directory / file if file else None,
+                               deadline)
+
+    def _authorization(self, deadline: float) -> str | None:
+        user = self._user
         if user.token_file:
-            return self._token_of_file(user.token_file)
+            return self._token_of_file(user.token_file, deadline)
         if user.token:
-            return logins.bearer(user.token, f'{_USER}.token')
+            return self._bearer(user.token)
         if user.username:
-            pair = f'{user.username}:{user.password or ""}'
+            pair = f'{user.username}:{user.password}'
             return f'Basic {base64.b64encode(pair.encode()).decode()}'
         return None
 
-    def _pair(self) -> tuple[bytes | None, bytes | None]:
-        user = self.user
-        return (logins.load_pem(
-                    f'{_USER}.client-certificate',
-                    user.client_certificate_data, user.client_certificate,
-                    self._directory),
-                logins.load_pem(
-                    f'{_USER}.client-key', user.client_key_data,
-                    user.client_key, self._directory))
+    def _bearer(self, token: str) -> str:
+        return logins.bearer(token, f'{self._field}.token')
 
-    def _token_of_file(self, file: str) -> str:
+    def _token_of_file(self, file: str, deadline: float) -> str:
         path = self._directory / file
-        field = f'{_USER}.tokenFile ({path})'
+        field = f'{self._field}.tokenFile ({path})'
         problem, cause, token = 'is empty', None, ''
         try:
             # Any byte is a character of this, and those of a token are ASCII.
-            token = path.read_text('latin-1').strip()
+            token = logins.read_file(path, deadline).content.decode(
+                'latin-1').strip()
         except OSError as error:
             problem, cause = f'cannot be read: {error.strerror}', error
         authorization = logins.bearer(token, field) if token else None
@@ -210,17 +244,17 @@ class Credentials:
                 if was_lost:
                     LOG.info('%s holds a token again.', text.make_safe(field))
                 return authorization
-            if self._last_token or self.user.token:
+            # Who waits for a file at each request reads nothing.
+            if (self._last_token or self._user.token) and not isinstance(
+                    cause, TimeoutError):
                 if not was_lost:
                     LOG.warning(
                         '%s %s. The token before it is used until the file '
                         'holds one again.', text.make_safe(field), problem)
-                return self._last_token or logins.bearer(
-                    self.user.token or '', f'{_USER}.token')
+                return self._last_token or self._bearer(self._user.token)
         raise errors.CredentialsError(
             f'{field} {problem}; have a token written there that this '
             'service may read') from cause
 
-
-def _error(field: str, problem: str) -> errors.CredentialsError:
-    return errors.CredentialsError(f'{_USER}.{field}: {problem}')
+    def _error(self, field: str, problem: str) -> errors.CredentialsError:
+        return errors.CredentialsError(f'{self._field}.{field}: {problem}')

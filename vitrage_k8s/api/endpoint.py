@@ -1,57 +1,147 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a cluster's API server is, and how to log in to it."""
 
+import base64
 import pathlib
+from typing import Any
 
 import msgspec
+import urllib3
 
 from vitrage_k8s.api import credentials
 from vitrage_k8s.api import logins
 
+# The extension of a cluster that is for its exec plugins (client-go:
+# clientcmd/api ExecConfig.Config).
+_FOR_PLUGINS = 'client.authentication.k8s.io/exec'
 
-class Authority(msgspec.Struct, frozen=True):
-    """The authorities that may vouch for an API server.
 
-    A file is read when a connection is made, in the thread of its cluster.
+class Extension(msgspec.Struct, frozen=True):
+    """clusters[].cluster.extensions[] of a kubeconfig."""
 
-    :ivar data: their PEM in base64, if that is given
-    :ivar file: their file, if that is given
-    :ivar directory: what a relative path is relative to
+    name: str = ''
+    extension: Any = None
+
+
+class Cluster(msgspec.Struct, rename='kebab', frozen=True):
+    """clusters[].cluster of a kubeconfig (clientcmd/api/v1 Cluster)."""
+
+    server: str = ''
+    certificate_authority: str = ''
+    certificate_authority_data: str = ''
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str = ''
+    proxy_url: str = ''
+    extensions: list[Extension] = []
+
+
+class Place(msgspec.Struct, frozen=True, eq=False):
+    """Where an API server is.
+
+    :ivar server: its URL
+    :ivar cluster: what the kubeconfig says of it
+    :ivar directory: what relative paths are relative to
+    :ivar field: the file and the entry of the cluster, for messages
     """
 
-    data: str | None
-    file: str | None
+    server: str
+    cluster: Cluster
     directory: pathlib.Path
+    field: str
 
-    def read(self) -> str | None:
-        """Return their PEM; None for those that the system trusts.
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same, by whatever name."""
+        return isinstance(other, Place) and (
+            self.server, self.cluster, self.directory) == (
+            other.server, other.cluster, other.directory)
 
-        :raises PemError: it cannot be read, or is none
+    @property
+    def address(self) -> tuple[str, str, str]:
+        """What is equal where the same server answers."""
+        return (self.server, self.cluster.tls_server_name,
+                self.cluster.proxy_url)
+
+    def read_authorities(self, deadline: float) -> list[bytes]:
+        """Return the PEM of each; none for those that the system trusts.
+
+        They are read when a connection is made, in the thread of the cluster.
+
+        :param deadline: when to give up (time.monotonic())
+        :raises PemError: they cannot be read
         """
-        pem = logins.load_pem('certificate-authority', self.data, self.file,
-                              self.directory)
-        return pem.decode('latin-1') if pem else None
+        file = self.cluster.certificate_authority
+        return logins.load_pem(
+            logins.CERTIFICATE, f'{self.field}.certificate-authority',
+            self.cluster.certificate_authority_data,
+            self.directory / file if file else None, deadline)
+
+    def __call__(self, deadline: float) -> dict[str, Any]:
+        """Return what an exec plugin may ask for of its cluster.
+
+        Cluster of client.authentication.k8s.io, as client-go makes it
+        (rest: ConfigToExecCluster).
+        """
+        cluster, pem = self.cluster, b''.join(self.read_authorities(deadline))
+        return {key: value for key, value in (
+            ('server', self.server),
+            ('tls-server-name', cluster.tls_server_name),
+            ('insecure-skip-tls-verify', cluster.insecure_skip_tls_verify),
+            ('certificate-authority-data', base64.b64encode(pem).decode()),
+            ('proxy-url', cluster.proxy_url),
+            ('config', next((each.extension for each in cluster.extensions
+                             if each.name == _FOR_PLUGINS), None))) if value}
 
 
 class Endpoint(msgspec.Struct, frozen=True):
     """Where the API server of a cluster is, and how to log in.
 
     :ivar name: the cluster's name, which is also its identity in the graph
-    :ivar context: the context that leads to it; in-cluster, its name
-    :ivar server: URL of the API server
-    :ivar authority: the authorities that may vouch for the API server
-    :ivar insecure: whether the kubeconfig says not to verify the server
-    :ivar tls_server_name: the name to expect in the server's certificate;
-        None for the URL's
-    :ivar proxy_url: the proxy to go through; None for the environment's
+    :ivar place: where the API server is
     :ivar credentials: how to log in
+    :ivar is_named: whether the operator asks for it by name
     """
 
     name: str
-    context: str
-    server: str
+    place: Place
     credentials: credentials.Credentials
-    authority: Authority
-    insecure: bool = False
-    tls_server_name: str | None = None
-    proxy_url: str | None = None
+    is_named: bool = True
+
+    @property
+    def server(self) -> str:
+        """The URL of the API server."""
+        return self.place.server
+
+
+def parse_url(url: str) -> urllib3.util.Url:
+    """Return the parts of a URL that is one.
+
+    :raises ValueError: it has no host, or a port that is none
+    """
+    try:
+        parsed = urllib3.util.parse_url(url)
+        (parsed.host or '').encode('idna')
+    except (UnicodeError, urllib3.exceptions.LocationParseError) as error:
+        raise ValueError('has a host or port that is none; correct it') \
+            from error
+    if not parsed.host or any(each <= ' ' for each in url):
+        raise ValueError('has no host, or white space in it; correct it')
+    return parsed
+
+
+def parse_server(server: str) -> str:
+    """Return the URL of a cluster's server.
+
+    Without a scheme it is of http:// (client-go: rest DefaultServerURL, with
+    nothing known of TLS yet), and no credentials go there.
+
+    :raises ValueError: it cannot be one
+    """
+    if not server:
+        raise ValueError('is missing; set it to the https:// URL of the API '
+                         'server')
+    has_scheme = '://' in server
+    parsed = parse_url(server if has_scheme else f'http://{server}')
+    if parsed.scheme not in ('http', 'https') or not (
+            has_scheme or parsed.path in (None, '/')):
+        raise ValueError('is no URL of https://; correct it')
+    return parsed._replace(auth=None, query=None, fragment=None).url

@@ -7,6 +7,8 @@ quote is made safe here, in one place: names and paths of a kubeconfig,
 messages of servers, errors of libraries.
 """
 
+import logging
+
 from vitrage_k8s.api import text
 from vitrage_k8s.api import watch_policy
 
@@ -17,7 +19,10 @@ class KubernetesDatasourceError(Exception):
     """Whatever keeps nodes from being read.
 
     :param message: as ``str()`` returns it, but for what makes it safe
+    :ivar level: at which it is logged
     """
+
+    level = logging.ERROR
 
     def __init__(self, message: str) -> None:
         super().__init__(text.make_safe(message))
@@ -29,6 +34,12 @@ class ConfigurationError(KubernetesDatasourceError):
 
 class UnusableEntry(ConfigurationError):
     """One entry cannot be used; it is known which cluster it is not about."""
+
+
+class Advice(UnusableEntry):
+    """The configuration works, but should be another."""
+
+    level = logging.WARNING
 
 
 class ClusterError(KubernetesDatasourceError):
@@ -59,19 +70,10 @@ class ClusterError(KubernetesDatasourceError):
 
 
 class Misconfigured(ClusterError):
-    """What the kubeconfig says of this cluster cannot work.
-
-    :ivar context: the kubeconfig's context that leads to it; None if that is
-        not known
-    """
+    """What the kubeconfig says of this cluster cannot work."""
 
     state = watch_policy.MISCONFIGURED
     kind = Kind.MISCONFIGURED
-
-    def __init__(self, cluster: str, problem: str,
-                 context: str | None = None) -> None:
-        super().__init__(cluster, problem)
-        self.context = context
 
 
 class ConnectionFailed(ClusterError):

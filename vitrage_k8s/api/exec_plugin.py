@@ -50,14 +50,14 @@ class ExecEnv(logins.Discreet, frozen=True):
 class Exec(logins.Discreet, rename='camel', frozen=True):
     """users[].user.exec of a kubeconfig (clientcmd/api/v1 ExecConfig)."""
 
-    # All is optional, so that a bad user does not spoil the others' file.
+    # Go's zero values: what is missing or null counts as empty.
     api_version: str = ''
     command: str = ''
-    args: list[str] | None = None
-    env: list[ExecEnv] | None = None
+    args: list[str] = []
+    env: list[ExecEnv] = []
     provide_cluster_info: bool = False
-    interactive_mode: str = 'IfAvailable'
-    install_hint: str | None = None
+    interactive_mode: str = ''
+    install_hint: str = ''
 
 
 class _Status(logins.Discreet, rename='camel', frozen=True):
@@ -85,16 +85,18 @@ class Plugin:
 
     :param spec: exec of the user
     :param directory: where the kubeconfig is, as an absolute path
-    :param cluster_info: returns what provideClusterInfo provides
+    :param cluster_info: returns, by a deadline, what provideClusterInfo
+        provides
+    :param field: the file and the entry of the user, for messages
     """
 
     def __init__(self, spec: Exec, directory: pathlib.Path,
-                 cluster_info: Callable[[], Mapping[str, Any]] | None,
-                 ) -> None:
+                 cluster_info: Callable[[float], Mapping[str, Any]] | None,
+                 field: str) -> None:
         self._spec = spec
-        # A bare name is looked up in the PATH.
-        self._program = str(directory / spec.command) \
-            if os.sep in spec.command else spec.command
+        self._directory = directory
+        self._program = spec.command
+        self._name = f'{field}.exec (command {spec.command})'
         self._cluster_info = cluster_info
         self._running = threading.Lock()
         # Guards what follows; never held for long.
@@ -102,13 +104,9 @@ class Plugin:
         self._issued: _Issued | None = None
         self._runs = 0
         self._failure: str | None = None
-        self._in_refusals = False
-        self._may_help = True
-        # What each thread was given, to know which one was refused.
-        self._given = threading.local()
 
     def check(self) -> None:
-        """Tell what is plainly wrong, without running the plugin.
+        """Check what can be checked without running the plugin.
 
         :raises CredentialsError: the plugin can never succeed
         """
@@ -124,7 +122,7 @@ class Plugin:
                 'service does not have; use credentials that need none')
         if spec.interactive_mode not in ('IfAvailable', 'Never', ''):
             raise self._error('interactiveMode: must be Never or IfAvailable')
-        for given in spec.env or ():
+        for given in spec.env:
             if not given.name or '=' in given.name:
                 raise self._error('env: a name is empty or has a = in it')
 
@@ -136,32 +134,14 @@ class Plugin:
         """
         with self._lock:
             runs, issued = self._runs, self._current()
-            if self._issued and self._was_given() in (None, self._issued):
-                # It is asked for again, and so was not refused.
-                self._in_refusals = False
-        issued = issued or self._await(deadline, runs)
-        self._given.it = issued
-        return issued.login
+        return (issued or self._await(deadline, runs)).login
 
-    def refused(self) -> bool:
-        """Forget the credentials that the calling thread got.
-
-        :returns: whether others may be better; not if these have replaced
-            refused ones already
-        """
+    def refused(self, login: logins.Login) -> None:
+        """Forget credentials, unless others have replaced them already."""
         with self._lock:
-            if self._issued is None:
-                # Nobody got others since: what was said then, still holds.
-                return self._may_help
-            if self._was_given() not in (None, self._issued):
-                return True
-            self._issued = None
-            self._may_help = not self._in_refusals
-            self._in_refusals = True
-            return self._may_help
-
-    def _was_given(self) -> _Issued | None:
-        return getattr(self._given, 'it', None)
+            if self._issued and \
+                    self._issued.login.authorization == login.authorization:
+                self._issued = None
 
     def _current(self) -> _Issued | None:
         if self._issued and time.time() < self._issued.renew_at:
@@ -190,7 +170,7 @@ class Plugin:
         try:
             issued = self._read_credential(self._run(deadline))
         except errors.CredentialsError as error:
-            # A caller without time does not speak for those who have some.
+            # What fails for want of time may not fail for others.
             if time.monotonic() < deadline:
                 failure = str(error)
             raise
@@ -204,33 +184,49 @@ class Plugin:
         self.check()
         if deadline <= time.monotonic():
             raise self._error('there is no time left to run it')
+        self._program = self._find()
+        environment = self._environment(deadline)
         try:
             return programs.run(
-                self._find(), [self._spec.command, *(self._spec.args or ())],
-                self._environment(),
-                min(deadline, time.monotonic() + RUN_LIMIT), OUTPUT_LIMIT)
+                self._program, [self._spec.command, *self._spec.args],
+                environment, min(deadline, time.monotonic() + RUN_LIMIT),
+                OUTPUT_LIMIT)
         except programs.ProgramError as error:
             raise self._failed(str(error)) from error
 
     def _find(self) -> str:
-        found = shutil.which(self._program) if self._spec.command else None
-        if found is None:
-            # It may be of several lines, for a terminal.
-            hint = ' '.join((self._spec.install_hint or '').split())
-            raise self._error(
-                'there is no such program that this service may run; install '
-                f'it, or correct command. {hint[:500]}'.rstrip())
-        return found
+        """Return the path of the program, as Go looks it up (exec.LookPath).
 
-    def _environment(self) -> dict[str, str]:
+        A path is relative to the kubeconfig. A bare name is looked up in the
+        PATH, but never run from the working directory.
+        """
+        command = self._spec.command
+        places = [str(self._directory)] if os.sep in command else \
+            os.environ.get('PATH', '').split(os.pathsep)
+        for place in places if command else ():
+            found = shutil.which(os.path.join(place or os.curdir, command))
+            if found and os.path.isabs(found):
+                return os.path.normpath(found)
+            if found:
+                raise self._error(
+                    'it is in the working directory, which an element of '
+                    'PATH is, and is not run from there; set command to its '
+                    'path')
+        # It may be of several lines, for a terminal.
+        hint = ' '.join(self._spec.install_hint.split())
+        raise self._error(
+            'there is no such program that this service may run; install '
+            f'it, or correct command. {hint[:500]}'.rstrip())
+
+    def _environment(self, deadline: float) -> dict[str, str]:
         spec: dict[str, Any] = {'interactive': False}
         if self._spec.provide_cluster_info and self._cluster_info:
-            spec['cluster'] = self._cluster_info()
+            spec['cluster'] = self._cluster_info(deadline)
         info = msgspec.json.encode({
             'kind': 'ExecCredential', 'apiVersion': self._spec.api_version,
             'spec': spec}).decode()
         return {**os.environ,
-                **{given.name: given.value for given in self._spec.env or ()},
+                **{given.name: given.value for given in self._spec.env},
                 'KUBERNETES_EXEC_INFO': info}
 
     def _read_credential(self, output: bytes) -> _Issued:
@@ -251,7 +247,6 @@ class Plugin:
         return _Issued(self._login(status), self._renew_at(status))
 
     def _login(self, status: _Status) -> logins.Login:
-        field = f'{self._name()}: status'
         certificate = status.client_certificate_data
         key = status.client_key_data
         if bool(certificate) != bool(key):
@@ -260,13 +255,20 @@ class Plugin:
         if not certificate and not status.token:
             raise self._failed('printed neither a token nor a certificate')
         return logins.Login(
-            logins.bearer(status.token, f'{field}.token')
+            logins.bearer(status.token, f'{self._name}: status.token')
             if status.token else None,
-            logins.require_pem(certificate.encode(),
-                               f'{field}.clientCertificateData')
-            if certificate else None,
-            logins.require_pem(key.encode(), f'{field}.clientKeyData')
-            if key else None)
+            self._pem(logins.CERTIFICATE, 'clientCertificateData',
+                      certificate),
+            self._pem(logins.PRIVATE_KEY, 'clientKeyData', key))
+
+    def _pem(self, kind: str, field: str, pem: str | None) -> bytes | None:
+        try:
+            return b''.join(logins.find_pem(
+                kind, f'{self._name}: status.{field}', pem.encode())) \
+                if pem else None
+        except errors.PemError as error:
+            # What a plugin prints is no configuration.
+            raise errors.CredentialsError(str(error)) from None
 
     def _renew_at(self, status: _Status) -> float:
         if status.expiration_timestamp is None:
@@ -277,14 +279,11 @@ class Plugin:
                                'the clock of this machine is right')
         return time.time() + lifetime - min(MARGIN, lifetime / 2)
 
-    def _name(self) -> str:
-        return f'users[].user.exec (command {self._spec.command})'
-
     def _error(self, problem: str) -> errors.CredentialsError:
-        return errors.CredentialsError(f'{self._name()}: {problem}')
+        return errors.CredentialsError(f'{self._name}: {problem}')
 
     def _failed(self, problem: str) -> errors.CredentialsError:
         return self._error(
             f'{problem}. To see its output, run it by hand, as the user of '
             'this service and with args and env of the kubeconfig: '
-            f'{shutil.which(self._program) or self._program}')
+            f'{self._program}')

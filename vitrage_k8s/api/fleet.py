@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     config_file: str | None
     contexts: tuple[str, ...]
-    cluster_name: str
+    cluster_name: str | None
     projects: tuple[str, ...]
     link_by_system_uuid: bool
     ignored_conditions: frozenset[str]
@@ -141,18 +141,41 @@ class Fleet:
         left_out: dict[str, str] = {}
         for member in members:
             other = self._owner_of_all(member.inventory, shown)
-            if other is None:
+            if reader := self._reader_beside(member, members):
+                left_out[member.settings.name] = (
+                    'its user cannot list nodes, so it is left out; cluster '
+                    f'{reader} of the same address is read')
+            elif other is None:
                 shown[member.settings.name] = clusters.Cluster(
                     member.settings, member.health, member.inventory)
             else:
-                left_out[member.settings.name] = other
+                left_out[member.settings.name] = (
+                    f'all of its nodes are nodes of cluster {other} too, so '
+                    'it is left out. Do both contexts lead to the same API '
+                    'server? Then take one of them out of [kubernetes] '
+                    'contexts')
         for name in left_out.keys() - self._left_out:
-            LOG.warning('Cluster %s: all of its nodes are nodes of cluster %s '
-                        'too, so it is left out. Do both contexts lead to the '
-                        'same API server? Then take one of them out of '
-                        '[kubernetes] contexts', name, left_out[name])
+            LOG.warning('Cluster %s: %s', name, left_out[name])
         self._left_out = frozenset(left_out)
         return clusters.View(shown, self._left_out, is_whole)
+
+    @staticmethod
+    def _reader_beside(member: _Member, others: list[_Member]) -> str | None:
+        """Return who reads the address of a cluster that cannot be read.
+
+        A kubeconfig may have users who may not list nodes; so this is for
+        contexts that nobody has named.
+        """
+        reader = member.reflector
+        if reader is None or reader.endpoint.is_named or \
+                reader.inventory.is_complete or \
+                member.health.state == watch_policy.MISCONFIGURED:
+            return None
+        address = reader.endpoint.place.address
+        return next((other.settings.name for other in others
+                     if other.reflector and other.inventory.is_complete
+                     and other.reflector.endpoint.place.address == address),
+                    None)
 
     @staticmethod
     def _owner_of_all(inventory: inventories.Inventory,
@@ -265,11 +288,12 @@ class Fleet:
             projects = _parse_projects(settings.projects)
             found = list(kubeconfig.load(
                 settings.config_file, list(settings.contexts),
-                settings.cluster_name, known))
+                settings.cluster_name, known,
+                settings.reading.request_timeout))
         except errors.ConfigurationError as error:
             found = [error]
-        self._note_errors({str(each) for each in found
-                           if isinstance(each, Exception)})
+        self._note_errors([each for each in found
+                           if not isinstance(each, endpoints.Endpoint)])
         named = [each for each in found if isinstance(
             each, (endpoints.Endpoint, errors.Misconfigured))]
         members = {}
@@ -280,8 +304,7 @@ class Fleet:
             endpoints.Endpoint, errors.Misconfigured, errors.UnusableEntry))
             for each in found)
         if is_whole:
-            self._warn_of_projects(
-                projects.keys() - {each.context for each in named})
+            self._warn_of_projects(projects.keys() - members.keys())
         with self._news:
             before, self._members = self._members, members
             self._is_whole = is_whole
@@ -301,8 +324,8 @@ class Fleet:
         name = found.name if isinstance(found, endpoints.Endpoint) \
             else found.cluster
         identity = clusters.ClusterSettings(
-            name, projects.get(found.context or ''),
-            settings.link_by_system_uuid, settings.ignored_conditions)
+            name, projects.get(name), settings.link_by_system_uuid,
+            settings.ignored_conditions)
         member = self._members.get(name)
         if member is None:
             member = _Member(identity, settings.reading.max_nodes)
@@ -323,42 +346,43 @@ class Fleet:
                 member.reflector.use(found)
         return member
 
-    def _note_errors(self, found: set[str]) -> None:
-        for each in sorted(found):
-            LOG.log(log.DEBUG if each in self._logged else log.ERROR,
-                    '%s', each)
-        self._logged = found
+    def _note_errors(
+            self, found: Iterable[errors.KubernetesDatasourceError]) -> None:
+        levels = {str(each): each.level for each in found}
+        for each, level in sorted(levels.items()):
+            LOG.log(log.DEBUG if each in self._logged else level, '%s', each)
+        self._logged = set(levels)
 
     def _warn_of_projects(self, unused: Set[str]) -> None:
         if unused - self._unused_projects:
             LOG.warning('[kubernetes] projects names what is not read: %s. '
-                        'It takes the names of contexts',
+                        'It takes the names of clusters in the graph',
                         text.make_safe(', '.join(sorted(unused))))
         self._unused_projects = unused
 
 
 def _parse_projects(pairs: Iterable[str]) -> dict[str, str]:
-    """Return the project of each context.
+    """Return the project of each cluster.
 
-    :param pairs: context:project_id; a context may have colons of its own,
-        as those of EKS and OpenShift do
+    :param pairs: cluster:project_id; a name may have colons of its own, as
+        those of EKS and OpenShift do
     :raises ConfigurationError: a pair is none
     """
     projects: dict[str, str] = {}
     for pair in pairs:
-        context, _, project = map(str.strip, pair.rpartition(':'))
-        if not (context and project):
+        name, _, project = map(str.strip, pair.rpartition(':'))
+        if not (name and project):
             raise errors.ConfigurationError(
-                f'[kubernetes] projects: "{pair}" is not context:project_id')
+                f'[kubernetes] projects: "{pair}" is not cluster:project_id')
         if not text.is_key(project, text.LONGEST_PROJECT_ID):
             raise errors.ConfigurationError(
                 '[kubernetes] projects: the project '
                 f'{text.make_safe(project, text.LONGEST_VALUE)} of the '
-                f'context {context} has more than {text.LONGEST_PROJECT_ID} '
+                f'cluster {name} has more than {text.LONGEST_PROJECT_ID} '
                 'characters, or some that cannot be printed; give the id of '
                 'an OpenStack project')
-        if projects.setdefault(context, project) != project:
+        if projects.setdefault(name, project) != project:
             raise errors.ConfigurationError(
-                f'[kubernetes] projects: the context {context} has two '
+                f'[kubernetes] projects: the cluster {name} has two '
                 'projects; leave one of them')
     return projects

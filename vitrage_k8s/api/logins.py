@@ -1,16 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logins: what is presented to an API server, wherever it is from.
+"""What logins are made of: files, the PEM of certificates and keys, tokens.
 
-And what they are made of: tokens, and the PEM of certificates and keys, which
-a kubeconfig holds as data or in files.
+Files are read within bounds, for a dead network mount or a FIFO has no end.
 """
 
 import base64
+import os
 import pathlib
+import re
+import threading
+import time
 
 import msgspec
 
 from vitrage_k8s.api import errors
+
+# More than any kubeconfig, token or bundle of authorities has, in bytes.
+_LARGEST_FILE = 16 * 1024 * 1024
+
+# The blocks that Go looks for. What is around them is passed over, in
+# whatever encoding it is: crypto/x509 AppendCertsFromPEM, crypto/tls
+# X509KeyPair.
+_PEM = re.compile(
+    rb'-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY|CERTIFICATE)-----(.*?)'
+    rb'-----END \1-----', re.DOTALL)
+CERTIFICATE = 'CERTIFICATE'
+PRIVATE_KEY = 'PRIVATE KEY'
 
 
 class Discreet(msgspec.Struct, frozen=True):
@@ -28,11 +43,95 @@ class Login(Discreet, frozen=True):
     :ivar authorization: the value of the header Authorization
     :ivar certificate: the client's certificate, or its chain, as PEM
     :ivar key: the certificate's private key, as PEM
+    :ivar headers: names and values of further headers, for impersonation
     """
 
     authorization: str | None = None
     certificate: bytes | None = None
     key: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def _is_basic(self) -> bool:
+        return (self.authorization or '').startswith('Basic ')
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether there is nothing in it that an API server takes."""
+        return not (self.authorization or self.certificate) or self._is_basic
+
+    @property
+    def why_anonymous(self) -> str:
+        """Why an API server does not know who this is."""
+        if self._is_basic:
+            return 'no API server takes a username and password since ' \
+                   'Kubernetes 1.19'
+        if self.is_anonymous:
+            return 'no credentials were sent, for the kubeconfig has none, ' \
+                   'or its server is not of https://'
+        return 'the credentials of the kubeconfig are not known there, or a ' \
+               'proxy on the way keeps them'
+
+
+class File(msgspec.Struct):
+    """What was read of a file, and its mode."""
+
+    content: bytes
+    mode: int
+
+
+class _Reading(threading.Thread):
+    """Reads a file. A read that hangs is the only one of its file."""
+
+    def __init__(self, key: tuple[int, str]) -> None:
+        super().__init__(name='vitrage-k8s file', daemon=True)
+        self.key = key
+        self.found: File | Exception | None = None
+
+    def run(self) -> None:
+        try:
+            with open(self.key[1], 'rb') as file:
+                mode = os.fstat(file.fileno()).st_mode
+                self.found = File(file.read(_LARGEST_FILE + 1), mode)
+        except (OSError, ValueError) as error:
+            self.found = error
+        finally:
+            with _lock:
+                del _readings[self.key]
+
+
+_lock = threading.Lock()
+_readings: dict[tuple[int, str], _Reading] = {}
+
+
+def read_file(path: pathlib.Path, deadline: float) -> File:
+    """Read a file, in a thread of its own.
+
+    :param deadline: when to give up (time.monotonic())
+    :raises OSError: it cannot be read, is too large, or does not answer;
+        its strerror says what to show
+    """
+    # A forked child does not have the threads.
+    key = (os.getpid(), str(path))
+    with _lock:
+        reading = _readings.get(key)
+        if reading is None:
+            reading = _readings[key] = _Reading(key)
+            reading.start()
+    seconds = max(deadline - time.monotonic(), 0.0)
+    reading.join(min(seconds, threading.TIMEOUT_MAX))
+    match reading.found:
+        case None:
+            raise TimeoutError(0, f'it did not answer within {seconds:.3g} s; '
+                               'is that a FIFO, or on a dead mount?')
+        case OSError() as error:
+            raise OSError(error.errno, error.strerror) from error
+        case Exception() as error:
+            raise OSError(0, str(error)) from error
+        case found if len(found.content) > _LARGEST_FILE:
+            raise OSError(0, f'it has more than {_LARGEST_FILE >> 20} MiB')
+        case found:
+            return found
 
 
 def bearer(token: str, field: str) -> str:
@@ -50,53 +149,59 @@ def bearer(token: str, field: str) -> str:
     return f'Bearer {token}'
 
 
-def load_pem(field: str, data: str | None, file: str | None,
-             directory: pathlib.Path) -> bytes | None:
-    """Load a certificate, a key or an authority of a kubeconfig.
+def load_pem(kind: str, field: str, data: str, path: pathlib.Path | None,
+             deadline: float) -> list[bytes]:
+    """Load a certificate, a key or authorities of a kubeconfig.
 
+    :param kind: CERTIFICATE or PRIVATE_KEY
     :param field: its name without -data, for the message
     :param data: base64, and may be wrapped, as base64(1) does; it comes first
-    :param file: a path
-    :param directory: what a relative path is relative to
-    :returns: PEM; None where there is neither
+    :param path: its file, if it has one
+    :param deadline: when to give up (time.monotonic())
+    :returns: see find_pem(); nothing where there is neither
     :raises PemError: it cannot be read, or is no PEM
     """
-    if data:
-        field = f'{field}-data'
-        try:
-            content = base64.b64decode(''.join(data.split()), validate=True)
-        except ValueError as error:
-            raise errors.PemError(f'{field}: is not base64') from error
-        return _require_usable_pem(content, field)
-    if file:
-        path = directory / file
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise errors.PemError(
-                f'{field}: {path} cannot be read: {error.strerror}') from error
-        return _require_usable_pem(content, f'{field} ({path})')
-    return None
-
-
-def _require_usable_pem(content: bytes, field: str) -> bytes:
     try:
-        return require_pem(content, field)
-    except errors.CredentialsError as error:
-        raise errors.PemError(str(error)) from None
+        content = base64.b64decode(''.join(data.split()), validate=True)
+    except ValueError as error:
+        raise errors.PemError(
+            f'{field}-data: is not base64; encode the PEM with base64'
+        ) from error
+    if content:
+        return find_pem(kind, f'{field}-data', content)
+    if path is None:
+        return []
+    try:
+        content = read_file(path, deadline).content
+    except OSError as error:
+        raise errors.PemError(f'{field}: {path} cannot be read: '
+                              f'{error.strerror}') from error
+    return find_pem(kind, f'{field} ({path})', content)
 
 
-def require_pem(content: bytes, field: str) -> bytes:
-    """Return what is PEM.
+def find_pem(kind: str, field: str, content: bytes) -> list[bytes]:
+    """Return the blocks of PEM that are of a kind, each in ASCII.
 
+    :param kind: CERTIFICATE or PRIVATE_KEY
     :param field: where it is from, for the message
-    :raises CredentialsError: it is not, or nobody can give its passphrase
+    :raises PemError: there is none, or nobody can give its passphrase
     """
-    if b'-----BEGIN ' not in content:
-        raise errors.CredentialsError(
-            f'{field}: is not PEM, which begins with -----BEGIN')
-    if b'ENCRYPTED' in content:
-        raise errors.CredentialsError(
-            f'{field}: is encrypted; a service needs a key without a '
-            'passphrase')
-    return content
+    found = []
+    for match in _PEM.finditer(content):
+        if not match[1].endswith(kind.encode()):
+            continue
+        if b'ENCRYPTED' in match[0]:
+            raise errors.PemError(f'{field}: is encrypted; a service needs a '
+                                  'key without a passphrase')
+        try:
+            der = base64.b64decode(b''.join(match[2].split()), validate=True)
+        except ValueError:
+            continue
+        # OpenSSL takes no long lines.
+        found.append(b'-----BEGIN %s-----\n%s-----END %s-----\n' % (
+            match[1], base64.encodebytes(der), match[1]))
+    if not found:
+        raise errors.PemError(
+            f'{field}: is not PEM with a block -----BEGIN {kind}-----; give '
+            'one that is')
+    return found

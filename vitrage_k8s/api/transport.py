@@ -11,6 +11,7 @@ when the deadline has passed, which ends a read in whatever state it is.
 
 from collections.abc import Iterator
 import contextlib
+import http.client
 import socket
 import ssl
 import tempfile
@@ -19,15 +20,14 @@ import time
 from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
-from urllib.parse import urlunsplit
-import urllib.request
 import weakref
 
 import urllib3
 
 from vitrage_k8s.api import bodies
-from vitrage_k8s.api import credentials
 from vitrage_k8s.api import endpoint as endpoints
+from vitrage_k8s.api import logins
+from vitrage_k8s.api import proxies
 
 # A peer that is gone without a word is noticed after 30 + 4 * 10 s.
 _KEEP_ALIVE = [
@@ -58,26 +58,43 @@ class _PoolManager(urllib3.PoolManager):
             preload_content=False)
 
 
+class _Response(http.client.HTTPResponse):
+    """Does without header lines that are none.
+
+    urllib3 would log them, and whatever follows them, at their full length.
+    """
+
+    def begin(self) -> None:
+        super().begin()
+        self.msg.defects.clear()
+        self.msg.set_payload('')
+
+
 class _ProxyManager(_PoolManager, urllib3.ProxyManager):
     pass
 
 
-def _make_pool_manager(endpoint: endpoints.Endpoint,
-                       login: credentials.Login) -> urllib3.PoolManager:
+def _make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
+                       deadline: float) -> urllib3.PoolManager:
     options: dict[str, Any] = {
         'num_pools': 1, 'maxsize': 1, 'socket_options': _KEEP_ALIVE,
         # Hidden retries would multiply every timeout, and sleep through it
         # for as long as the server's Retry-After says.
         'retries': False,
     }
+    cluster = endpoint.place.cluster
     if urlsplit(endpoint.server).scheme == 'https':
-        options['ssl_context'] = _tls_context(endpoint, login)
-    if endpoint.tls_server_name:
-        options['server_hostname'] = endpoint.tls_server_name
-    proxy = endpoint.proxy_url or _environment_proxy(endpoint.server)
+        options['ssl_context'] = _tls_context(endpoint.place, login, deadline)
+    if cluster.tls_server_name:
+        options['server_hostname'] = cluster.tls_server_name
+    field, proxy = f'{endpoint.place.field}.proxy-url', cluster.proxy_url
     if not proxy:
-        return _PoolManager(**options)
-    return _proxy_manager(proxy, options)
+        field, proxy = proxies.of_environment(endpoint.server)
+    try:
+        return _proxy_manager(proxy, options) if proxy \
+            else _PoolManager(**options)
+    except ValueError as error:
+        raise ValueError(f'{field}: {error}') from error
 
 
 class _TlsContext(ssl.SSLContext):
@@ -100,31 +117,32 @@ class _TlsContext(ssl.SSLContext):
                 options.get('server_hostname') or self.server_name}
 
 
-def _tls_context(endpoint: endpoints.Endpoint,
-                 login: credentials.Login) -> ssl.SSLContext:
-    authority = endpoint.authority.read()
+def _tls_context(place: endpoints.Place, login: logins.Login,
+                 deadline: float) -> ssl.SSLContext:
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.server_name = endpoint.tls_server_name or \
-        urlsplit(endpoint.server).hostname or ''
-    try:
-        # It makes no context of another class, but knows Python's defaults.
-        context.verify_flags = ssl.create_default_context(
-            cadata=authority).verify_flags
-        if authority:
-            context.load_verify_locations(cadata=authority)
-        else:
-            context.load_default_certs()
-    except ssl.SSLError as error:
-        raise ValueError('certificate-authority is not the PEM of a '
-                         f'certificate: {error.reason}') from error
-    if endpoint.insecure:
-        # The kubeconfig says so: insecure-skip-tls-verify.
+    context.server_name = place.cluster.tls_server_name or \
+        urlsplit(place.server).hostname or ''
+    # As Go has it: whatever certificate is given is trusted, root or not, and
+    # no name counts but those of subjectAltName.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.hostname_checks_common_name = False
+    if place.cluster.insecure_skip_tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    elif authorities := place.read_authorities(deadline):
+        # Go passes over those that it cannot read, among others.
+        for authority in authorities:
+            with contextlib.suppress(ssl.SSLError):
+                context.load_verify_locations(cadata=authority.decode())
+        if not context.cert_store_stats()['x509']:
+            raise ValueError(f'{place.field}.certificate-authority: is not '
+                             'the PEM of a certificate')
+    else:
+        context.load_default_certs()
     if login.certificate and login.key:
         # OpenSSL takes them from a file only; it exists for this moment.
         with tempfile.NamedTemporaryFile(prefix='vitrage-k8s-') as pem:
-            pem.write(login.certificate + b'\n' + login.key)
+            pem.write(login.certificate + login.key)
             pem.flush()
             try:
                 # An empty password, for without one OpenSSL asks on stdin.
@@ -136,34 +154,27 @@ def _tls_context(endpoint: endpoints.Endpoint,
     return context
 
 
-def _environment_proxy(server: str) -> str | None:
-    url = urlsplit(server)
-    if urllib.request.proxy_bypass(url.hostname or ''):
-        return None
-    return urllib.request.getproxies().get(url.scheme)
-
-
 def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
-    url = urlsplit(proxy)
-    if url.scheme.startswith('socks'):
+    url = endpoints.parse_url(proxy)
+    if url.scheme in ('socks5', 'socks5h'):
         try:
             from urllib3.contrib import socks
         except ImportError as error:
-            raise ValueError('proxy-url is of a SOCKS proxy, which needs '
-                             'PySocks: pip install PySocks') from error
+            raise ValueError('is of a SOCKS proxy, which needs PySocks: pip '
+                             'install PySocks') from error
 
         class SocksManager(_PoolManager, socks.SOCKSProxyManager):
             pass
 
-        return SocksManager(proxy, **options)
-    if url.scheme not in ('http', 'https') or not url.hostname:
-        raise ValueError('proxy-url is no URL of http, https or socks5')
-    user, at, place = url.netloc.rpartition('@')
+        # It is the proxy that looks names up, as with Go.
+        return SocksManager(url._replace(scheme='socks5h').url, **options)
+    if url.scheme not in ('http', 'https'):
+        raise ValueError('is no URL of http, https or socks5')
     headers = urllib3.make_headers(
-        proxy_basic_auth=unquote(user)) if at else None
-    return _ProxyManager(
-        urlunsplit((url.scheme, place, '', '', '')), proxy_headers=headers,
-        **options)
+        proxy_basic_auth=unquote(url.auth)) if url.auth else None
+    return _ProxyManager(url._replace(
+        auth=None, path=None, query=None, fragment=None).url,
+        proxy_headers=headers, **options)
 
 
 def is_tls_failure(error: BaseException | None) -> bool:
@@ -210,12 +221,17 @@ class Connections:
 
     :param endpoint: where the API server is
     :param login: what to log in with
-    :raises ValueError: certificates or the proxy cannot be used
+    :param deadline: when files must have been read (time.monotonic())
+    :raises ValueError, PemError: certificates or the proxy cannot be used
     """
 
-    def __init__(self, endpoint: endpoints.Endpoint,
-                 login: credentials.Login) -> None:
-        self.pool_manager = pool_manager = _make_pool_manager(endpoint, login)
+    def __init__(self, endpoint: endpoints.Endpoint, login: logins.Login,
+                 deadline: float) -> None:
+        self.pool_manager = pool_manager = _make_pool_manager(
+            endpoint, login, deadline)
+        self._headers = list(login.headers)
+        if login.authorization:
+            self._headers.append(('Authorization', login.authorization))
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._expired = threading.Event()
@@ -290,6 +306,8 @@ class Connections:
         deadlines = self
 
         class Connection(pool_class.ConnectionCls):
+            response_class = _Response
+
             def _new_conn(self) -> socket.socket:
                 # Before connect() returns it may talk to a proxy.
                 deadlines._connections.add(self)
@@ -299,10 +317,21 @@ class Connections:
 
             def connect(self) -> None:
                 super().connect()
+                # Where it is not verified, the kubeconfig says so; urllib3
+                # would warn of each request.
+                self.is_verified = True
                 # With TLS it is another socket than that of _new_conn().
                 deadlines._watch(self.sock)
 
         class Pool(pool_class):
             ConnectionCls = Connection
+
+            def urlopen(self, *arguments: Any, headers: Any = None,
+                        **options: Any) -> Any:
+                # Not all in a dictionary: a name may come several times.
+                headers = urllib3.HTTPHeaderDict(headers)
+                for name, value in deadlines._headers:
+                    headers.add(name, value)
+                return super().urlopen(*arguments, headers=headers, **options)
 
         return Pool

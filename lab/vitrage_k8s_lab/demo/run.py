@@ -127,7 +127,10 @@ def _count_nodes(config_file: str,
                  contexts: list[str]) -> list[tuple[str, int]]:
     """List all nodes once: Vitrage would only log a failure."""
     counts = []
-    for cluster in kubeconfig.load(config_file, contexts, '', {}):
+    for cluster in kubeconfig.load(config_file, contexts, None, {},
+                                   REQUEST_TIMEOUT):
+        if isinstance(cluster, errors.Advice):
+            continue
         if not isinstance(cluster, endpoint.Endpoint):
             raise cluster
         with contextlib.closing(k8s_client.Client(

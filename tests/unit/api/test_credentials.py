@@ -2,9 +2,11 @@
 """What a kubeconfig's users[].user makes of files and of itself."""
 
 import base64
+import contextlib
 import os
 import pathlib
 import threading
+import time
 from typing import Any
 
 import fixtures
@@ -14,8 +16,10 @@ from tests.support.credentials import CERTIFICATE
 from tests.support.credentials import CredentialsTestCase
 from tests.support.credentials import encoded
 from tests.support.credentials import KEY
+from tests.support.credentials import pem
 from tests.support.credentials import SECRET
 from tests.support.credentials import soon
+from tests.support import plugins
 from vitrage_k8s.api import credentials
 from vitrage_k8s.api.credentials import Credentials
 from vitrage_k8s.api.credentials import Exec
@@ -41,11 +45,6 @@ class UserTest(CredentialsTestCase):
                 'installHint': 'u'}}
         self.assertEqual(names, msgspec.to_builtins(
             msgspec.convert(names, User)))
-
-    def test_reads_null_as_kubectl_writes_it(self) -> None:
-        self.assertEqual(Exec('v', 'c'), msgspec.convert({
-            'apiVersion': 'v', 'command': 'c', 'args': None, 'env': None,
-            'provideClusterInfo': False}, Exec))
 
     def test_does_not_show_secrets(self) -> None:
         user = User(token=SECRET, password=SECRET, client_key_data=SECRET,
@@ -93,9 +92,8 @@ class StaticCredentialsTest(CredentialsTestCase):
     def test_presents_a_user_without_password(self) -> None:
         self.presents(Login(f'Basic {encoded(b"u:")}'), username='u')
 
-    def test_refuses_a_password_without_user(self) -> None:
-        self.fails_check_and_login(r'user\.username: .*password',
-                                   password=SECRET)
+    def test_takes_a_password_without_user_for_none(self) -> None:
+        self.presents(Login(), password=SECRET)
 
     def test_refuses_a_user_beside_a_token(self) -> None:
         self.fails_check_and_login(r'user\.username: .*token', username='u',
@@ -111,20 +109,49 @@ class StaticCredentialsTest(CredentialsTestCase):
             auth_provider={'name': 'oidc', 'config': {'id-token': SECRET}},
             token='t')
 
-    def test_refuses_to_impersonate(self) -> None:
-        for field in ({'as_': 'a'}, {'as_uid': 'a'}, {'as_groups': ['a']},
+    def test_impersonates_by_headers(self) -> None:
+        self.presents(
+            Login('Bearer t', headers=(
+                ('Impersonate-User', 'j\xc3\xbcrgen'),
+                ('Impersonate-Uid', '1'), ('Impersonate-Group', 'a'),
+                ('Impersonate-Group', 'b'),
+                ('Impersonate-Extra-acme.io%2Fscopes', 'c'),
+                ('Impersonate-Extra-acme.io%2Fscopes', 'd'))),
+            token='t', as_='jürgen', as_uid='1', as_groups=['a', 'b'],
+            as_user_extra={'Acme.io/scopes': ['c', 'd']})
+
+    def test_refuses_to_impersonate_without_a_user(self) -> None:
+        for field in ({'as_uid': 'a'}, {'as_groups': ['a']},
                       {'as_user_extra': {'a': ['b']}}):
-            self.fails_check_and_login('impersonation is not supported',
+            self.fails_check_and_login(r'user\.as: is missing beside',
                                        token='t', **field)
+
+    def test_refuses_to_impersonate_what_no_header_can_hold(self) -> None:
+        for field in ({'as_': 'a\r\nX: b'}, {'as_groups': ['\0']},
+                      {'as_user_extra': {'a': ['\n']}}):
+            self.fails_check_and_login('cannot be printed',
+                                       **{'as_': 'a', **field})
+
+    def test_keeps_back_secrets_where_others_can_read_them(self) -> None:
+        self.write('token', SECRET)
+        for user in ({'token': SECRET}, {'token_file': 'token'},
+                     {'token_file': 'missing'}, {'username': SECRET},
+                     {'exec': Exec('client.authentication.k8s.io/v1', 'no')},
+                     {'client_certificate_data': encoded(CERTIFICATE),
+                      'client_key_data': encoded(KEY)}):
+            logs_in = Credentials(User(as_='me', **user), self.directory,
+                                  is_safe=False)
+            self.assertTrue(logs_in.keeps_back)
+            self.assertEqual(Login(headers=(('Impersonate-User', 'me'),)),
+                             logs_in.login(soon()))
+            self.assertFalse(logs_in.refused(logs_in.login(soon()), soon()))
+        self.assertFalse(Credentials(User(as_='me'), self.directory,
+                                     is_safe=False).keeps_back)
 
     def test_is_not_helped_by_another_login_when_refused(self) -> None:
         logs_in = self.credentials(token='t', client_certificate_data=encoded(
             CERTIFICATE), client_key_data=encoded(KEY))
-        logs_in.login(soon())
-        self.assertIs(False, logs_in.refused())
-
-    def test_is_not_helped_when_it_never_logged_in(self) -> None:
-        self.assertIs(False, self.credentials(token='t').refused())
+        self.assertIs(False, logs_in.refused(logs_in.login(soon()), soon()))
 
 
 class CertificateTest(CredentialsTestCase):
@@ -176,26 +203,47 @@ class CertificateTest(CredentialsTestCase):
             client_certificate=self.write('crt', CERTIFICATE),
             client_key=self.write('key', KEY))
         logs_in.login(soon())
-        self.write('crt', CERTIFICATE + b'new')
-        self.write('key', KEY + b'new')
-        self.assertEqual(Login(None, CERTIFICATE + b'new', KEY + b'new'),
-                         logs_in.login(soon()))
+        new = pem('CERTIFICATE', 'new'), pem('PRIVATE KEY', 'new')
+        self.write('crt', new[0])
+        self.write('key', new[1])
+        self.assertEqual(Login(None, *new), logs_in.login(soon()))
 
     def test_is_helped_by_a_certificate_renewed_since(self) -> None:
         logs_in = self.credentials(
             client_certificate=self.write('crt', CERTIFICATE),
             client_key=self.write('key', KEY))
-        logs_in.login(soon())
-        self.write('crt', CERTIFICATE + b'new')
-        self.assertIs(True, logs_in.refused())
+        login = logs_in.login(soon())
+        self.write('crt', pem('CERTIFICATE', 'new'))
+        self.assertIs(True, logs_in.refused(login, soon()))
 
     def test_refuses_a_certificate_without_key(self) -> None:
         self.fails_check_and_login(r'user\.client-key: is missing',
                                    client_certificate_data=SECRET)
 
-    def test_refuses_a_key_without_certificate(self) -> None:
-        self.fails_check_and_login(r'user\.client-certificate: is missing',
-                                   client_key=self.write('key', KEY))
+    def test_takes_a_key_without_certificate_for_none(self) -> None:
+        self.presents(Login(), client_key=self.write('key', KEY))
+
+    def test_presents_what_go_finds_in_pem(self) -> None:
+        parameters = pem('EC PARAMETERS')
+        for certificate, key in (
+                (CERTIFICATE.replace(b'\n', b'\r\n'), KEY + b'\n\n'),
+                ('# Főtanúsítvány\n'.encode() + CERTIFICATE + b'# end', KEY),
+                (b'\xf5 latin-1\n' + CERTIFICATE, b'\xff\n' + KEY),
+                # As of the kubelet, with both in one file.
+                (CERTIFICATE + KEY, CERTIFICATE + KEY),
+                (CERTIFICATE, parameters + KEY + pem('RSA PRIVATE KEY')),
+                (pem('TRUSTED CERTIFICATE') + CERTIFICATE, KEY),
+                (CERTIFICATE, KEY.replace(b'\n', b'').replace(
+                    b'KEY-----', b'KEY-----\n', 1))):
+            self.presents(Login(None, CERTIFICATE, KEY),
+                          client_certificate=self.write('crt', certificate),
+                          client_key_data=encoded(key))
+
+    def test_presents_a_chain(self) -> None:
+        chain = CERTIFICATE + pem('CERTIFICATE', 'intermediate')
+        self.presents(Login(None, chain, KEY),
+                      client_certificate_data=encoded(chain),
+                      client_key_data=encoded(KEY))
 
     def test_refuses_data_that_is_not_base64(self) -> None:
         for junk in ('%', 'é', 'abcde'):
@@ -215,13 +263,13 @@ class CertificateTest(CredentialsTestCase):
             client_certificate=self.write('crt', SECRET))
 
     def test_refuses_a_key_with_a_passphrase(self) -> None:
-        for begin in ('-----BEGIN ENCRYPTED PRIVATE KEY-----\n',
-                      '-----BEGIN RSA PRIVATE KEY-----\n'
-                      'Proc-Type: 4,ENCRYPTED\n'):
+        header = b'KEY-----\nProc-Type: 4,ENCRYPTED\n'
+        for key in (pem('ENCRYPTED PRIVATE KEY'), pem(
+                'RSA PRIVATE KEY').replace(b'KEY-----\n', header, 1)):
             self.fails_to_read(
                 'client-key .*encrypted.*passphrase',
                 client_certificate=self.write('crt', CERTIFICATE),
-                client_key=self.write('key', begin + SECRET))
+                client_key=self.write('key', key))
 
     def test_names_a_file_that_cannot_be_read(self) -> None:
         self.fails_to_read(
@@ -338,36 +386,65 @@ class TokenFileTest(CredentialsTestCase):
                        lambda: self.logs_in.login(soon()))
 
     def test_is_of_help_when_it_changed_since_the_login(self) -> None:
-        self.assert_presents('first')
+        login = self.logs_in.login(soon())
         self.write('token', 'second')
-        self.assertIs(True, self.logs_in.refused())
+        self.assertIs(True, self.logs_in.refused(login, soon()))
+        self.assertIs(False, self.logs_in.refused(
+            self.logs_in.login(soon()), soon()))
 
-    def test_is_of_no_help_when_it_is_still_the_same(self) -> None:
-        self.assert_presents('first')
-        self.write('token', 'first\n')
-        self.assertIs(False, self.logs_in.refused())
-
-    def test_is_of_no_help_when_it_is_missing(self) -> None:
-        self.assert_presents('first')
+    def test_is_of_no_help_when_it_is_still_the_same_or_none(self) -> None:
+        login = self.logs_in.login(soon())
+        for content in ('first\n', 'second token'):
+            self.write('token', content)
+            self.assertIs(False, self.logs_in.refused(login, soon()))
         (self.directory / 'token').unlink()
-        self.assertIs(False, self.logs_in.refused())
+        self.assertIs(False, self.logs_in.refused(login, soon()))
 
-    def test_is_of_no_help_when_no_header_can_hold_it(self) -> None:
-        self.assert_presents('first')
-        self.write('token', 'second token')
-        self.assertIs(False, self.logs_in.refused())
 
-    def test_is_of_help_once_for_each_change(self) -> None:
-        self.assert_presents('first')
-        self.write('token', 'second')
-        self.assertIs(True, self.logs_in.refused())
-        self.assert_presents('second')
-        self.assertIs(False, self.logs_in.refused())
+class HangingFileTest(CredentialsTestCase):
 
-    def test_is_of_help_to_a_thread_that_has_an_older_one(self) -> None:
-        self.assert_presents('first')
-        self.write('token', 'second')
-        other = threading.Thread(target=self.logs_in.login, args=(soon(),))
-        other.start()
-        other.join()
-        self.assertIs(True, self.logs_in.refused())
+    def setUp(self) -> None:
+        super().setUp()
+        os.mkfifo(self.directory / 'fifo')
+        # Whoever hangs comes to an end.
+        self.addCleanup(self.release)
+
+    def release(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(os.open(self.directory / 'fifo',
+                             os.O_WRONLY | os.O_NONBLOCK))
+
+    def fails_to_wait(self, expected: str, **user: Any) -> None:
+        logs_in = self.credentials(**user)
+        self.fails(expected, lambda: logs_in.login(time.monotonic() + 0.1))
+        self.fails(expected, lambda: logs_in.login(time.monotonic() + 0.1))
+        # However often it is asked for.
+        self.assertEqual(1, sum(thread.name == 'vitrage-k8s file'
+                                for thread in threading.enumerate()))
+
+    def test_is_named(self) -> None:
+        expected = r'user\.%s.*/fifo.*did not answer within'
+        self.fails_to_wait(expected % 'tokenFile', token_file='fifo')
+        self.fails_to_wait(expected % 'tokenFile', token_file='fifo',
+                           token='t')
+        self.fails_to_wait(expected % 'client-certificate',
+                           client_certificate='fifo', client_key='fifo')
+        self.fails_to_wait(
+            expected % 'client-key', client_key='fifo',
+            client_certificate_data=encoded(CERTIFICATE))
+
+    def test_is_read_again_when_it_answers(self) -> None:
+        logs_in = self.credentials(token_file='fifo')
+        self.fails('did not answer',
+                   lambda: logs_in.login(time.monotonic() + 0.1))
+        self.release()
+        self.assertTrue(plugins.wait_until(lambda: not any(
+            thread.name == 'vitrage-k8s file'
+            for thread in threading.enumerate())))
+        (self.directory / 'fifo').unlink()
+        self.write('fifo', 'abc')
+        self.assertEqual(Login('Bearer abc'), logs_in.login(soon()))
+
+    def test_file_without_end_is_refused(self) -> None:
+        self.fails_to_log_in('tokenFile .*/dev/zero.* more than 16 MiB',
+                             token_file='/dev/zero')

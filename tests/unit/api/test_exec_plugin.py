@@ -9,6 +9,7 @@ import fixtures
 
 from tests.support.credentials import CERTIFICATE
 from tests.support.credentials import KEY
+from tests.support.credentials import pem
 from tests.support.credentials import SECRET
 from tests.support.credentials import soon
 from tests.support.plugins import after
@@ -50,8 +51,9 @@ class IssuedTest(ExecTestCase):
 
     def test_prefers_the_certificate_of_the_user(self) -> None:
         logs_in = self.plugin(
-            prints(token='t', clientCertificateData=f'{KEY!r}',
-                   clientKeyData=f'{KEY!r}'),
+            prints(token='t',
+                   clientCertificateData=pem('CERTIFICATE', 'its').decode(),
+                   clientKeyData=pem('PRIVATE KEY', 'its').decode()),
             user={'client_certificate': self.write('crt', CERTIFICATE),
                   'client_key': self.write('key', KEY)})
         self.issues(Login('Bearer t', CERTIFICATE, KEY), logs_in)
@@ -61,8 +63,9 @@ class IssuedTest(ExecTestCase):
                      {'token_file': self.write('token', 't')}):
             logs_in = self.plugin(COUNT, user=user)
             logs_in.check()
-            logs_in.login(soon())
-            self.assertEqual((0, False), (self.runs(), logs_in.refused()))
+            login = logs_in.login(soon())
+            self.assertIs(False, logs_in.refused(login, soon()))
+            self.assertEqual(0, self.runs())
 
 
 class FailureTest(ExecTestCase):
@@ -183,8 +186,7 @@ class FailureTest(ExecTestCase):
 
     def test_does_not_bring_back_what_was_refused(self) -> None:
         logs_in = self.plugin(f'[ ! -e runs ] || exit 1\n{COUNT}')
-        self.issues_token('token-1', logs_in)
-        logs_in.refused()
+        logs_in.refused(logs_in.login(soon()), soon())
         self.fails_to_run('status 1', logs_in)
 
     def test_does_not_bring_back_what_has_expired(self) -> None:
@@ -212,7 +214,7 @@ class CheckTest(ExecTestCase):
         self.assertEqual(0, self.runs())
 
     def test_takes_interactive_modes_that_need_no_terminal(self) -> None:
-        for mode in ('Never', 'IfAvailable'):
+        for mode in ('Never', 'IfAvailable', ''):
             self.plugin(COUNT, interactive_mode=mode).check()
 
     def test_refuses_versions_that_are_gone(self) -> None:
@@ -269,6 +271,16 @@ class SurroundingsTest(ExecTestCase):
             'PATH', f'{self.directory}:{os.environ["PATH"]}'))
         self.script('bare', prints(token='abc'))
         self.issues_token('abc', self.exec(V1, 'bare'))
+
+    def test_never_runs_a_bare_name_from_the_working_directory(self) -> None:
+        self.script('bare', COUNT)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.directory)
+        for path in ('', '.', ':/bin', '.:/bin', '/bin:', '/bin::/usr/bin'):
+            with fixtures.EnvironmentVariable('PATH', path):
+                self.fails_to_run('is in the working directory.*set command '
+                                  'to its path', self.exec(V1, 'bare'))
+        self.assertEqual(0, self.runs())
 
     def test_does_not_find_a_bare_name_beside_the_kubeconfig(self) -> None:
         self.script('bare', prints(token='abc'))

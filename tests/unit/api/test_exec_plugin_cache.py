@@ -11,6 +11,7 @@ from tests.support.plugins import ExecTestCase
 from tests.support.plugins import Later
 from tests.support.plugins import prints
 from vitrage_k8s.api.credentials import Credentials
+from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.errors import CredentialsError
 
 
@@ -42,57 +43,19 @@ class CacheTest(ExecTestCase):
 
     def test_asks_for_others_when_refused(self) -> None:
         logs_in = self.plugin(COUNT)
-        self.issues_token('token-1', logs_in)
-        self.assertIs(True, logs_in.refused())
-        self.issues_token('token-2', logs_in)
-
-    def test_is_of_no_help_when_refused_again(self) -> None:
-        logs_in = self.plugin(COUNT)
-        logs_in.login(soon())
-        logs_in.refused()
-        logs_in.login(soon())
-        self.assertIs(False, logs_in.refused())
-
-    def test_forgets_what_is_refused_again(self) -> None:
-        logs_in = self.plugin(COUNT)
         for number in '123':
             self.issues_token(f'token-{number}', logs_in)
-            logs_in.refused()
-
-    def test_is_of_help_again_after_it_was_accepted(self) -> None:
-        logs_in = self.plugin(COUNT)
-        logs_in.login(soon())
-        logs_in.refused()
-        logs_in.login(soon())
-        logs_in.login(soon())
-        self.assertIs(True, logs_in.refused())
-
-    def test_is_of_help_again_after_it_was_accepted_by_others(self) -> None:
-        logs_in = self.plugin(COUNT)
-        logs_in.login(soon())
-        logs_in.refused()
-        logs_in.login(soon())
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            thread.submit(logs_in.login, soon()).result()
-            self.assertIs(True, thread.submit(logs_in.refused).result())
+            self.assertIs(True, logs_in.refused(
+                Login(f'Bearer token-{number}'), soon()))
 
     def test_refusal_of_older_ones_leaves_those_of_others(self) -> None:
         logs_in = self.plugin(COUNT)
+        old = logs_in.login(soon())
+        logs_in.refused(old, soon())
         logs_in.login(soon())
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            thread.submit(logs_in.login, soon()).result()
-            thread.submit(logs_in.refused).result()
-            thread.submit(logs_in.login, soon()).result()
-        self.assertIs(True, logs_in.refused())
+        # What has replaced them may be of help.
+        self.assertIs(True, logs_in.refused(old, soon()))
         self.issues_token('token-2', logs_in)
-
-    def test_two_that_are_refused_at_once_may_both_try_again(self) -> None:
-        logs_in = self.plugin(COUNT)
-        logs_in.login(soon())
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            thread.submit(logs_in.login, soon()).result()
-            self.assertIs(True, thread.submit(logs_in.refused).result())
-        self.assertIs(True, logs_in.refused())
 
 
 class ParallelTest(ExecTestCase):
@@ -152,5 +115,5 @@ class ParallelTest(ExecTestCase):
         logs_in = self.gated(COUNT)
         patient = self.threads.submit(logs_in.login, soon())
         self.written('pid')
-        logs_in.refused()
+        logs_in.refused(Login(), soon())
         self.assertFalse(patient.done())

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What kubeconfig files say: entries by name, each looked at when it is used.
+
+So a bad entry costs those only that use it. YAML, types and merging are those
+of client-go (tools/clientcmd). What the entries are for is not known here.
+"""
+
+import os
+import pathlib
+import stat
+import time
+from typing import Any
+from typing import NamedTuple
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from vitrage_k8s.api import errors
+from vitrage_k8s.api import logins
+
+_MEND = '; set config_file to the path of a kubeconfig that the user of ' \
+        'this service can read'
+
+# How deep YAML may be nested: PyYAML's C code dies of a full stack.
+_DEEPEST = 100
+
+T = TypeVar('T')
+
+
+class _Loader(getattr(yaml, 'CSafeLoader', yaml.SafeLoader)):  # type: ignore
+    """Reads YAML as go-yaml does: dates and numbers of base 60 are text.
+
+    libyaml, which go-yaml is a port of, lets tabs stand where blanks may.
+    """
+
+    def construct_number(self, node: Any) -> Any:
+        kind = node.tag.rpartition(':')[2]
+        try:
+            if ':' not in node.value:
+                return getattr(self, f'construct_yaml_{kind}')(node)
+        except ValueError:
+            pass
+        return node.value
+
+
+for _kind in ('int', 'float'):
+    _Loader.add_constructor(f'tag:yaml.org,2002:{_kind}',
+                            _Loader.construct_number)
+for _kind in ('timestamp', 'value'):
+    _Loader.add_constructor(f'tag:yaml.org,2002:{_kind}',
+                            _Loader.construct_yaml_str)
+
+
+class _Entry(NamedTuple):
+    """What a file has under a name.
+
+    :ivar problem: why it cannot be used, if that is known
+    """
+
+    content: Any
+    path: pathlib.Path
+    problem: str = ''
+
+
+class Files:
+    """One kubeconfig, or several that are merged as kubectl does.
+
+    :param config_file: its path; None for the default kubeconfig
+    :param seconds: how long a file may take
+    :ivar where: which files these are, for messages
+    :ivar current: what current-context says
+    :ivar advice: what is not well, but no problem
+    :ivar nameless: what is wrong with contexts that have no name
+    :raises ConfigurationError: there is none, or it is none
+    """
+
+    def __init__(self, config_file: str | None, seconds: float) -> None:
+        if config_file:
+            self.where = f'[kubernetes] config_file: {config_file}'
+            paths = [config_file]
+        else:
+            default = os.environ.get('KUBECONFIG') or '~/.kube/config'
+            self.where = '[kubernetes] config_file is not set, and the ' \
+                         f'default kubeconfig {default}'
+            paths = [path for path in default.split(os.pathsep) if path]
+        self.entries: dict[str, dict[str, _Entry]] = {
+            'clusters': {}, 'users': {}, 'contexts': {}}
+        self.current = ''
+        self.advice: list[errors.ConfigurationError] = []
+        self.nameless: list[errors.ConfigurationError] = []
+        files = [(path, file) for path in map(self._expand, paths)
+                 if (file := self._read(path, seconds))]
+        if not files:
+            raise errors.ConfigurationError(
+                f'{self.where}: there is no such file{_MEND}')
+        for path, file in files:
+            if file.mode & (stat.S_IWGRP | stat.S_IWOTH):
+                self.advice.append(errors.Advice(
+                    f'{path}: may be written by others than its owner, and '
+                    'this service runs what it names in exec; run chmod '
+                    f'go-w {path}'))
+            self._merge(path, file.content)
+
+    def _expand(self, path: str) -> pathlib.Path:
+        try:
+            return pathlib.Path(path).expanduser()
+        except RuntimeError as error:
+            # No HOME, and no entry of this user id in passwd.
+            raise errors.ConfigurationError(
+                f'{self.where}: the user of this service has no home '
+                f'directory for {path}{_MEND}') from error
+
+    def _read(self, path: pathlib.Path, seconds: float) -> logins.File | None:
+        try:
+            return logins.read_file(path, time.monotonic() + seconds)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise errors.ConfigurationError(
+                f'{self.where}: {path} cannot be read: {error.strerror}'
+                f'{_MEND}') from error
+
+    def _merge(self, path: pathlib.Path, content: bytes) -> None:
+        # What an earlier file says stays (kubectl's rule for $KUBECONFIG).
+        try:
+            parsed = _parse(content)
+            current = parsed.get('current-context') or ''
+            if not isinstance(current, str):
+                raise ValueError(
+                    'current-context: is no text; put it in quotes')
+            self.current = self.current or current
+            for section, known in self.entries.items():
+                for name, entry in self._find(parsed, section, path).items():
+                    known.setdefault(name, entry)
+        except ValueError as error:
+            where = self.where if self.where.endswith(f' {path}') \
+                else f'{self.where}: {path}'
+            raise errors.ConfigurationError(
+                f'{where}: is no kubeconfig: {error}') from None
+
+    def _find(self, parsed: dict[str, Any], section: str,
+              path: pathlib.Path) -> dict[str, _Entry]:
+        entries = parsed.get(section) or []
+        if not isinstance(entries, list):
+            raise ValueError(f'{section}: is no list; correct it')
+        found: dict[str, _Entry] = {}
+        for number, entry in enumerate(entries):
+            name = entry.get('name') if isinstance(entry, dict) else None
+            if isinstance(name, str) and name:
+                found[name] = _Entry(
+                    entry.get(section[:-1]), path,
+                    f'two {section} have this name; rename one of them'
+                    if name in found else '')
+            elif section == 'contexts':
+                # Clusters and users without a name are used by nobody.
+                self.nameless.append(errors.ConfigurationError(
+                    f'{path}: {section}[{number}].name: is missing, or no '
+                    'text; put it in quotes'))
+        return found
+
+    def get(self, section: str, name: str, kind: type[T],
+             ) -> tuple[T, pathlib.Path, str]:
+        """Return what an entry says, its directory, and file and entry.
+
+        :raises ValueError: there is none, or it is malformed
+        """
+        if name not in self.entries[section]:
+            raise ValueError(
+                f'{self.where}: {section}: has none of the name "{name}", '
+                'which the context names; add it, or correct the context')
+        content, path, problem = self.entries[section][name]
+        field = f'{path}: {section}[{name}].{section[:-1]}'
+        if problem:
+            raise ValueError(f'{field}: {problem}')
+        try:
+            return msgspec.convert(_without_nulls(content or {}), kind), \
+                path.absolute().parent, field
+        except msgspec.ValidationError as error:
+            problem, _, at = str(error).partition(' - at `$')
+            raise ValueError(f'{field}{at.rstrip("`")}: {problem}; correct '
+                             'it') from None
+        except RecursionError:
+            raise ValueError(f'{field}: holds itself; correct it') from None
+
+def _parse(content: bytes) -> dict[str, Any]:
+    """Return the first document, as kubectl reads it.
+
+    :raises ValueError: there is none; it quotes no secret
+    """
+    try:
+        depth = 0
+        for event in yaml.parse(content, _Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise ValueError('it is nested too deeply')
+            if isinstance(event, yaml.DocumentEndEvent):
+                break
+        parsed = next(yaml.load_all(content, _Loader), None)  # noqa: S506
+    except yaml.reader.ReaderError:
+        raise ValueError('it is not text') from None
+    except yaml.YAMLError as error:
+        # The whole message quotes the line, with the secret in it.
+        mark = getattr(error, 'problem_mark', None)
+        line = f' in line {mark.line + 1}' if mark else ''
+        raise ValueError(f'it is not YAML{line}') from None
+    if not isinstance(parsed or {}, dict):
+        raise ValueError('it has no fields')
+    return parsed or {}
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a value in which null leaves what Go's JSON does: empty."""
+    if isinstance(value, dict):
+        return {str(key): _without_nulls(each) for key, each in value.items()
+                if each is not None}
+    if isinstance(value, list):
+        return ['' if each is None else _without_nulls(each)
+                for each in value]
+    return value
