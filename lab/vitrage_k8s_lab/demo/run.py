@@ -6,8 +6,8 @@ of the client's environment. Progress and errors go to stderr.
 """
 
 from collections.abc import Callable
-from collections.abc import Iterator
 import contextlib
+import logging
 import os
 import pathlib
 import shlex
@@ -18,11 +18,8 @@ import sys
 import tempfile
 import time
 
-from vitrage_k8s.api import client as k8s_client
-from vitrage_k8s.api import decoding
-from vitrage_k8s.api import endpoint
-from vitrage_k8s.api import errors
-from vitrage_k8s.api import kubeconfig
+from vitrage_k8s.api import fleet
+from vitrage_k8s.api import reflector
 from vitrage_k8s_lab.demo import node_alert
 from vitrage_k8s_lab.demo import scenario
 from vitrage_k8s_lab.kube_api import server
@@ -33,9 +30,10 @@ Say = Callable[[str], None]
 
 SCENARIOS = {'node-alert': node_alert.play, 'node-failure': scenario.play}
 
-PAGE_SIZE = 500
-REQUEST_TIMEOUT = 60.0
-LIST_TIMEOUT = 120.0
+# Without a watch: one list of each cluster.
+READING = reflector.Options(
+    page_size=500, request_timeout=60, list_timeout=120, max_retries=0,
+    max_nodes=200_000, poll_interval=600, is_watching=False)
 
 
 def show_topology(config_file: str | None, contexts: list[str], serve: bool,
@@ -63,11 +61,10 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
                                                 encoding='utf-8')
             say(f'A simulated Kubernetes API server is at {api_server.url} '
                 f'(kubeconfig: {config_file})')
-        try:
-            for name, count in _count_nodes(config_file, contexts):
-                say(f'Cluster {name}: {count} nodes')
-        except errors.KubernetesDatasourceError as error:
-            say(f'ERROR: {error}')
+        read, problems = _list_once(config_file, contexts)
+        for line in (*read, *(f'ERROR: {problem}' for problem in problems)):
+            say(line)
+        if problems:
             return 1
         say('Starting Vitrage; its first poll of the nodes is a part of it')
         vitrage = standalone.Standalone(
@@ -128,37 +125,32 @@ def _begin(stack: contextlib.ExitStack) -> tuple[Say, pathlib.Path]:
         prefix='vitrage-k8s-', ignore_cleanup_errors=True)))
 
 
-def _count_nodes(config_file: str,
-                 contexts: list[str]) -> list[tuple[str, int]]:
-    """List all nodes once: Vitrage would only log a failure."""
-    counts = []
-    for cluster in kubeconfig.load(config_file, contexts, None, {},
-                                   REQUEST_TIMEOUT):
-        if isinstance(cluster, errors.Advice):
-            continue
-        if not isinstance(cluster, endpoint.Endpoint):
-            raise cluster
-        with contextlib.closing(k8s_client.Client(
-                cluster.name, cluster, REQUEST_TIMEOUT)) as client:
-            counts.append((cluster.name, sum(_list_pages(client))))
-    return counts
+def _list_once(config_file: str,
+               contexts: list[str]) -> tuple[list[str], list[str]]:
+    """Read all clusters, because Vitrage would only log a failure.
 
-
-def _list_pages(client: k8s_client.Client) -> Iterator[int]:
-    """Yield how many nodes each page of a list has."""
-    deadline = time.monotonic() + LIST_TIMEOUT
-    token = None
-    while True:
-        packed = client.list_nodes(PAGE_SIZE, token, deadline)
-        try:
-            page = decoding.decode_page(client.inflate(packed))
-        except ValueError as error:
-            raise client.malformed(
-                f'the answer is not a list of nodes: {error}') from error
-        yield len(page.items)
-        token = page.continue_token
-        if token is None:
-            return
+    :returns: what was read, and what could not be
+    """
+    # Without a handler, Python would print the warnings.
+    logging.getLogger('vitrage_k8s').addHandler(logging.NullHandler())
+    clusters = fleet.Fleet()
+    clusters.use(fleet.Settings(
+        config_file=config_file, contexts=tuple(contexts), cluster_name=None,
+        projects=(), link_by_system_uuid=False, ignored_conditions=frozenset(),
+        max_concurrent_lists=4, reading=READING))
+    try:
+        clusters.list_all(READING.list_timeout)
+        view = clusters.view()
+        problems = sorted(clusters.problems)
+    finally:
+        clusters.stop()
+    read = []
+    for name, cluster in view.clusters.items():
+        if cluster.inventory.is_complete:
+            read.append(f'Cluster {name}: {len(cluster.inventory)} nodes')
+        else:
+            problems.append(f'Cluster {name}: {cluster.health.reason}')
+    return read, problems
 
 
 def _client() -> str:

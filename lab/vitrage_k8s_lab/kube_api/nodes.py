@@ -160,15 +160,16 @@ class Nodes:
                 raise ConnectionAbortedError
             return None
 
-    def bookmark(self, epoch: int, place: int) -> int | None:
+    def bookmark(self, epoch: int, place: int, seen: int) -> int | None:
         """Return the version of a bookmark for a watch that is at a place.
 
+        :param seen: the newest version that the watch has
         :returns: None if changes wait to be read
         """
         with self._changed:
             if (epoch, place) != (self._epoch, self._changes.total):
                 return None
-            self._version += self.renews_leases
+            self._version += self.renews_leases and self._version == seen
             return self._version
 
     def backup(self, version: int | None = None) -> Snapshot:

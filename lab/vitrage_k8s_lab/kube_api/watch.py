@@ -52,6 +52,7 @@ class Watch:
         # No bookmark is sent that is not newer than this.
         (self._start, items), self._epoch, self._place = store.begin_watch(
             answers.number(query, 'resourceVersion'))
+        self._seen = self._start
         self._initial = [item for item in items.values()
                          if self._selector.matches(item)]
 
@@ -75,6 +76,7 @@ class Watch:
                 # With a version of the future (etcd was restored, and the
                 # client does not know) there is nothing to send until then.
                 if change.version > self._start:
+                    self._seen = change.version
                     self._send_change(outlet, change)
             outlet.check()
             if time.monotonic() >= due and self._send_bookmark(outlet):
@@ -102,10 +104,12 @@ class Watch:
             else b'{"kind":"Node","apiVersion":"v1",' + item[1:]))
 
     def _send_bookmark(self, outlet: Outlet) -> bool:
-        version = self._nodes.bookmark(self._epoch, self._place)
+        version = self._nodes.bookmark(
+            self._epoch, self._place, self._seen)
         if version is None:
             # There are changes to be sent first.
             return False
         if version > self._start:
+            self._seen = version
             outlet.send(faults.bookmark(str(version)))
         return True
