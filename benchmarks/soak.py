@@ -186,6 +186,24 @@ class Figures(NamedTuple):
                 f'{self.files:6} {self.vertices:9}')
 
 
+class Moment(NamedTuple):
+    """A time.
+
+    :ivar waited: how long this thread has neither run nor waited for a
+        processor, which others may have taken
+    """
+
+    clock: float
+    waited: float
+
+    @classmethod
+    def now(cls) -> 'Moment':
+        clock = time.monotonic()
+        ran, delayed = map(int, pathlib.Path(
+            '/proc/thread-self/schedstat').read_text().split()[:2])
+        return cls(clock, clock - (ran + delayed) / 1e9)
+
+
 class Soak(base.FunctionalTest):
     """Polls, and compares."""
 
@@ -230,6 +248,7 @@ class Soak(base.FunctionalTest):
     def soak(self) -> None:
         self.happened: dict[str, int] = {}
         self.longest = {'get_all': 0.0, 'get_changes': 0.0}
+        self.waited = self.longest.copy()
         figures = []
         print(' polls  memory MB  threads  files  vertices', flush=True)
         for poll in range(self.polls + 1):
@@ -244,14 +263,15 @@ class Soak(base.FunctionalTest):
             f'{count} {what}' for what, count
             in sorted(self.happened.items())))
         print('Longest: ' + ', '.join(
-            f'{name} {seconds:.2f} s'
+            f'{name} {seconds:.2f} s, of which {self.waited[name]:.2f} s at '
+            'most not for a processor'
             for name, seconds in self.longest.items()))
         self.assertThat(end.memory, base.at_most(middle.memory * NOISE))
         self.assertThat(end.threads, base.at_most(middle.threads))
         self.assertThat(end.files, base.at_most(middle.files + 5))
 
     def poll(self, number: int) -> None:
-        began = time.monotonic()
+        began = Moment.now()
         if number == 0:
             self.host.start()
         elif number % 10 == 0:
@@ -267,9 +287,12 @@ class Soak(base.FunctionalTest):
         self.happen()
         time.sleep(PAUSE)
 
-    def note(self, name: str, began: float) -> None:
-        self.longest[name] = max(self.longest[name],
-                                 time.monotonic() - began)
+    def note(self, name: str, began: 'Moment') -> None:
+        now = Moment.now()
+        for longest, seconds in (
+                (self.longest, now.clock - began.clock),
+                (self.waited, now.waited - began.waited)):
+            longest[name] = max(longest[name], seconds)
 
     def measure(self, poll: int) -> Figures:
         """Return figures, when the graph has come to equal the truth."""
@@ -283,11 +306,16 @@ class Soak(base.FunctionalTest):
         self.host.check_consistency()
         self.host.rows.clear()
         gc.collect()
+        looks = []
+        for _ in range(20):
+            # Lists come and go, each with a timer and a connection.
+            looks.append((threading.active_count(), base.open_files()))
+            time.sleep(PAUSE / 2)
+        threads, files = map(min, zip(*looks, strict=True))
         pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
         return Figures(
             poll, pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20,
-            threading.active_count(), base.open_files(),
-            len(self.host.graph.get_vertices()))
+            threads, files, len(self.host.graph.get_vertices()))
 
     def shown(self) -> Truth:
         """Return what the graph shows, in the place of the truth.

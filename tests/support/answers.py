@@ -188,6 +188,14 @@ class Logins:
         return self.is_renewed.pop(0)
 
 
+def make_endpoint(name: str, server: str,
+                  login: Logins) -> endpoints.Endpoint:
+    return endpoints.Endpoint(
+        name, f'context-{name}', server,
+        login,  # type: ignore[arg-type]
+        endpoints.Authority(None, None, pathlib.Path('/')))
+
+
 class ClientTestCase(testtools.TestCase):
     """Has a client of the cluster 'c' at https://user:secret@host:6443/.
 
@@ -216,10 +224,8 @@ class ClientTestCase(testtools.TestCase):
         self.client = self.make_client()
 
     def make_client(self, request_timeout: float = 60) -> api_client.Client:
-        return api_client.Client('c', endpoints.Endpoint(
-            'c', 'context', 'https://user:secret@host:6443/',
-            self.logins,  # type: ignore[arg-type]
-            endpoints.Authority(None, None, pathlib.Path('/'))),
+        return api_client.Client('c', make_endpoint(
+            'c', 'https://user:secret@host:6443/', self.logins),
             request_timeout)
 
     def _connect(self, endpoint: endpoints.Endpoint,

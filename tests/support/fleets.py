@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 from collections.abc import Collection
-import pathlib
 import types
 from typing import Any
 
@@ -146,11 +145,8 @@ class FleetTestCase(testtools.TestCase):
             'max_concurrent_lists': 4, 'reading': READING, **options})
 
     @staticmethod
-    def endpoint(name: str, server: str = 'https://one') -> endpoints.Endpoint:
-        return endpoints.Endpoint(
-            name, f'context-{name}', server,
-            answers.Logins(),  # type: ignore[arg-type]
-            endpoints.Authority(None, None, pathlib.Path('/')))
+    def endpoint(name: str) -> endpoints.Endpoint:
+        return answers.make_endpoint(name, 'https://one', answers.Logins())
 
     def use(self, *names: str, anew: bool = True, **options: Any) -> None:
         """Read these clusters from now on, if any are given."""

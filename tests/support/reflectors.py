@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import contextlib
 import json
 import logging
-import pathlib
 import types
 from typing import Any
 
@@ -210,11 +209,9 @@ class ReflectorTestCase(testtools.TestCase):
             self.slots, self.news)  # type: ignore[arg-type]
         self.reflector.start()
 
-    def make_endpoint(self, server: str) -> endpoints.Endpoint:
-        return endpoints.Endpoint(
-            'c', 'context', server,
-            answers.Logins(),  # type: ignore[arg-type]
-            endpoints.Authority(None, None, pathlib.Path('/')))
+    @staticmethod
+    def make_endpoint(server: str) -> endpoints.Endpoint:
+        return answers.make_endpoint('c', server, answers.Logins())
 
     def _make_condition(self) -> Condition:
         self.conditions.append(Condition())
