@@ -167,6 +167,7 @@ class Logins:
     :ivar answers: what login() returns or raises in turn; the last one stays
     :ivar is_renewed: what refused() returns in turn
     :ivar deadlines: what login() was called with
+    :ivar refusals: what refused() was called with
     """
 
     def __init__(self) -> None:
@@ -174,6 +175,7 @@ class Logins:
             logins.Login('Bearer one')]
         self.is_renewed: list[bool] = []
         self.deadlines: list[float] = []
+        self.refusals: list[logins.Login] = []
 
     def login(self, deadline: float) -> logins.Login:
         self.deadlines.append(deadline)
@@ -184,16 +186,16 @@ class Logins:
             raise answer
         return answer
 
-    def refused(self) -> bool:
+    def refused(self, login: logins.Login, deadline: float) -> bool:
+        self.refusals.append(login)
         return self.is_renewed.pop(0)
 
 
 def make_endpoint(name: str, server: str,
                   login: Logins) -> endpoints.Endpoint:
-    return endpoints.Endpoint(
-        name, f'context-{name}', server,
-        login,  # type: ignore[arg-type]
-        endpoints.Authority(None, None, pathlib.Path('/')))
+    place = endpoints.Place(
+        server, endpoints.Cluster(server), pathlib.Path('/'), 'the cluster')
+    return endpoints.Endpoint(name, place, login)  # type: ignore[arg-type]
 
 
 class ClientTestCase(testtools.TestCase):
@@ -228,8 +230,8 @@ class ClientTestCase(testtools.TestCase):
             'c', 'https://user:secret@host:6443/', self.logins),
             request_timeout)
 
-    def _connect(self, endpoint: endpoints.Endpoint,
-                 login: logins.Login) -> Connections:
+    def _connect(self, endpoint: endpoints.Endpoint, login: logins.Login,
+                 deadline: float) -> Connections:
         self.made.append(Connections(self, login))
         return self.made[-1]
 

@@ -61,7 +61,7 @@ class ListTest(ListTestCase):
             self.assertEqual('https://user:secret@host:6443/api/v1/nodes',
                              request.url)
             self.assertEqual('gzip', request.headers['Accept-Encoding'])
-            self.assertEqual('Bearer one', request.headers['Authorization'])
+            self.assertEqual(Login('Bearer one'), self.made[-1].login)
             self.assertEqual(BODY, self.client.inflate(packed))
 
     def test_takes_what_is_packed_and_what_is_not(self) -> None:
@@ -158,7 +158,7 @@ class TimeTest(ListTestCase):
             self.assertEqual(expected, (
                 self.bounds[0], timeout.connect_timeout,
                 timeout.read_timeout))
-            self.assertEqual(self.clock.now + seconds,
+            self.assertEqual(self.clock.now + min(seconds, request_timeout),
                              self.logins.deadlines[-1])
 
     def test_nothing_is_asked_for_when_no_time_is_left(self) -> None:
@@ -217,8 +217,7 @@ class LoginTest(ListTestCase):
             self.logins.answers = [Login(login)]
             self.list_nodes()
             self.assertEqual(made, len(self.made))
-            self.assertEqual(login,
-                             self.requests[-1].headers.get('Authorization'))
+            self.assertEqual(Login(login), self.made[-1].login)
             self.assertEqual([True] * (made - 1) + [False],
                              [each.is_closed for each in self.made])
         self.client.close()
@@ -237,15 +236,18 @@ class LoginTest(ListTestCase):
 
         self.list_nodes()
 
-        self.assertEqual(['Bearer old', 'Bearer new'], [
-            request.headers['Authorization'] for request in self.requests])
+        self.assertEqual([Login('Bearer old'), Login('Bearer new')],
+                         [each.login for each in self.made])
+        self.assertEqual([Login('Bearer old')], self.logins.refusals)
         self.assertEqual([], self.clock.waits)
 
     def test_gives_up_where_it_is_not(self) -> None:
-        self.logins.is_renewed = [True, False]
-        error = self.error_of(UNAUTHORIZED, UNAUTHORIZED)
-        self.assertEqual(Kind.LOGIN, error.kind)
-        self.assertEqual([], self.logins.is_renewed)
+        for renewed, asked in (([False, True], 1), ([True, True], 2)):
+            self.logins.is_renewed = renewed
+            error = self.error_of(*[UNAUTHORIZED] * asked)
+            self.assertEqual(Kind.LOGIN, error.kind)
+            self.assertEqual(asked, len(self.requests))
+            self.assertEqual([True], self.logins.is_renewed)
 
     def test_no_other_refusal_is_one_of_the_login(self) -> None:
         # It would ask for another login, and there is none.

@@ -48,12 +48,6 @@ class FailureTest(testtools.TestCase):
             self.assertEqual((410, 7), (error.status, error.retry_after))
             self.assertEqual(7, error.failure().retry_after)
 
-    def test_knows_the_context_that_is_misconfigured(self) -> None:
-        for context in (None, 'x'):
-            self.assertEqual(
-                context, errors.Misconfigured('c', 'p', context).context)
-        self.assertIsNone(errors.Misconfigured('c', 'p').context)
-
 
 class MessageTest(testtools.TestCase):
 

@@ -120,12 +120,14 @@ class MembersTest(fleets.FleetTestCase):
     def test_kubeconfig_is_asked_for_what_the_options_say(self) -> None:
         self.use('a')
         self.use()
-        self.assertEqual([('/k', ['x', 'y'], 'kubernetes', {}), (
-            '/k', ['x', 'y'], 'kubernetes',
-            {'a': self.reflectors[0].endpoint.credentials})], self.asked)
+        asked = '/k', ['x', 'y'], 'kubernetes'
+        seconds = self.reflectors[0].options.request_timeout
+        self.assertEqual([(*asked, {}, seconds), (
+            *asked, {'a': self.reflectors[0].endpoint.credentials},
+            seconds)], self.asked)
 
-    def test_settings_are_those_of_the_context(self) -> None:
-        self.use('a', 'b', projects=('context-a:p',),
+    def test_settings_are_those_of_the_cluster(self) -> None:
+        self.use('a', 'b', projects=('a:p',),
                  link_by_system_uuid=True,
                  ignored_conditions=frozenset(('X',)))
         self.assertEqual(
@@ -162,8 +164,8 @@ class MembersTest(fleets.FleetTestCase):
         self.assertEqual({'b': CONNECTING}, self.health())
 
     def test_misconfigured_cluster_says_so(self) -> None:
-        self.found = [errors.Misconfigured('a', 'wrong', 'context-a')]
-        self.use(projects=('context-a:p',))
+        self.found = [errors.Misconfigured('a', 'wrong')]
+        self.use(projects=('a:p',))
         self.assertEqual({'a': ('Misconfigured', 'wrong')}, self.health())
         self.assertEqual([], self.reflectors)
         view = self.fleet.view()
@@ -229,12 +231,13 @@ class WholeTest(fleets.FleetTestCase):
 
     def test_projects_of_what_is_not_read_are_named_once(self) -> None:
         for projects, said in (
-                (('context-a:p',), []), (('v:p', 'u:p'), ['u, v']),
+                (('a:p',), []), (('v:p', 'u:p'), ['u, v']),
                 (('u:p', 'v:p'), []), ((), []), (('u:p',), ['u'])):
             self.use('a', projects=projects)
             self.assertEqual([
                 f'WARNING [kubernetes] projects names what is not read: '
-                f'{each}. It takes the names of contexts' for each in said],
+                f'{each}. It takes the names of '
+                'clusters in the graph' for each in said],
                 self.logged())
         self.found = [errors.ConfigurationError('no file')]
         self.use(projects=('t:p',))
@@ -244,22 +247,21 @@ class WholeTest(fleets.FleetTestCase):
 class ProjectsTest(fleets.FleetTestCase):
 
     def test_pairs(self) -> None:
-        for context, project in (('a', 'p'), ('arn:aws:eks:x/a', 'p'),
-                                 ('a', 'x' * 64)):
-            self.found = [msgspec.structs.replace(
-                self.endpoint('c'), context=context)]
-            self.use(projects=(f' {context} : {project} ',))
+        for name, project in (('a', 'p'), ('arn:aws:eks:x/a', 'p'),
+                              ('a', 'x' * 64)):
+            self.found = [self.endpoint(name)]
+            self.use(projects=(f' {name} : {project} ',))
             self.assertEqual(
                 project, self.fleet.view().settings[1][0].project_id)
 
     def test_what_is_no_pair_is_an_error(self) -> None:
         for pairs, said in (
-                (('a',), '"a" is not context:project_id'),
-                (('a:',), '"a:" is not context:project_id'),
-                ((':p',), '":p" is not context:project_id'),
+                (('a',), '"a" is not cluster:project_id'),
+                (('a:',), '"a:" is not cluster:project_id'),
+                ((':p',), '":p" is not cluster:project_id'),
                 (('a:' + 'x' * 65,), 'more than 64 characters'),
-                (('a:x\ny',), 'the project x?y of the context a has'),
-                (('a:p', 'a:q'), 'the context a has two projects')):
+                (('a:x\ny',), 'the project x?y of the cluster a has'),
+                (('a:p', 'a:q'), 'the cluster a has two projects')):
             self.use('c')
             self.use(projects=pairs)
             [line] = self.logged()
@@ -268,5 +270,5 @@ class ProjectsTest(fleets.FleetTestCase):
             self.assertIn(said, line)
             self.assertFalse(self.fleet.view().is_whole)
             self.assertEqual(['c'], list(self.fleet.view().clusters))
-        self.use('c', projects=('context-c:p', 'context-c:p'))
+        self.use('c', projects=('c:p', 'c:p'))
         self.assertEqual([], self.logged())
