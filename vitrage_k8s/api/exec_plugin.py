@@ -216,7 +216,7 @@ class Plugin:
         hint = ' '.join(self._spec.install_hint.split())
         raise self._error(
             'there is no such program that this service may run; install '
-            f'it, or correct command. {hint[:500]}'.rstrip())
+            f'it, or correct command{hint and f". {hint[:500]}"}')
 
     def _environment(self, deadline: float) -> dict[str, str]:
         spec: dict[str, Any] = {'interactive': False}
