@@ -3,8 +3,8 @@
 #
 # Sets itself up in this checkout (.venv-tox for tox, .tox for what tox makes)
 # with Python 3.10 to 3.13 and what PyPI has. PYTHON names the one to use. As
-# root it installs RabbitMQ and MariaDB with apt-get, if they are missing;
-# without them the end-to-end tests are skipped.
+# root it installs RabbitMQ, MariaDB and Alertmanager with apt-get, if they are
+# missing; without them the end-to-end tests are skipped.
 set -eu
 cd "$(dirname "$0")"
 . tools/setup_venv.sh

@@ -5,8 +5,8 @@
 # skipped, which is said loudly, and is no failure; skipped_because is then
 # the reason, and else empty.
 #
-# Of MariaDB these are the programs alone: the package mariadb-server would
-# also make a database, and a service that starts with the machine.
+# No package leaves a service that runs, or that starts with the machine. Of
+# MariaDB these are the programs alone, without a database or a service.
 install_servers() {
     skipped_because=
     packages=$(missing_servers)
@@ -41,6 +41,9 @@ missing_servers() (
             break
         fi
     done
+    if ! command -v prometheus-alertmanager >/dev/null; then
+        missing="$missing prometheus-alertmanager"
+    fi
     echo "${missing# }"
 )
 
@@ -82,6 +85,10 @@ apt_unpack() {
     status=0
     apt_get install "$@" || status=$?
     rm -f $made_policy
+    for service; do
+        # Not every package has one.
+        update-rc.d "$service" disable >/dev/null 2>&1 || :
+    done
     return $status
 }
 
@@ -101,8 +108,8 @@ apt_get() (
 warn_of_servers() {
     cat >&2 <<END
 ******************************************************************************
-WARNING: the end-to-end tests (tests/e2e) are SKIPPED: there is no RabbitMQ, or
-no MariaDB, that they could start for themselves, and neither could be
+WARNING: end-to-end tests (tests/e2e) are SKIPPED: a server that they start for
+themselves (RabbitMQ, MariaDB, Alertmanager) is missing, and could not be
 installed ($1). To run them, on Debian or Ubuntu:
     sudo apt-get install --no-install-recommends $(missing_servers)
 ******************************************************************************

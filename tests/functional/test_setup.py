@@ -72,7 +72,7 @@ class SetUpTest(SetupTest):
     def test_installs_servers_whose_services_do_not_start(self) -> None:
         self.ends(self.checkout.start('run_tests.sh', MISSING='no-server'))
         self.assertEqual(
-            ['venv', 'pip', 'download', 'policy', 'unpack', 'tox'],
+            ['venv', 'pip', 'download', 'policy', 'unpack', 'disable', 'tox'],
             self.checkout.passed())
         self.assertFalse(self.checkout.policy.exists())
 
@@ -163,7 +163,8 @@ class InterruptedTest(SetupTest):
         self.checkout.go_on()
         self.assertEqual(130, script.end()[0])
         self.assertFalse(self.checkout.policy.exists())
-        self.assertEqual(['venv', 'pip', 'download', 'policy', 'unpack'],
+        self.assertEqual(['venv', 'pip', 'download', 'policy', 'unpack',
+                          'disable'],
                          self.checkout.passed())
 
     def test_next_run_sets_up_again(self) -> None:
