@@ -145,7 +145,7 @@ class Host:
 
     def vertices(self, vitrage_type: str) -> dict[str, dict[str, Any]]:
         """Return the properties of what is in the graph, by name."""
-        return {vertex.get('name', vertex['id']): vertex.properties
+        return {vertex.get('name') or vertex['id']: vertex.properties
                 for vertex in self.graph.get_vertices(
                     {'vitrage_type': vitrage_type,
                      'vitrage_is_deleted': False})}

@@ -78,8 +78,13 @@ def updates(entity_type: str, now: Properties, before: Iterable[str],
 
 
 def deletion(entity_type: str, identity: str) -> Event:
-    """Return what deletes a vertex."""
-    event = _event(entity_type, {VProps.ID: identity}, [])
+    """Return what deletes a vertex.
+
+    Vitrage keeps it for some minutes. It loses its cluster, by which Vitrage's
+    datasources of alarms would find it, and make a placeholder of it.
+    """
+    event = _event(entity_type, {
+        VProps.ID: identity, graph_properties.CLUSTER: None}, [])
     event[DSProps.EVENT_TYPE] = GraphAction.DELETE_ENTITY
     return event
 

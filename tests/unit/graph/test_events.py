@@ -44,11 +44,11 @@ class ShapeTest(testtools.TestCase):
                          second['properties'])
         self.assertEqual([], second['links'])
 
-    def test_a_deletion_names_the_vertex(self) -> None:
+    def test_a_deletion_names_the_vertex_which_loses_its_cluster(self) -> None:
         self.assertEqual(
             {'vitrage_entity_type': 'kubernetes.node',
              'vitrage_event_type': 'delete_entity',
-             'properties': {'id': 'n'}, 'links': []},
+             'properties': {'id': 'n', 'cluster': None}, 'links': []},
             events.deletion('kubernetes.node', 'n'))
 
     def test_an_unlinking_names_the_vertex_and_the_edge(self) -> None:
