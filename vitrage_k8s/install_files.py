@@ -25,7 +25,13 @@ ETC = pathlib.Path(str(importlib.resources.files('vitrage_k8s'))) / 'etc'
 # Below ETC.
 VALUES = pathlib.PurePosixPath('vitrage/datasources_values')
 TEMPLATES = pathlib.PurePosixPath('vitrage/templates')
+ALERTS = pathlib.PurePosixPath('vitrage/prometheus_conf.yaml')
 RBAC = pathlib.PurePosixPath('kubernetes/rbac.yaml')
+
+# Files of another datasource, and what ours are called beside those that are
+# there. Vitrage reads all *.yaml.
+_OTHERS = ('prometheus_conf.yaml', 'prometheus.yaml')
+_BESIDE = '.vitrage-k8s'
 
 _SAMPLE = 'vitrage-k8s.conf.sample'
 
@@ -67,34 +73,35 @@ def run(directory: pathlib.Path, force: bool) -> int:
     :param force: whether to overwrite files that differ
     :returns: the exit status
     """
-    differing = []
-    done = []
+    outcomes: dict[pathlib.Path, str] = {}
+    failure = None
     try:
         contents = {directory / _place(name): path.read_bytes()
                     for name, path in find().items()}
         contents[directory / _SAMPLE] = _sample().encode()
         for path, content in contents.items():
-            outcome = _put(path, content, force)
-            if outcome == 'differs':
-                differing.append(path)
-            else:
-                done.append(f'{outcome} {path}')
+            is_ours = path.name not in _OTHERS
+            outcome = _put(path, content, force and is_ours)
+            if outcome == 'differs' and not is_ours:
+                path = path.with_name(path.name + _BESIDE)
+                outcome = _put(path, content, force=True)
+            outcomes[path] = outcome
     except OSError as error:
-        _print(done)
-        print(f'ERROR: {error}', file=sys.stderr)
-        return 1
+        failure = error
     # Not before: who reads it may stop in the middle, and the writing not.
-    _print(done)
+    differing = [path for path, outcome in outcomes.items()
+                 if outcome == 'differs']
+    for path, outcome in outcomes.items():
+        if outcome != 'differs':
+            print(f'{outcome} {path}')
+    if failure:
+        print(f'ERROR: {failure}', file=sys.stderr)
+        return 1
     for path in differing:
         print(f'ERROR: {path} is there with other content, and was left as '
               'it is; --force overwrites it', file=sys.stderr)
-    _print(_advice(directory, contents))
+    print(*_advice(directory, outcomes), sep='\n')
     return 1 if differing else 0
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line)
 
 
 def _place(name: pathlib.PurePosixPath) -> pathlib.PurePosixPath:
@@ -170,7 +177,7 @@ def _write(path: pathlib.Path, content: bytes) -> None:
 
 def _advice(directory: pathlib.Path,
             paths: Iterable[pathlib.Path]) -> Iterator[str]:
-    """Tell what is left to do."""
+    """Yield what is left to do, with the files that are in place."""
     values = directory / _place(VALUES)
     yield '\nNext:'
     if not (values / 'default.yaml').exists():
@@ -180,7 +187,10 @@ def _advice(directory: pathlib.Path,
     yield f'* Run: kubectl apply -f {_quote(directory / RBAC)}'
     yield '* Restart vitrage-graph.'
     for path in paths:
-        if path.parent == directory / _place(TEMPLATES):
+        if path.suffix == _BESIDE:
+            yield (f'* {path.with_suffix("")} stays as it is: take over into '
+                   f'it what {path} says.')
+        elif path.parent == directory / _place(TEMPLATES):
             yield f'* Run: vitrage template add --path {_quote(path)}'
 
 

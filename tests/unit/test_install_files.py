@@ -107,6 +107,30 @@ class InstallFilesTest(FilesTestBase):
         self.assertEqual(expected(), self.installed())
         self.assertEqual(1, output.count('wrote'))
 
+    def test_never_overwrites_what_is_of_another_datasource(self) -> None:
+        for name in ('prometheus_conf.yaml',
+                     'datasources_values/prometheus.yaml'):
+            mine = self.directory / name
+            beside = mine.with_name(f'{mine.name}.vitrage-k8s')
+            mine.parent.mkdir(parents=True, exist_ok=True)
+            for arguments in ((), ('--force',)):
+                mine.write_text('mine')
+                beside.write_text('of an earlier version')
+
+                status, output, errors = self.install(*arguments)
+
+                self.assertEqual((0, ''), (status, errors))
+                self.assertEqual('mine', mine.read_text())
+                self.assertEqual(expected()[name], beside.read_bytes())
+                self.assertIn(f'wrote {beside}\n', output)
+                self.assertIn(f'{mine} stays as it is: take over into it what '
+                              f'{beside} says', output)
+
+    def test_says_nothing_of_alerts_whose_files_are_ours(self) -> None:
+        self.install()
+
+        self.assertNotIn('stays as it is', self.install()[1])
+
     def test_vitrage_can_read_them_whatever_the_umask_is(self) -> None:
         self.addCleanup(os.umask, os.umask(0o077))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Vitrage of a test class, with a cloud and a cluster on its servers."""
 
+from collections.abc import Mapping
 import json
 import pathlib
 import tempfile
@@ -43,10 +44,12 @@ class CloudTest(ClientTest):
 
     :ivar cloud: the cloud, with the server WEB on compute-1
     :ivar simulator: a cluster with the node worker on that server
+    :ivar options: further options of Vitrage, by group
     """
 
     cloud: OpenStack
     simulator: Simulator
+    options: Mapping[str, Mapping[str, object]] = {}
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -68,7 +71,8 @@ class CloudTest(ClientTest):
         directory = pathlib.Path(temporary.name)
         (directory / 'kubeconfig').write_text(cls.simulator.kubeconfig())
         (directory / 'options').write_text(json.dumps(
-            {'service_credentials': cls.cloud.credentials}))
+            {'service_credentials': cls.cloud.credentials, **cls.options},
+            default=str))
         cls.begin(SCRIPT, temporary.name)
 
     def topology(self) -> dict[str, Any]:

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts of Prometheus as causes and effects of the other alarms of a node.
+
+Our templates are loaded with the real client and evaluated by Vitrage.
+"""
+
+import graphlib
+import itertools
+from typing import Any
+
+import requests
+
+from tests.support import alerts
+from vitrage_k8s import install_files
+from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.testing import cloud
+from vitrage_k8s_lab.testing.vitrage_process import PATIENCE
+
+STOPPED = 'Server of a Kubernetes node is not running'
+NOT_READY = 'Kubernetes node is not ready'
+NO_NETWORK = 'Kubernetes node has no network'
+NO_MEMORY = 'Kubernetes node is short of memory'
+NO_DISK = 'Kubernetes node is short of disk space'
+NO_PIDS = 'Kubernetes node is short of process IDs'
+
+NETWORK = {'NodeNetworkReceiveErrs', 'NodeNetworkTransmitErrs',
+           'NodeNetworkInterfaceFlapping', 'NodeBondingDegraded',
+           'NodeHighNumberConntrackEntriesUsed'}
+KUBELET = {'KubeletDown', 'KubeletInstanceUnreachable'}
+UNREADY = {'KubeNodeNotReady', 'KubeNodeUnreachable',
+           'KubeNodeReadinessFlapping'}
+PRESSURE = {'KubeNodePressure', 'KubeNodeEviction'}
+
+# What causes the alarms that we raise, and what these cause.
+CAUSES = {
+    NOT_READY: NETWORK | KUBELET | {
+        'KubeletPlegDurationHigh', 'KubeletClientCertificateExpiration',
+        'KubeletClientCertificateRenewalErrors', 'NodeSystemSaturation',
+        'NodeDiskIOSaturation', 'NodeFileDescriptorLimit',
+        'NodeFilesystemAlmostOutOfSpace', 'NodeFilesystemAlmostOutOfFiles',
+        'NodeMemoryHighUtilization', 'NodeMemoryMajorPagesFaults'},
+    NO_NETWORK: NETWORK,
+    NO_MEMORY: {'NodeMemoryHighUtilization', 'NodeMemoryMajorPagesFaults'},
+    NO_DISK: {
+        'NodeFilesystemSpaceFillingUp', 'NodeFilesystemFilesFillingUp',
+        'NodeFilesystemAlmostOutOfSpace', 'NodeFilesystemAlmostOutOfFiles'},
+}
+EFFECTS = {
+    STOPPED: UNREADY | KUBELET, NOT_READY: UNREADY,
+    NO_MEMORY: PRESSURE, NO_DISK: PRESSURE, NO_PIDS: PRESSURE,
+}
+EDGES = {(cause, effect) for effect, causes in CAUSES.items()
+         for cause in causes} | {
+    (cause, effect) for cause, effects in EFFECTS.items()
+    for effect in effects}
+ALERTS = set(itertools.chain(*CAUSES.values(), *EFFECTS.values()))
+# These begin and end like others.
+OTHERS = {'KubeNodeNotReadyX', 'XKubeNodeNotReady', 'KubeletDownX',
+          'NodeClockSkewDetected', 'Watchdog'}
+
+Edges = set[tuple[str, str]]
+
+
+def worker(**conditions: str) -> dict[str, Any]:
+    """Make the node on the server WEB, with these conditions."""
+    node = samples.node('worker', providerID=f'openstack:///{cloud.WEB}')
+    node['status']['conditions'] = [
+        {'type': kind, 'status': status}
+        for kind, status in {'Ready': 'True', **conditions}.items()]
+    return node
+
+
+FAILING = worker(Ready='Unknown', MemoryPressure='True', DiskPressure='True',
+                 PIDPressure='True', NetworkUnavailable='True')
+
+
+class AlertCausesTest(cloud.CloudTest):
+
+    options = {
+        'datasources': {
+            'types': ['nova.zone', 'nova.host', 'nova.instance', 'prometheus',
+                      'kubernetes'],
+            'path': ['vitrage_k8s', 'vitrage.datasources']},
+        'prometheus': {
+            'config_file': install_files.ETC / install_files.ALERTS},
+    }
+
+    def setUp(self) -> None:
+        super().setUp()
+        if not self.api.template.list():
+            self.client('template', 'add', '--path', str(
+                install_files.ETC / install_files.TEMPLATES))
+            self.eventually({'ACTIVE'}, lambda: {
+                template['status'] for template in self.api.template.list()})
+        self.expect(set())
+
+    def expect(self, edges: Edges) -> None:
+        """Wait until these causes of alerts, or effects, are in the graph."""
+        self.eventually(edges, self.causes)
+
+    def causes(self) -> Edges:
+        return {edge for edge in self.all_causes()
+                if not (ALERTS | OTHERS).isdisjoint(edge)}
+
+    def all_causes(self) -> Edges:
+        graph = self.topology()
+        names = [vertex['name'] for vertex in graph['nodes']]
+        return {(names[edge['source']], names[edge['target']])
+                for edge in graph['links']
+                if edge['relationship_type'] == 'causes'}
+
+    def send(self, *sent: alerts.Alert) -> None:
+        done = requests.post(
+            f'{self.variables["VITRAGE_ENDPOINT"]}/v1/event',
+            json=alerts.webhook(*sent), headers=alerts.HEADERS,
+            proxies={'http': ''}, timeout=PATIENCE)
+        self.assertEqual(200, done.status_code)
+
+    def fire(self) -> None:
+        self.send(*(alerts.firing(name, cluster='simulator', node='worker')
+                    for name in ALERTS | OTHERS))
+
+    def resolve(self) -> None:
+        self.send(*(alerts.resolved(name, cluster='simulator', node='worker')
+                    for name in ALERTS | OTHERS))
+
+    def set_server(self, status: str) -> None:
+        self.cloud.put_server(cloud.WEB, status=status)
+        self.notify(cloud.WEB, 'instance.update')
+
+    def fail_node(self) -> None:
+        self.simulator.put(FAILING)
+
+    def mend_node(self) -> None:
+        self.simulator.put(worker())
+
+    def fail_server(self) -> None:
+        self.set_server('ERROR')
+
+    def mend_server(self) -> None:
+        self.set_server('ACTIVE')
+
+    def test_in_any_order(self) -> None:
+        of_server = {edge for edge in EDGES if STOPPED in edge}
+        begin = (self.fire, self.fail_node, self.fail_server)
+        end = (self.resolve, self.mend_node, self.mend_server)
+        for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+            for index in order:
+                begin[index]()
+            self.expect(EDGES)
+            # Those are without the server's alarm, or with that alone.
+            end[order[0]]()
+            self.expect((set(), of_server, EDGES - of_server)[order[0]])
+            for index in order[1:]:
+                end[index]()
+            self.expect(set())
+            self.eventually([], self.alarms)
+
+    def test_causes_no_circle(self) -> None:
+        for begin in (self.fire, self.fail_node, self.fail_server):
+            begin()
+        self.expect(EDGES)
+
+        causes: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+        for cause, effect in self.all_causes():
+            causes.add(effect, cause)
+        # It raises where there is a circle.
+        causes.prepare()
+        for end in (self.resolve, self.mend_node, self.mend_server):
+            end()
+        self.eventually([], self.alarms)
+
+    def test_alert_of_another_node_is_no_cause(self) -> None:
+        self.simulator.put(samples.node('other'))
+        self.eventually(True, lambda: 'other' in {
+            vertex['name'] for vertex in self.topology()['nodes']
+            if vertex['vitrage_type'] == 'kubernetes.node'})
+        self.fail_node()
+        self.send(*(alerts.firing(name, cluster='simulator', node='other')
+                    for name in ALERTS))
+        self.eventually(len(ALERTS), lambda: [
+            alarm[2] for alarm in self.alarms()
+            if alarm[0] == 'prometheus'].count('kubernetes.node'))
+        self.eventually(True, lambda: NOT_READY in [
+            alarm[1] for alarm in self.alarms()])
+
+        self.assertEqual(set(), self.causes())
+
+        self.send(*(alerts.resolved(name, cluster='simulator', node='other')
+                    for name in ALERTS))
+        self.mend_node()
+        self.eventually([], self.alarms)
+        self.simulator.delete('other')
