@@ -4,6 +4,8 @@
 Our templates are loaded with the real client and evaluated by Vitrage.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 import graphlib
 import itertools
 from typing import Any
@@ -116,49 +118,22 @@ class AlertCausesTest(cloud.CloudTest):
             proxies={'http': ''}, timeout=PATIENCE)
         self.assertEqual(200, done.status_code)
 
-    def fire(self) -> None:
+    def fire(self, names: Iterable[str]) -> None:
         self.send(*(alerts.firing(name, cluster='simulator', node='worker')
-                    for name in ALERTS | OTHERS))
+                    for name in names))
 
-    def resolve(self) -> None:
+    def resolve(self, names: Iterable[str]) -> None:
         self.send(*(alerts.resolved(name, cluster='simulator', node='worker')
-                    for name in ALERTS | OTHERS))
+                    for name in names))
 
     def set_server(self, status: str) -> None:
         self.cloud.put_server(cloud.WEB, status=status)
         self.notify(cloud.WEB, 'instance.update')
 
-    def fail_node(self) -> None:
+    def test_all(self) -> None:
         self.simulator.put(FAILING)
-
-    def mend_node(self) -> None:
-        self.simulator.put(worker())
-
-    def fail_server(self) -> None:
         self.set_server('ERROR')
-
-    def mend_server(self) -> None:
-        self.set_server('ACTIVE')
-
-    def test_in_any_order(self) -> None:
-        of_server = {edge for edge in EDGES if STOPPED in edge}
-        begin = (self.fire, self.fail_node, self.fail_server)
-        end = (self.resolve, self.mend_node, self.mend_server)
-        for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-            for index in order:
-                begin[index]()
-            self.expect(EDGES)
-            # Those are without the server's alarm, or with that alone.
-            end[order[0]]()
-            self.expect((set(), of_server, EDGES - of_server)[order[0]])
-            for index in order[1:]:
-                end[index]()
-            self.expect(set())
-            self.eventually([], self.alarms)
-
-    def test_causes_no_circle(self) -> None:
-        for begin in (self.fire, self.fail_node, self.fail_server):
-            begin()
+        self.fire(ALERTS | OTHERS)
         self.expect(EDGES)
 
         causes: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
@@ -166,28 +141,56 @@ class AlertCausesTest(cloud.CloudTest):
             causes.add(effect, cause)
         # It raises where there is a circle.
         causes.prepare()
-        for end in (self.resolve, self.mend_node, self.mend_server):
-            end()
+
+        self.resolve(ALERTS | OTHERS)
+        self.set_server('ACTIVE')
+        self.simulator.put(worker())
         self.eventually([], self.alarms)
+        self.expect(set())
+
+    def test_in_any_order(self) -> None:
+        names = {'KubeletDown', 'KubeNodeNotReady'}
+        edges = {edge for edge in EDGES if not names.isdisjoint(edge)
+                 and edge[0] in {STOPPED, NOT_READY, *names}}
+        of_server = {edge for edge in edges if STOPPED in edge}
+        self.assertEqual((4, 2), (len(edges), len(of_server)))
+        begin: tuple[Callable[[], object], ...] = (
+            lambda: self.fire(names),
+            lambda: self.simulator.put(worker(Ready='Unknown')),
+            lambda: self.set_server('ERROR'))
+        end: tuple[Callable[[], object], ...] = (
+            lambda: self.resolve(names),
+            lambda: self.simulator.put(worker()),
+            lambda: self.set_server('ACTIVE'))
+        for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+            for index in order:
+                begin[index]()
+            self.expect(edges)
+            # Of what is left, first without the alerts, and so on.
+            end[order[0]]()
+            self.expect((set(), of_server, edges - of_server)[order[0]])
+            for index in order[1:]:
+                end[index]()
+            self.eventually([], self.alarms)
+            self.expect(set())
 
     def test_alert_of_another_node_is_no_cause(self) -> None:
+        names = {'KubeletDown', 'KubeNodeNotReady'}
         self.simulator.put(samples.node('other'))
         self.eventually(True, lambda: 'other' in {
             vertex['name'] for vertex in self.topology()['nodes']
             if vertex['vitrage_type'] == 'kubernetes.node'})
-        self.fail_node()
+        self.simulator.put(worker(Ready='Unknown'))
         self.send(*(alerts.firing(name, cluster='simulator', node='other')
-                    for name in ALERTS))
-        self.eventually(len(ALERTS), lambda: [
-            alarm[2] for alarm in self.alarms()
-            if alarm[0] == 'prometheus'].count('kubernetes.node'))
-        self.eventually(True, lambda: NOT_READY in [
-            alarm[1] for alarm in self.alarms()])
+                    for name in names))
+        self.eventually([*sorted(names), NOT_READY], lambda: sorted(
+            (alarm[1] for alarm in self.alarms()), key=lambda name: (
+                name == NOT_READY, name)))
 
         self.assertEqual(set(), self.causes())
 
         self.send(*(alerts.resolved(name, cluster='simulator', node='other')
-                    for name in ALERTS))
-        self.mend_node()
-        self.eventually([], self.alarms)
+                    for name in names))
+        self.simulator.put(worker())
         self.simulator.delete('other')
+        self.eventually([], self.alarms)

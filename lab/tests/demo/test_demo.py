@@ -112,6 +112,23 @@ class DemoTest(testtools.TestCase):
         # At the beginning and at the end; the last one counts here.
         self.assertEqual('', printed['alarm list --all-tenants'].strip())
 
+    def test_plays_the_scenario_of_an_alert(self) -> None:
+        done = run_demo('--scenario', 'node-alert')
+
+        self.assertEqual(0, done.returncode, done.stderr)
+        printed = dict(step.split('\n', 1) for step
+                       in done.stdout.split('$ vitrage ')[1:])
+        [rca] = [json.loads(output) for command, output in printed.items()
+                 if command.startswith('rca show')]
+        names = [alarm['name'] for alarm in rca['nodes']]
+        self.assertEqual(
+            {('NodeFilesystemAlmostOutOfSpace',
+              'Kubernetes node is short of disk space'),
+             ('Kubernetes node is short of disk space', 'KubeNodePressure')},
+            {(names[link['source']], names[link['target']])
+             for link in rca['links']})
+        self.assertEqual('', printed['alarm list --all-tenants'].strip())
+
     def test_refuses_what_does_not_go_together(self) -> None:
         for arguments in (['--scenario', 'node-failure', '--serve'],
                           ['--scenario', 'node-failure', '--kubeconfig', 'k'],

@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         if options.scenario:
-            return run.play_scenario(options.dot, options.port)
+            return run.play_scenario(options.scenario, options.dot,
+                                     options.port)
         return run.show_topology(options.kubeconfig, options.context,
                                  options.serve, options.interval,
                                  options.port)
@@ -48,10 +49,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='a context of the kubeconfig (default: the current one); may be '
         'given several times')
     parser.add_argument(
-        '--scenario', choices=['node-failure'],
+        '--scenario', choices=run.SCENARIOS,
         help='node-failure: a compute host fails, and with it a node of the '
         'cluster that runs on its servers; its alarm and the cause of that '
-        'are shown, and clear when the host is back')
+        'are shown, and clear when the host is back. node-alert: Prometheus '
+        "sees a node's disk fill up; its alerts are shown as cause and effect "
+        "of the node's alarm")
     parser.add_argument(
         '--dot', metavar='FILE', type=pathlib.Path,
         help='where to write the topology as it is during the failure, for '

@@ -23,12 +23,15 @@ from vitrage_k8s.api import decoding
 from vitrage_k8s.api import endpoint
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import kubeconfig
+from vitrage_k8s_lab.demo import node_alert
 from vitrage_k8s_lab.demo import scenario
 from vitrage_k8s_lab.kube_api import server
 from vitrage_k8s_lab import samples
 from vitrage_k8s_lab.standalone import standalone
 
 Say = Callable[[str], None]
+
+SCENARIOS = {'node-alert': node_alert.play, 'node-failure': scenario.play}
 
 PAGE_SIZE = 500
 REQUEST_TIMEOUT = 60.0
@@ -82,9 +85,11 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
             env=os.environ | vitrage.environment, check=False).returncode
 
 
-def play_scenario(topology: pathlib.Path | None, port: int) -> int:
-    """Play the scenario.
+def play_scenario(name: str, topology: pathlib.Path | None,
+                  port: int) -> int:
+    """Play a scenario.
 
+    :param name: one of SCENARIOS
     :param topology: see ``scenario.play``
     :param port: where the REST API listens; 0 for a free port
     :returns: the exit status
@@ -99,7 +104,7 @@ def play_scenario(topology: pathlib.Path | None, port: int) -> int:
             say(f'ERROR: cannot write {topology}: {error.strerror}')
             return 1
         try:
-            scenario.play(directory, _client(), topology, port, say)
+            SCENARIOS[name](directory, _client(), topology, port, say)
         except scenario.ScenarioFailed as error:
             say(f'ERROR: {error}; Vitrage has logged to '
                 f'{directory / "vitrage/vitrage.log"}')

@@ -146,7 +146,7 @@ def _play(operator: Operator, cluster: Simulator,
     say('Loading the templates')
     operator.show('template', 'add', '--path', os.path.relpath(
         install_files.ETC / install_files.TEMPLATES))
-    _wait('the templates are active', lambda: all(
+    wait('the templates are active', lambda: all(
         template['Status'] == 'ACTIVE'
         for template in operator.ask('template', 'list')))
     operator.show('alarm', 'list', '--all-tenants')
@@ -156,9 +156,9 @@ def _play(operator: Operator, cluster: Simulator,
     started = time.monotonic()
     _post(operator, 'down')
     cluster.put(node(FAILING_NODE, 'Unknown'))
-    alarm = _wait(f'there is the alarm: {ALARM}',
+    alarm = wait(f'there is the alarm: {ALARM}',
                   lambda: operator.alarms().get(ALARM))
-    _wait('its cause is known',
+    wait('its cause is known',
           lambda: HOST_ALARM in dict(operator.causes(alarm)))
     say(f'{time.monotonic() - started:.1f} s later there are these alarms:')
     operator.show('alarm', 'list', '--all-tenants', '-c', 'Name', '-c',
@@ -174,7 +174,7 @@ def _play(operator: Operator, cluster: Simulator,
     say(f'{FAILING_HOST} is back, and so is {FAILING_NODE}')
     _post(operator, 'up')
     cluster.put(node(FAILING_NODE, 'True'))
-    _wait('all alarms are gone', lambda: not operator.alarms())
+    wait('all alarms are gone', lambda: not operator.alarms())
     operator.show('alarm', 'list', '--all-tenants')
 
 
@@ -196,7 +196,7 @@ def _post(operator: Operator, status: str) -> None:
                   json.dumps(_HOST_EVENT | {'status': status}))
 
 
-def _wait(what: str, ask: Callable[[], _T | None]) -> _T:
+def wait(what: str, ask: Callable[[], _T | None]) -> _T:
     """Wait until the answer is true, and return it."""
     deadline = time.monotonic() + PATIENCE
     while not (answer := ask()):
