@@ -6,10 +6,14 @@ one that it names, or on nothing.
 """
 
 import contextlib
+import http.server
 import json
 import os
 import pathlib
+import queue
 import sys
+import threading
+from typing import Any
 import unittest
 
 import fixtures
@@ -53,6 +57,7 @@ class TestAlertmanager(base.ServicesTest):
         options = super()._options(directory)
         return {
             **options,
+            'DEFAULT': {'notifiers': 'webhook'},
             'datasources': {**options['datasources'],
                             'types': (*base.TYPES, 'prometheus')},
             'prometheus': {
@@ -101,6 +106,27 @@ class TestAlertmanager(base.ServicesTest):
         """Return the names of the alerts that are alarms."""
         return sorted(vertex['name'] for vertex in self.topology()['nodes']
                       if vertex['vitrage_type'] == 'prometheus')
+
+    def start_receiver(self) -> tuple[str, queue.Queue[dict[str, Any]]]:
+        """Start what a webhook calls; return its URL, and what arrives."""
+        received: queue.Queue[dict[str, Any]] = queue.Queue()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+
+            def do_POST(self) -> None:
+                received.put(json.loads(self.rfile.read(
+                    int(self.headers['Content-Length']))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *arguments: object) -> None:
+                """Say nothing."""
+
+        server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        return f'http://127.0.0.1:{server.server_port}/', received
 
     def test_fires_again_and_resolves(self) -> None:
         self.fire(ALERT, **BLUE)
@@ -213,3 +239,33 @@ class TestAlertmanager(base.ServicesTest):
         path.write_text(alertmanager.documented('route:'))
 
         processes.run(['amtool', 'check-config', str(path)], os.environ)
+
+    def test_webhook_out_of_vitrage_leads_to_the_cluster(self) -> None:
+        name = 'Kubernetes node is not ready'
+        url, received = self.start_receiver()
+        self.vitrage.notifier.start()
+        self.addCleanup(self.vitrage.notifier.stop)
+        self.vitrage.notifier.await_ready(
+            lambda: 'Service - Started!' in self.vitrage.notifier.tail())
+        webhook = self.table(
+            'webhook', 'add', '--url', url, '--regex_filter',
+            json.dumps({'vitrage_type': 'vitrage', 'name': f'{name}$'}))
+        self.addCleanup(self.client, 'webhook', 'delete', webhook['id'])
+
+        self.green.put(samples.node('worker', GREEN_WORKER, ready='False'))
+        while True:
+            posted = received.get(timeout=processes.PATIENCE)
+            resource = posted['payload']['resource']
+            if resource['id'] == GREEN_WORKER:
+                break
+        self.assertEqual('vitrage.alarm.activate', posted['notification'])
+        self.assertEqual((name, 'CRITICAL', 'worker', 'kubernetes.node'), (
+            posted['payload']['name'],
+            posted['payload']['vitrage_operational_severity'],
+            resource['name'], resource['vitrage_type']))
+        self.assertNotIn('cluster', resource)
+
+        shown = self.table('resource', 'show', resource['vitrage_id'])
+
+        self.assertEqual('green', shown['cluster'])
+        self.green.put(samples.node('worker', GREEN_WORKER))

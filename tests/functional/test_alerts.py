@@ -185,6 +185,24 @@ class MappingTest(base.FunctionalTest):
         self.assertEqual(self.vertex('worker')['vitrage_id'],
                          alarm['vitrage_resource_id'])
 
+    def test_address_that_nobody_knows_loses_the_whole_webhook(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage.os_clients.nova_client', lambda: None))
+        self.assertRaises(
+            AttributeError, self.send,
+            alerts.firing('An', cluster='blue', node='worker'),
+            alerts.firing('An', cluster='blue', job='node-exporter',
+                          instance='10.0.0.5:9100'))
+        self.assertEqual(set(), self.on())
+
+    def test_snapshot_without_a_url_ends_all_alerts(self) -> None:
+        self.send(alerts.firing('An', cluster='blue', node='worker'))
+        self.assertEqual({('An', 'blue-1')}, self.on())
+
+        self.host.read('prometheus')
+
+        self.assertEqual(set(), self.on())
+
     def test_severities(self) -> None:
         for severity, expected in (
                 ('critical', 'CRITICAL'), ('page', 'CRITICAL'),
@@ -205,3 +223,44 @@ class Nova:
 
     def list(self, search_opts: dict[str, Any]) -> list[Any]:
         return [types.SimpleNamespace(id=uuid) for uuid in self._found]
+
+
+class ZabbixTest(base.FunctionalTest):
+    """Zabbix names a resource by its id, as Nagios does."""
+
+    def vertices_with_the_alarm(self, name: str) -> list[tuple[str, bool]]:
+        """Map a host of Zabbix to a name, and let it have a problem.
+
+        :returns: of each vertex that the alarm is on, its id and whether it is
+            a placeholder
+        """
+        mapping = self.directory / 'zabbix_conf.yaml'
+        mapping.write_text(json.dumps({'zabbix': [{
+            'zabbix_host': 'worker-1', 'type': 'kubernetes.node',
+            'name': name}]}))
+        self.set_options('datasources', types=['zabbix', 'kubernetes'])
+        vitrage_opts.register_opts('zabbix', ['vitrage.datasources'])
+        self.set_options('zabbix', config_file=str(mapping))
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage.datasources.zabbix.driver.ZabbixDriver.conf_map', {}))
+        self.start_simulator(samples.node('worker-1', uid='a-uid'))
+        self.host = self.make_host()
+        self.host.read('kubernetes', first=True)
+        DriversNotificationEndpoint(
+            self.host._driver_exec.process_output_func).init().info(
+                {}, 'zabbix', 'zabbix.alarm.problem', {
+                    'host': 'worker-1', 'hostid': '1', 'triggerid': '2',
+                    'description': 'Load is high', 'rawtext': 'Load is high',
+                    'priority': '4', 'value': '1',
+                    'lastchange': '1767323045'}, {})
+        [alarm] = self.host.graph.get_vertices({'vitrage_type': 'zabbix'})
+        return [(vertex['id'], vertex['vitrage_is_placeholder'])
+                for vertex in self.host.graph.neighbors(alarm.vertex_id)]
+
+    def test_alarm_is_on_the_node_of_that_uid(self) -> None:
+        self.assertEqual([('a-uid', False)],
+                         self.vertices_with_the_alarm('a-uid'))
+
+    def test_name_makes_a_phantom(self) -> None:
+        self.assertEqual([('worker-1', True)],
+                         self.vertices_with_the_alarm('worker-1'))

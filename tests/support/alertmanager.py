@@ -4,8 +4,10 @@
 from collections.abc import Iterator
 import contextlib
 import datetime
+import itertools
 import os
 import pathlib
+import textwrap
 from typing import Any
 
 import requests
@@ -31,14 +33,12 @@ def what_is_missing() -> str | None:
 
 def documented(first: str) -> str:
     """Return the block of our documentation that begins with a line."""
-    text = _PAGE.read_text()
-    begin = text.index(f'\n   {first}\n') + 1
-    lines = []
-    for line in text[begin:].splitlines():
-        if line.strip() and not line.startswith('   '):
-            break
-        lines.append(line[3:])
-    return '\n'.join(lines)
+    lines = _PAGE.read_text().splitlines()
+    [begin] = [number for number, line in enumerate(lines)
+               if line.strip() == first]
+    indent = lines[begin].removesuffix(first)
+    return textwrap.dedent('\n'.join(itertools.takewhile(
+        lambda line: line.startswith(indent), lines[begin:])))
 
 
 class Alertmanager:

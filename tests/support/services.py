@@ -174,6 +174,7 @@ class Vitrage:
     :param directory: where the files go; there is none yet
     :ivar url: where the API is
     :ivar graph: the process that reads the datasources
+    :ivar notifier: what calls webhooks; a test may start it
     """
 
     def __init__(self, directory: pathlib.Path, bus: Bus, database: Database,
@@ -190,7 +191,8 @@ class Vitrage:
             'NOVACLIENT_UUID_CACHE_DIR': str(directory / 'novaclient')}
         self._arguments = standalone.write_configuration(directory, {
             **options,
-            'DEFAULT': {'transport_url': bus.url},
+            'DEFAULT': {**options.get('DEFAULT', {}),
+                        'transport_url': bus.url},
             'database': {'connection': database.url},
             'api': {'auth_mode': 'noauth', 'host': '127.0.0.1', 'port': port},
         })
@@ -198,6 +200,7 @@ class Vitrage:
         self._persistor = self._service('vitrage-persistor')
         self.graph = self._service('vitrage-graph')
         self._api = self._service('vitrage-api')
+        self.notifier = self._service('vitrage-notifier')
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
