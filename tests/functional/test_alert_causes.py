@@ -8,8 +8,11 @@ from collections.abc import Callable
 from collections.abc import Iterable
 import graphlib
 import itertools
+import json
+import pathlib
 from typing import Any
 
+import fixtures
 import requests
 
 from tests.support import alerts
@@ -59,6 +62,16 @@ ALERTS = set(itertools.chain(*CAUSES.values(), *EFFECTS.values()))
 # These begin and end like others.
 OTHERS = {'KubeNodeNotReadyX', 'XKubeNodeNotReady', 'KubeletDownX',
           'NodeClockSkewDetected', 'Watchdog'}
+
+# Two alarms on each server.
+ON_SERVER = {
+    'metadata': {'version': 3, 'type': 'standard', 'name': 'on_server'},
+    'entities': {'server': {'category': 'RESOURCE', 'type': 'nova.instance'}},
+    'scenarios': [{'condition': 'server', 'actions': [
+        {'raise_alarm': {'target': 'server', 'alarm_name': name,
+                         'severity': severity}}
+        for name, severity in (('A note', 'OK'), ('A warning', 'WARNING'))]}],
+}
 
 Edges = set[tuple[str, str]]
 
@@ -193,4 +206,17 @@ class AlertCausesTest(cloud.CloudTest):
                     for name in names))
         self.simulator.put(worker())
         self.simulator.delete('other')
+        self.eventually([], self.alarms)
+
+    def test_alarm_of_the_server_that_is_ok_is_no_cause(self) -> None:
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 't.yaml')
+        path.write_text(json.dumps(ON_SERVER))
+        [template] = self.api.template.add(path=str(path))
+        self.fire({'KubeNodeNotReady'})
+
+        self.expect({('A warning', 'KubeNodeNotReady')})
+        self.assertIn('A note', [alarm[1] for alarm in self.alarms()])
+
+        self.api.template.delete(template['uuid'])
+        self.resolve({'KubeNodeNotReady'})
         self.eventually([], self.alarms)
