@@ -150,20 +150,21 @@ def _table(count: int, results: Results) -> str:
     return '\n'.join(lines)
 
 
-def _goal(text: str, value: float, most: float, form: str = '.2f') -> str:
+def goal(text: str, value: float, most: float, form: str = '.2f') -> str:
+    """Return how a goal is met."""
     return (f'{text}: {value:{form}}, at most {most:g}: '
             f'{"met" if value <= most else "NOT MET"}')
 
 
 def _goals(count: int, results: Results) -> list[str]:
-    lines = [_goal('CPU of (c) / (b)', ratio(results, 'ours', 'floor'), 1.3)]
+    lines = [goal('CPU of (c) / (b)', ratio(results, 'ours', 'floor'), 1.3)]
     if 'in-tree' in results:
-        lines.append(_goal('CPU of (c) / (e), in sixteenths', 16 * ratio(
+        lines.append(goal('CPU of (c) / (e), in sixteenths', 16 * ratio(
             results, 'ours', 'in-tree'), 1))
     lines += [
-        _goal('MB of (c) at its peak, without the inventory',
+        goal('MB of (c) at its peak, without the inventory',
               passing(results, count), 40, '.1f'),
-        _goal('KB kept of a node', kept_per_node(results, count, 'graph'),
+        goal('KB kept of a node', kept_per_node(results, count, 'graph'),
               1.6) + ' (the inventory alone '
         f'{kept_per_node(results, count, "ours"):.2f})']
     return lines
@@ -182,6 +183,6 @@ def _by_size(found: dict[str, Results]) -> str:
             f'{each.get(name, 0):10.1f}' for each in costs.values()))
         most = costs[max(costs)].get(name)
         if most and max(costs) > base:
-            lines.append(_goal(f'    {max(costs):,} / {base:,}',
+            lines.append(goal(f'    {max(costs):,} / {base:,}',
                                most / costs[base][name], 1.3))
     return '\n'.join(lines)

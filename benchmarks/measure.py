@@ -4,7 +4,7 @@
     python benchmarks/measure.py '{"what": "ours", "kubeconfig": ...}'
 
 What is imported, and made once, is not measured: the same thing is done first
-with the small kubeconfig. What is to be held is held at the end.
+with the small kubeconfig, if there is one.
 """
 
 import ctypes
@@ -20,6 +20,7 @@ import time
 from typing import Any
 
 import subjects
+import watches
 
 
 class Bytes:
@@ -82,19 +83,22 @@ class Meter:
             'bytes': (self._received.count - self._bytes) / 1e6}
 
 
-def main(what: str, small: str, kubeconfig: str, **options: Any) -> None:
+def main(what: str, kubeconfig: str, small: str | None = None,
+         **options: Any) -> None:
     logging.disable()
     received = Bytes()
-    subject = subjects.SUBJECTS[what](**options)
+    subject = {**subjects.SUBJECTS, **watches.SUBJECTS}[what](**options)
     # What it imports and makes once.
-    for _ in subject.run(small):
+    for _ in subject.run(small) if small else ():
         pass
-    subject.reset()
+    if small:
+        subject.reset()
     results: dict[str, Any] = {}
     steps = subject.run(kubeconfig)
     meter = Meter(received)
     for step in steps:
-        results[step] = meter.read() | subject.details
+        if step != subjects.READY:
+            results[step] = meter.read() | subject.details
         meter = Meter(received, meter.idle)
     settle()
     results['held'] = memory('VmRSS') - meter.idle

@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from typing import Any
-import urllib.parse
 
 from nodes import encode
 from nodes import STEP
@@ -113,13 +112,14 @@ class Beats:
         self._done = 0
 
     def run(self, **wanted: float) -> int:
-        """Send what is wanted in the watch that is open; return how much.
+        """Send what is wanted in the watch that is open.
 
         :param seconds: for how long
         :param beats: heartbeats in a second
-        :param changes: changed nodes in a second
-        :param reboots: nodes in a second that turn to NotReady, and others
-            that turn back
+        :param changes: nodes in a second that change otherwise
+        :param downs: nodes in a second that turn to NotReady
+        :param ups: nodes in a second that turn back
+        :returns: the version of the last event
         """
         with self._changed:
             self._done = -1
@@ -138,18 +138,19 @@ class Beats:
             if wanted is None:
                 outlet.check()
                 continue
-            sent = self._send(outlet, **wanted)
+            self._send(outlet, **wanted)
             with self._changed:
-                self._done = sent
+                self._done = self._version
                 self._changed.notify_all()
 
     def _send(self, outlet: Outlet, seconds: float, beats: float = 0,
-              changes: float = 0, reboots: float = 0) -> int:
+              changes: float = 0, downs: float = 0,
+              ups: float = 0) -> None:
         # (when it is due, what it is, how often)
         due = sorted(
             (number / rate, kind) for kind, rate in (
-                ('beat', beats), ('change', changes), ('down', reboots),
-                ('up', reboots))
+                ('beat', beats), ('change', changes), ('down', downs),
+                ('up', ups))
             if rate for number in range(int(rate * seconds)))
         began = time.monotonic()
         counts: collections.Counter[str] = collections.Counter()
@@ -174,7 +175,6 @@ class Beats:
                 b'{"type":"MODIFIED","object":{"kind":"Node",'
                 b'"apiVersion":"v1",%b}\n'
                 % encode(number, self._version, **differences)[1:])
-        return sum(counts.values())
 
 
 def make_server(name: str, pages: Pages,
@@ -197,16 +197,6 @@ def make_server(name: str, pages: Pages,
 
     simulator.intercept = answer
     return simulator
-
-
-def ask(url: str, **query: object) -> int:
-    """Ask a server for what is below /benchmark; wait until it is done."""
-    import urllib3
-    with urllib3.PoolManager(cert_reqs='CERT_NONE') as pool:
-        urllib3.disable_warnings()
-        return int(pool.request(
-            'GET', f'{url}?{urllib.parse.urlencode(query)}',
-            timeout=1000).data.strip(b'{}') or 0)
 
 
 def main(nodes: int, tls: bool, clusters: int = 0) -> None:

@@ -12,11 +12,14 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from typing import Any
 import urllib.request
 
 PAGE = 500
+# A step that is not measured: what comes before counts for nothing.
+READY = 'ready'
 
 
 class Subject:
@@ -45,7 +48,7 @@ class Subject:
         return 0
 
 
-def _api_client(kubeconfig: str) -> Any:
+def api_client(kubeconfig: str) -> Any:
     import kubernetes.config
     return kubernetes.config.new_client_from_config(
         kubeconfig, persist_config=False)
@@ -59,7 +62,7 @@ class Read(Subject):
         import kubernetes.config  # noqa: F401
 
     def read(self, kubeconfig: str) -> int:
-        client = _api_client(kubeconfig)
+        client = api_client(kubeconfig)
         headers = {'Accept-Encoding': 'gzip'} | {
             login['key']: login['value'] for login
             in client.configuration.auth_settings().values()}
@@ -107,7 +110,7 @@ class Typed(Subject):
 
     def read(self, kubeconfig: str) -> int:
         import kubernetes.client
-        api = kubernetes.client.CoreV1Api(_api_client(kubeconfig))
+        api = kubernetes.client.CoreV1Api(api_client(kubeconfig))
         count, query = 0, {}
         while True:
             page = api.list_node(limit=PAGE, **query)
@@ -158,6 +161,38 @@ class Ours(Subject):
 
     def kept(self) -> int:
         return size_of(self._fleet)
+
+
+class Fleet(Subject):
+    """All clusters of a kubeconfig, watched, and listed once more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        configure()
+        override('kubernetes', update_method='pull', contexts=['*'])
+        self._fleet: Any = None
+
+    def run(self, kubeconfig: str) -> Iterator[str]:
+        from vitrage_k8s.api import fleet
+        from vitrage_k8s import driver
+        override('kubernetes', config_file=kubeconfig)
+        self._fleet = fleet.Fleet()
+        self._fleet.use(driver._settings())
+        self._fleet.wait_settled(1000)
+        self._count()
+        yield 'first'
+        self._fleet.list_all(1000)
+        self._count()
+        yield 'again'
+
+    def _count(self) -> None:
+        self.details = {
+            'threads': threading.active_count(),
+            'count': sum(len(cluster.inventory) for cluster
+                         in self._fleet.view().clusters.values())}
+
+    def reset(self) -> None:
+        self._fleet.stop()
 
 
 class Graph(Subject):
@@ -305,7 +340,7 @@ def configure() -> None:
                     values, dirs_exist_ok=True)
     (values / 'default.yaml').write_text(base.DEFAULT_VALUES)
     override('entity_graph', datasources_values_dir=str(values))
-    # What lists within the poll, as its peers do.
+    # The lists are within the poll, as those of its peers.
     override('kubernetes', update_method='none', list_timeout=1000)
 
 
@@ -318,4 +353,4 @@ def override(group: str, **options: Any) -> None:
 
 SUBJECTS: dict[str, Callable[..., Subject]] = {
     'read': Read, 'floor': Floor, 'ours': Ours, 'graph': Graph,
-    'in-tree': InTree, 'typed': Typed}
+    'fleet': Fleet, 'in-tree': InTree, 'typed': Typed}

@@ -13,11 +13,15 @@ import argparse
 import pathlib
 import sys
 
+import between
+import clusters
 import lists
+import live
 import plots
 import runs
 
-PARTS = ('lists',)
+PARTS = {'lists': lists, 'between': between, 'live': live,
+         'clusters': clusters}
 
 
 def main() -> None:
@@ -28,9 +32,16 @@ def main() -> None:
     for part in options.parts:
         runs.say(f'{part}:')
         found = figures.setdefault(part, {}).setdefault(kind, {})
-        found |= lists.run(options.nodes, options.rounds, options.tls,
-                           options.kubeconfig)
-        text = lists.table(found)
+        if part == 'lists':
+            found |= lists.run(options.nodes, options.rounds, options.tls,
+                               options.kubeconfig)
+        elif part == 'between':
+            found |= between.run(options.nodes, options.rounds)
+        elif part == 'live':
+            found |= live.run(options.nodes[-1])
+        else:
+            found |= clusters.run(options.rounds, options.tls)
+        text = PARTS[part].table(found)
         print(text)
         if options.write:
             runs.store(figures)
@@ -63,6 +74,8 @@ def _parse() -> argparse.Namespace:
     for part in options.parts:
         if part not in PARTS:
             parser.error(f'{part} is none of {", ".join(PARTS)}')
+    if 'between' in options.parts and (options.tls or options.kubeconfig):
+        parser.error('between is measured with the lab, without TLS')
     return options
 
 
