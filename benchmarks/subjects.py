@@ -148,10 +148,10 @@ class Ours(Subject):
 
     def read(self, kubeconfig: str) -> int:
         from vitrage_k8s.api import fleet
-        from vitrage_k8s import driver
+        from vitrage_k8s import settings
         override('kubernetes', config_file=kubeconfig)
         self._fleet = fleet.Fleet()
-        self._fleet.use(driver._settings(), anew=True)
+        self._fleet.use(settings.read(), anew=True)
         self._fleet.list_all(1000)
         return sum(len(cluster.inventory) for cluster
                    in self._fleet.view().clusters.values())
@@ -174,10 +174,10 @@ class Fleet(Subject):
 
     def run(self, kubeconfig: str) -> Iterator[str]:
         from vitrage_k8s.api import fleet
-        from vitrage_k8s import driver
+        from vitrage_k8s import settings
         override('kubernetes', config_file=kubeconfig)
         self._fleet = fleet.Fleet()
-        self._fleet.use(driver._settings())
+        self._fleet.use(settings.read())
         self._fleet.wait_settled(1000)
         self._count()
         yield 'first'

@@ -119,10 +119,10 @@ class OurWatch(Watch):
 
     def begin(self, kubeconfig: str) -> None:
         from vitrage_k8s.api import fleet
-        from vitrage_k8s import driver
+        from vitrage_k8s import settings
         subjects.override('kubernetes', config_file=kubeconfig)
         self._fleet = fleet.Fleet()
-        self._fleet.use(driver._settings())
+        self._fleet.use(settings.read())
         self._fleet.wait_settled(1000)
 
     def take(self, orders: Orders) -> None:
