@@ -250,9 +250,11 @@ _ROLE_PREFIX = 'node-role.kubernetes.io/'
 
 def _roles(labels: dict[str, str]) -> list[str]:
     """Return the ROLES of ``kubectl get nodes`` (its findNodeRoles)."""
-    roles = {label.removeprefix(_ROLE_PREFIX) for label in labels
-             if label.startswith(_ROLE_PREFIX)}
-    roles.add(labels.get('kubernetes.io/role', ''))
+    roles = {labels.get('kubernetes.io/role', '')}
+    # Most nodes have none: one look is faster than one for each label.
+    if _ROLE_PREFIX in ''.join(labels):
+        roles.update(label.removeprefix(_ROLE_PREFIX) for label in labels
+                     if label.startswith(_ROLE_PREFIX))
     return sorted(roles - {''})
 
 
@@ -261,8 +263,8 @@ def _taint(taint: _Taint) -> str:
     return f'{taint.key}{value}:{taint.effect or ""}' if taint.key else ''
 
 
-def _label(labels: dict[str, str], *names: str) -> str | None:
-    return _shared(next(filter(None, map(labels.get, names)), None))
+def _label(labels: dict[str, str], name: str, old_name: str) -> str | None:
+    return _shared(labels.get(name) or labels.get(old_name))
 
 
 def _quantity(value: str | int | float | None) -> str | None:

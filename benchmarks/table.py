@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints what this datasource costs, beside its peers, and the goals.
+
+    python benchmarks/table.py [PART ...] [--nodes 1000,5000] [--help]
+
+The tables and plots are also written into the documentation
+(doc/source/benchmarks, doc/source/images), with the figures that they are
+made of. Ratios are worth more than seconds: peers are measured in turns, so
+that what else the machine does is the same for all.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import between
+import clusters
+import lists
+import live
+import plots
+import runs
+
+PARTS = {'lists': lists, 'between': between, 'live': live,
+         'clusters': clusters}
+
+
+def main() -> None:
+    options = _parse()
+    figures = runs.load()
+    kind = 'server' if options.kubeconfig else 'tls' if options.tls \
+        else 'http'
+    for part in options.parts:
+        runs.say(f'{part}:')
+        found = figures.setdefault(part, {}).setdefault(kind, {})
+        if part == 'lists':
+            found |= lists.run(options.nodes, options.rounds, options.tls,
+                               options.kubeconfig)
+        elif part == 'between':
+            found |= between.run(options.nodes, options.rounds)
+        elif part == 'live':
+            found |= live.run(options.nodes[-1])
+        else:
+            found |= clusters.run(options.rounds, options.tls)
+        text = PARTS[part].table(found)
+        print(text)
+        if options.write:
+            runs.store(figures)
+            (runs.FIGURES.parent / f'{part}-{kind}.txt').write_text(
+                f'{figures["machine"]}\n\n{text}')
+    if options.write:
+        plots.draw(figures)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n')[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('parts', nargs='*', metavar='PART', default=['lists'],
+                        help=f'what to measure: {", ".join(PARTS)}')
+    parser.add_argument(
+        '--nodes', default='1000,5000', metavar='N,...',
+        type=lambda text: [int(each) for each in text.split(',')],
+        help='how many nodes the simulated cluster has')
+    parser.add_argument('--rounds', type=int, default=5,
+                        help='how often each thing is measured')
+    parser.add_argument('--tls', action='store_true',
+                        help='let the simulated API server speak TLS')
+    parser.add_argument(
+        '--kubeconfig', type=lambda text: str(pathlib.Path(text).resolve()),
+        help='measure lists of a real API server; it is only read')
+    parser.add_argument('--no-write', dest='write', action='store_false',
+                        help='print only, and leave the documentation alone')
+    options = parser.parse_args()
+    for part in options.parts:
+        if part not in PARTS:
+            parser.error(f'{part} is none of {", ".join(PARTS)}')
+    if 'between' in options.parts and (options.tls or options.kubeconfig):
+        parser.error('between is measured with the lab, without TLS')
+    return options
+
+
+if __name__ == '__main__':
+    sys.exit(main())
