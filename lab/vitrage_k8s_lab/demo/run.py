@@ -64,7 +64,7 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
             for name, count in _count_nodes(config_file, contexts):
                 say(f'Cluster {name}: {count} nodes')
         except errors.KubernetesDatasourceError as error:
-            say(f'ERROR: {error}')
+            say(f'ERROR: {_in_our_words(str(error))}')
             return 1
         say('Starting Vitrage; its first poll of the nodes is a part of it')
         vitrage = standalone.Standalone(
@@ -134,6 +134,16 @@ def _count_nodes(config_file: str,
                 cluster.name, cluster, REQUEST_TIMEOUT)) as client:
             counts.append((cluster.name, sum(_list_pages(client))))
     return counts
+
+
+def _in_our_words(message: str) -> str:
+    """Return a message of the datasource with the demo's own options."""
+    for option, ours in (('[kubernetes] config_file:', '--kubeconfig'),
+                         ('; set config_file to', '; set --kubeconfig to'),
+                         ('[kubernetes] contexts:', '--context:'),
+                         ('[kubernetes] contexts', '--context')):
+        message = message.replace(option, ours)
+    return message
 
 
 def _list_pages(client: k8s_client.Client) -> Iterator[int]:
