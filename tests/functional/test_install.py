@@ -178,6 +178,18 @@ class InstallTest(testtools.TestCase):
             path=[str(self.place / 'target')])
         self.assertIn('networkx<3.6', installed.requires or [])
 
+    def test_metadata_says_what_it_is(self) -> None:
+        self.install('--target', self.place / 'target')
+
+        [installed] = importlib.metadata.distributions(
+            path=[str(self.place / 'target')])
+        metadata = installed.metadata
+        self.assertIn('vitrage', metadata['Keywords'].split(','))
+        self.assertIn('Development Status :: 5 - Production/Stable',
+                      metadata.get_all('Classifier') or [])
+        self.assertTrue(metadata['Summary'])
+        self.assertIn('Apache-2.0', str(metadata.items()))
+
     def build_with_git(self, **environment: str) -> str:
         """Build a wheel of a repository without tags; return its version."""
         repository = self.place / 'repository'
