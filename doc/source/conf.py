@@ -2,19 +2,15 @@
 
 import importlib.metadata
 
-extensions = ['oslo_config.sphinxext',
-              'sphinx.ext.autodoc']
+extensions = ['oslo_config.sphinxext', 'reno.sphinxext']
 project = 'vitrage-k8s'
 release = version = importlib.metadata.version(project)
 copyright = 'The vitrage-k8s authors'  # noqa: A001
-html_theme = 'alabaster'
-exclude_patterns: list[str] = []
-
-
-def setup(app):  # type: ignore[no-untyped-def]
-    """Let README.rst, which index.rst includes, find its pictures here."""
-    app.connect('include-read', _move_images)
-
-
-def _move_images(app, path, parent, content):  # type: ignore[no-untyped-def]
-    content[0] = content[0].replace('image:: doc/source/', 'image:: ')
+# Not openstackdocstheme: it is for projects of OpenStack's governance, does
+# not build without git, and loads a tracker into each page.
+html_theme = 'furo'
+html_title = f'{project} {release}'
+html_copy_source = False
+# Else two dashes become one: --all-tenants.
+smartquotes = False
+highlight_language = 'console'
