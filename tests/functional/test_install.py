@@ -16,6 +16,7 @@ import zipfile
 from oslo_config import cfg
 import testtools
 
+from tests.support import pages
 import vitrage_k8s
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
@@ -177,6 +178,70 @@ class InstallTest(testtools.TestCase):
         [installed] = importlib.metadata.distributions(
             path=[str(self.place / 'target')])
         self.assertIn('networkx<3.6', installed.requires or [])
+
+    def test_install_page_does_what_it_says(self) -> None:
+        """Run doc/source/install.rst: its shell blocks, in their order.
+
+        pip installs, in an environment of its own; kubectl, systemctl and
+        the client only say how they were called.
+        """
+        called = self.place / 'called'
+        etc = self.place / 'etc'
+        venv.create(self.place / 'venv', symlinks=True)
+        programs = self.place / 'venv/bin'
+        for name in ('kubectl', 'systemctl', 'vitrage'):
+            self.write_program(programs / name,
+                               f'echo {name} "$@" >>{called}')
+        self.write_program(programs / 'pip',
+                           f'exec {sys.executable} -m pip "$@" '
+                           f'--prefix {self.place / "venv"}')
+        (self.place / 'others.txt').touch()
+
+        for block in pages.shell_blocks('install'):
+            done = subprocess.run(
+                ['sh', '-eu'], cwd=self.sources, text=True,
+                input=block.replace('/etc/vitrage', str(etc)).replace(
+                    'upper-constraints.txt', str(self.place / 'others.txt')),
+                env={**os.environ, 'PATH': f'{programs}:{os.environ["PATH"]}',
+                     'PYTHONPATH': os.pathsep.join(map(str, (
+                         *self.place.glob('venv/lib/python*/site-packages'),
+                         *(path for path in sys.path
+                           if path.endswith('-packages'))))),
+                     'PIP_NO_INDEX': '1', 'PIP_NO_DEPS': '1',
+                     'PIP_NO_BUILD_ISOLATION': '0',
+                     'PIP_IGNORE_INSTALLED': '1'},
+                capture_output=True, timeout=PATIENCE, check=False)
+            self.assertEqual(0, done.returncode,
+                             block + done.stdout + done.stderr)
+
+        self.assertTrue((etc / 'datasources_values').is_dir())
+        self.assertEqual([
+            f'kubectl apply -f {etc}/kubernetes/rbac.yaml',
+            'systemctl restart vitrage-graph',
+            'vitrage resource list --all-tenants --type kubernetes.node',
+            f'vitrage template add --path {etc}/templates',
+            ], called.read_text().splitlines())
+        for path in called.read_text().split():
+            if path.startswith(str(etc)):
+                self.assertTrue(pathlib.Path(path).exists(), path)
+
+    def write_program(self, path: pathlib.Path, does: str) -> None:
+        path.unlink(missing_ok=True)
+        path.write_text(f'#!/bin/sh\n{does}\n')
+        path.chmod(0o755)
+
+    def test_metadata_says_what_it_is(self) -> None:
+        self.install('--target', self.place / 'target')
+
+        [installed] = importlib.metadata.distributions(
+            path=[str(self.place / 'target')])
+        metadata = installed.metadata
+        self.assertIn('vitrage', metadata['Keywords'].split(','))
+        self.assertIn('Development Status :: 5 - Production/Stable',
+                      metadata.get_all('Classifier') or [])
+        self.assertTrue(metadata['Summary'])
+        self.assertIn('Apache-2.0', (metadata['License'],
+                                     metadata['License-Expression']))
 
     def build_with_git(self, **environment: str) -> str:
         """Build a wheel of a repository without tags; return its version."""

@@ -103,6 +103,24 @@ class TestTemplates(cloud.CloudTest):
             self.assertEqual(['validation OK'], [
                 result['status'] for result in validated['results']])
 
+    def test_cluster_rests_while_its_context_is_not_there(self) -> None:
+        """What doc/source/upgrade.rst says of a cluster under maintenance."""
+        self.simulator.put(worker(Ready='False'))
+        self.expect_alarms(NOT_READY)
+        whole = self.kubeconfig.read_text()
+        self.addCleanup(self.kubeconfig.write_text, whole)
+
+        self.kubeconfig.write_text(json.dumps(
+            {**json.loads(whole), 'contexts': []}))
+        self.expect_alarms()
+        self.assertNotIn('worker', {
+            vertex['name'] for vertex in self.topology()['nodes']})
+
+        self.kubeconfig.write_text(whole)
+        self.expect_alarms(NOT_READY)
+        self.simulator.put(worker())
+        self.expect_alarms()
+
     def test_node_that_is_not_ready(self) -> None:
         for ready in ('False', 'Unknown'):
             self.simulator.put(worker(Ready=ready))

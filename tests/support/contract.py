@@ -34,6 +34,15 @@ else:
     _TestCase = object
 
 
+def kubeconfig_of_environment(test: _TestCase) -> str:
+    """Return the kubeconfig of a real API server, or skip a test."""
+    path = os.environ.get(VARIABLE, '')
+    if not path:
+        test.skipTest(f'{VARIABLE} NAMES NO KUBECONFIG: no real API server '
+                      'has shown that it does the same')
+    return str(pathlib.Path(path).expanduser())
+
+
 class Contract(_TestCase):
     """Asks a server through the official client.
 
@@ -144,11 +153,7 @@ class Real(Contract):
     """A real API server."""
 
     def kubeconfig(self) -> str:
-        path = os.environ.get(VARIABLE, '')
-        if not path:
-            self.skipTest(f'{VARIABLE} NAMES NO KUBECONFIG: no real API '
-                          'server has shown that it does the same')
-        return str(pathlib.Path(path).expanduser())
+        return kubeconfig_of_environment(self)
 
     def create(self, name: str) -> None:
         if os.environ.get(WRITE_VARIABLE) != '1':

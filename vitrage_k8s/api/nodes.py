@@ -111,7 +111,7 @@ _Conditions = Mapping[str | None, str | None]
 class Node(msgspec.Struct, frozen=True, gc=False):
     """What we keep of a node: each field is a property of its vertex.
 
-    None is what the node does not have. README.rst says what each one means.
+    None is what the node does not have; see doc/source/graph.rst.
     """
 
     id: str

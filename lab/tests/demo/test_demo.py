@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -90,8 +91,14 @@ class DemoTest(testtools.TestCase):
     def test_fails_when_there_is_no_such_context(self) -> None:
         _, kubeconfig = self.start_simulator()
 
-        self.assert_fails('context other', [
-            '--kubeconfig', kubeconfig, '--context', 'other'])
+        self.assert_fails('has no context other; it has simulator. See '
+                          '--context', ['--kubeconfig', kubeconfig,
+                                        '--context', 'other'])
+
+    def test_fails_when_there_is_no_such_kubeconfig(self) -> None:
+        self.assert_fails('ERROR: --kubeconfig /no/such: there is no such '
+                          'file; set --kubeconfig to', [
+                              '--kubeconfig', '/no/such'])
 
     def test_plays_a_scenario(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -132,11 +139,34 @@ class DemoTest(testtools.TestCase):
     def test_refuses_what_does_not_go_together(self) -> None:
         for arguments in (['--scenario', 'node-failure', '--serve'],
                           ['--scenario', 'node-failure', '--kubeconfig', 'k'],
-                          ['--dot', 'file'], ['--context', 'c']):
-            done = run_demo(*arguments)
+                          ['--dot', 'file'], ['--context', 'c'],
+                          ['--interval', '5']):
+            self.assert_refuses(arguments[0], arguments)
 
-            self.assertEqual((2, ''), (done.returncode, done.stdout))
-            self.assertIn(arguments[0], done.stderr)
+    def test_refuses_values_that_cannot_be(self) -> None:
+        for option, value in (
+                ('--port', '-1'), ('--port', '65536'), ('--port', 'http'),
+                ('--interval', '0'), ('--interval', '1.5'),
+                ('--interval', '86401'), ('--interval', 'ten')):
+            self.assert_refuses(f'argument {option}: "{value}" is not ',
+                                ['--serve', f'{option}={value}'])
+
+    def test_refuses_a_port_that_is_taken(self) -> None:
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            port = server.getsockname()[1]
+            self.assert_refuses(
+                f'argument --port: port {port} cannot be used: Address',
+                ['--port', str(port)])
+
+    def test_refuses_a_directory_for_the_topology(self) -> None:
+        self.assert_refuses('--dot: / is a directory; name a file', [
+            '--scenario', 'node-failure', '--dot', '/'])
+
+    def assert_refuses(self, message: str, arguments: Sequence[str]) -> None:
+        done = run_demo(*arguments)
+
+        self.assertEqual((2, ''), (done.returncode, done.stdout))
+        self.assertIn(message, done.stderr)
 
     def test_serves_until_interrupted(self) -> None:
         simulator, kubeconfig = self.start_simulator(samples.node('mine'))

@@ -5,9 +5,12 @@ import argparse
 from collections.abc import Sequence
 import os
 import pathlib
+import socket
 import sys
 
 from vitrage_k8s_lab.demo import run
+
+_INTERVAL = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run.play_scenario(options.scenario, options.dot,
                                      options.port)
         return run.show_topology(options.kubeconfig, options.context,
-                                 options.serve, options.interval,
+                                 options.serve,
+                                 options.interval or _INTERVAL,
                                  options.port)
     except KeyboardInterrupt:
         print('Interrupted', file=sys.stderr)
@@ -64,27 +68,48 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='stay up until Ctrl-C, and print the environment variables for '
         'the vitrage client instead of a topology')
     parser.add_argument(
-        '--interval', metavar='SECONDS', type=_positive, default=10,
-        help='with --serve, time between two questions of Vitrage for '
-        'changes (default: %(default)s)')
+        '--interval', metavar='SECONDS', type=_seconds,
+        help='with --serve, seconds between two questions of Vitrage for '
+        f'changes (default: {_INTERVAL})')
     parser.add_argument(
-        '--port', type=int, default=0,
+        '--port', type=_port, default=0,
         help='port of the REST API on 127.0.0.1 (default: a free one)')
     options = parser.parse_args(arguments)
     if options.context and not options.kubeconfig:
         parser.error('--context goes with --kubeconfig')
     if options.dot and not options.scenario:
         parser.error('--dot goes with --scenario')
+    if options.dot and options.dot.is_dir():
+        parser.error(f'--dot: {options.dot} is a directory; name a file')
+    if options.interval and not options.serve:
+        parser.error('--interval goes with --serve')
     if options.scenario and (options.kubeconfig or options.serve):
         parser.error('--scenario has a cluster of its own, and ends by '
                      'itself: --kubeconfig and --serve do not go with it')
     return options
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError('must be at least 1')
+def _seconds(text: str) -> int:
+    return _number(text, 1, 86400, 'seconds')
+
+
+def _port(text: str) -> int:
+    port = _number(text, 0, 65535, 'a port')
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('127.0.0.1', port))
+        except OSError as error:
+            raise argparse.ArgumentTypeError(
+                f'port {port} cannot be used: {error.strerror}') from error
+    return port
+
+
+def _number(text: str, lowest: int, highest: int, what: str) -> int:
+    value = int(text) if text.isascii() and text.isdecimal() else -1
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is not {what} from {lowest} to {highest}')
     return value
 
 

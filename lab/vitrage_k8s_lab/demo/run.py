@@ -62,8 +62,10 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
             say(f'A simulated Kubernetes API server is at {api_server.url} '
                 f'(kubeconfig: {config_file})')
         read, problems = _list_once(config_file, contexts)
-        for line in (*read, *(f'ERROR: {problem}' for problem in problems)):
+        for line in read:
             say(line)
+        for each in problems:
+            say(f'ERROR: {_in_our_words(each)}')
         if problems:
             return 1
         say('Starting Vitrage; its first poll of the nodes is a part of it')
@@ -151,6 +153,16 @@ def _list_once(config_file: str,
         else:
             problems.append(f'Cluster {name}: {cluster.health.reason}')
     return read, problems
+
+
+def _in_our_words(message: str) -> str:
+    """Return a message of the datasource with the demo's own options."""
+    for option, ours in (('[kubernetes] config_file:', '--kubeconfig'),
+                         ('; set config_file to', '; set --kubeconfig to'),
+                         ('[kubernetes] contexts:', '--context:'),
+                         ('[kubernetes] contexts', '--context')):
+        message = message.replace(option, ours)
+    return message
 
 
 def _client() -> str:

@@ -22,8 +22,8 @@ os.environ['NOVACLIENT_UUID_CACHE_DIR'] = str(directory / 'novaclient')
 os.environ['no_proxy'] = '127.0.0.1'
 with standalone.Standalone(
         directory, kubernetes={
-            'config_file': directory / 'kubeconfig', 'poll_interval': 5,
-            'changes_interval': 1},
+            'config_file': directory / 'kubeconfig', 'contexts': '*',
+            'poll_interval': 5, 'changes_interval': 1},
         types=['nova.zone', 'nova.host', 'nova.instance', 'doctor',
                'kubernetes'],
         options=json.loads((directory / 'options').read_text())) as vitrage:
@@ -45,11 +45,13 @@ class CloudTest(ClientTest):
     :ivar cloud: the cloud, with the server WEB on compute-1
     :ivar simulator: a cluster with the node worker on that server
     :ivar options: further options of Vitrage, by group
+    :ivar kubeconfig: the kubeconfig, all contexts of which are read
     """
 
     cloud: OpenStack
     simulator: Simulator
     options: Mapping[str, Mapping[str, object]] = {}
+    kubeconfig: pathlib.Path
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -69,7 +71,8 @@ class CloudTest(ClientTest):
         temporary = tempfile.TemporaryDirectory()
         cls.addClassCleanup(temporary.cleanup)
         directory = pathlib.Path(temporary.name)
-        (directory / 'kubeconfig').write_text(cls.simulator.kubeconfig())
+        cls.kubeconfig = directory / 'kubeconfig'
+        cls.kubeconfig.write_text(cls.simulator.kubeconfig())
         (directory / 'options').write_text(json.dumps(
             {'service_credentials': cls.cloud.credentials, **cls.options},
             default=str))

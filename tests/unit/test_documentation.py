@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documentation says, against the code."""
+
+import pathlib
+import re
+
+import testtools
+
+from tests.support import pages
+import vitrage_k8s
+from vitrage_k8s.api import nodes
+from vitrage_k8s.api import text
+
+CHECKOUT = pathlib.Path(__file__).parents[2]
+GRAPH = (pages.PAGES / 'graph.rst').read_text()
+
+
+class ReadmeTest(testtools.TestCase):
+
+    def test_is_short(self) -> None:
+        readme = (CHECKOUT / 'README.rst').read_text()
+
+        self.assertThat(len(readme.splitlines()),
+                        testtools.matchers.LessThan(150))
+
+    def test_names_files_that_are_there(self) -> None:
+        readme = (CHECKOUT / 'README.rst').read_text()
+        pages_of_it = re.findall(r'``([a-z]+\.rst)``', readme)
+        files = re.findall(r'((?:doc|lab|tests|vitrage_k8s)/[\w./]+\w)',
+                           readme)
+
+        self.assertTrue(pages_of_it and files)
+        for name in (*files, *(f'doc/source/{page}' for page in pages_of_it),
+                     'CONTRIBUTING.rst', 'LICENSE'):
+            self.assertTrue((CHECKOUT / name).exists(), name)
+
+
+class PagesTest(testtools.TestCase):
+
+    def test_name_options_that_there_are(self) -> None:
+        """Every line of an example in [kubernetes] is an option of ours."""
+        options = {option.dest for option in vitrage_k8s.OPTS}
+        for path in (*pages.PAGES.glob('*.rst'), CHECKOUT / 'README.rst'):
+            for example in re.findall(r'^ +\[kubernetes\]\n((?: +\S.*\n)+)',
+                                      path.read_text(), re.MULTILINE):
+                for name in re.findall(r'^ +(?:# )?(\w+) = ', example,
+                                       re.MULTILINE):
+                    self.assertIn(name, options, path)
+
+
+class GraphTest(testtools.TestCase):
+
+    def test_explains_every_property_of_a_node(self) -> None:
+        table = GRAPH.partition('Properties of a node')[2].partition(
+            'Properties of a cluster')[0]
+        explained = {name for row in re.findall(
+            r'^   \* - (.*(?:\n       .*)*)', table, re.MULTILINE)
+            for name in re.findall('``([a-z_]+)``', row)}
+
+        # These are not the node's: our driver and Vitrage make them.
+        self.assertEqual(
+            {*nodes.Node.__struct_fields__, 'cluster', 'project_id', 'state',
+             'status', 'vitrage_state', 'vitrage_operational_state'},
+            explained)
+
+    def test_says_how_long_text_may_be(self) -> None:
+        said = ' '.join(GRAPH.partition('Bounds of text')[2]
+                        .partition('Nova servers')[0].split())
+
+        for sentence in (
+                f'cut to {text.LONGEST_VALUE} characters',
+                f'to {text.LONGEST_LIST:,}, ',
+                f'``reason`` to {text.LONGEST_REASON:,}.',
+                f'uid or name of more than {text.LONGEST_NAME} characters',
+                f'instance id of more than {text.LONGEST_MACHINE_ID:,}',
+                f'project id of more than {text.LONGEST_PROJECT_ID} '):
+            self.assertIn(sentence, said)
