@@ -32,6 +32,10 @@ from vitrage_k8s.api import watch_policy
 
 Read = TypeVar('Read')
 
+# Here, since newer clients import it when it is first used, which takes a
+# second that a list does not have to spare.
+_CoreV1Api = kubernetes.client.CoreV1Api
+
 # Without it, the system's limit is two minutes.
 _CONNECT_TIMEOUT = 10.0
 
@@ -77,7 +81,7 @@ class Client:
         # The client asks for no compression by itself. A list of nodes
         # shrinks to a tenth or less.
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
-        self._api = kubernetes.client.CoreV1Api(self._api_client)
+        self._api = _CoreV1Api(self._api_client)
         self._login = logins.Login()
         self._connections: transport.Connections | None = None
 

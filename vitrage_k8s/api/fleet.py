@@ -97,7 +97,7 @@ class Fleet:
         self._reads_wanted = self._reads_done = 0
         self._is_stopped = False
         self._thread: threading.Thread | None = None
-        self._logged: set[str] = set()
+        self._logged: dict[str, int] = {}
         self._unused_projects: Set[str] = frozenset()
         self._left_out: frozenset[str] = frozenset()
         self._slots = threading.Semaphore()
@@ -190,10 +190,10 @@ class Fleet:
         return owner
 
     @property
-    def problems(self) -> frozenset[str]:
-        """What is wrong with the configuration as a whole."""
+    def problems(self) -> dict[str, int]:
+        """What was logged of the configuration, with the levels of the log."""
         with self._news:
-            return frozenset(self._logged)
+            return dict(self._logged)
 
     def endpoint(self, name: str) -> endpoints.Endpoint | None:
         """Return where a cluster is; None if that is not known."""
@@ -253,7 +253,7 @@ class Fleet:
                 defect = f'{type(error).__name__}: {error}'
                 if defect not in self._logged:
                     LOG.exception('A defect of this datasource')
-                self._logged = {defect}
+                self._logged = {defect: log.ERROR}
                 self._is_whole = False
             with self._news:
                 self._reads_done = wanted
@@ -351,7 +351,7 @@ class Fleet:
         levels = {str(each): each.level for each in found}
         for each, level in sorted(levels.items()):
             LOG.log(log.DEBUG if each in self._logged else level, '%s', each)
-        self._logged = set(levels)
+        self._logged = levels
 
     def _warn_of_projects(self, unused: Set[str]) -> None:
         if unused - self._unused_projects:

@@ -4,6 +4,7 @@
 import collections
 from collections.abc import Iterator
 import contextlib
+import logging
 
 import msgspec
 from oslo_config import cfg
@@ -17,6 +18,7 @@ from vitrage_k8s.api import nodes
 from vitrage_k8s.check.findings import error
 from vitrage_k8s.check.findings import Finding
 from vitrage_k8s.check.findings import info
+from vitrage_k8s.check.findings import Level
 from vitrage_k8s.check.findings import warning
 from vitrage_k8s.graph import properties
 from vitrage_k8s import settings
@@ -34,8 +36,9 @@ def check_clusters() -> Iterator[Finding]:
     found.use(wanted)
     try:
         found.list_all(wanted.reading.list_timeout)
-        for problem in sorted(found.problems):
-            yield error('[kubernetes]', problem)
+        for problem, level in sorted(found.problems.items()):
+            yield Finding(Level.ERROR if level >= logging.ERROR
+                          else Level.WARNING, '[kubernetes]', problem)
         view = found.view()
         for name in sorted(view.left_out):
             yield warning(name, 'all of its nodes are nodes of another '

@@ -141,7 +141,9 @@ def _list_once(config_file: str,
     try:
         clusters.list_all(READING.list_timeout)
         view = clusters.view()
-        problems = sorted(clusters.problems)
+        problems = sorted(problem for problem, level
+                          in clusters.problems.items()
+                          if level >= logging.ERROR)
     finally:
         clusters.stop()
     read = []
