@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Thousands of polls of three clusters that are never left in peace.
 
-    .venv/bin/python benchmarks/soak.py [--polls N] [--seed N]
+    .tox/py3/bin/python benchmarks/soak.py [--polls N] [--seed N]
 
 Vitrage's own code polls, from its DriverExec to its graph; a simulated API
 server each has the clusters, in a process of its own, where nodes come, go and
@@ -259,13 +259,12 @@ class Soak(base.FunctionalTest):
             elif poll % 100 == 0:
                 print(f'{poll:6}', file=sys.stderr, flush=True)
         _, middle, end = figures
-        print('What happened:', ', '.join(
-            f'{count} {what}' for what, count
+        print('Happened: ' + ', '.join(
+            f'{what} {count}' for what, count
             in sorted(self.happened.items())))
-        print('Longest: ' + ', '.join(
-            f'{name} {seconds:.2f} s, of which {self.waited[name]:.2f} s at '
-            'most not for a processor'
-            for name, seconds in self.longest.items()))
+        for name, seconds in self.longest.items():
+            print(f'Longest {name}: {seconds:.2f} s, of which at most '
+                  f'{self.waited[name]:.2f} s not for a processor')
         self.assertThat(end.memory, base.at_most(middle.memory * NOISE))
         self.assertThat(end.threads, base.at_most(middle.threads))
         self.assertThat(end.files, base.at_most(middle.files + 5))

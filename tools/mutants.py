@@ -42,7 +42,7 @@ from mutations import PRODUCT
 CHECKOUT = pathlib.Path(__file__).parents[1]
 PACKAGES = ('api', 'graph')
 # Whose tests are those of a module that has none of its own.
-TESTED_BY = {'reader': 'reflector'}
+TESTED_BY = {'logins': 'credentials', 'reader': 'reflector'}
 # They try much, and take seconds.
 SLOW = ('_machine', '_any', '_states')
 SEED = 11

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deadlines on connections, and what becomes of errors of connections."""
+
+import socket
+import ssl
+from typing import Any
+
+import fixtures
+import testtools
+import urllib3
+
+from tests.support import answers
+from vitrage_k8s.api import logins
+from vitrage_k8s.api import transport
+
+
+def chain(*errors: BaseException) -> BaseException:
+    """Return the first of errors, each of which comes from the next."""
+    for error, cause in zip(errors, errors[1:], strict=False):
+        error.__cause__ = cause
+    return errors[0]
+
+
+def while_handling(error: BaseException, cause: BaseException | None,
+                   is_from_none: bool = False) -> BaseException:
+    error.__context__ = cause
+    error.__suppress_context__ = is_from_none
+    return error
+
+
+REFUSED = ConnectionRefusedError(111, 'Connection refused')
+EOF = ssl.SSLEOFError(8, 'EOF occurred')
+UNKNOWN_CA = ssl.SSLCertVerificationError(1, 'unknown CA')
+
+
+class ErrorsTest(testtools.TestCase):
+
+    def test_what_is_a_tls_failure(self) -> None:
+        for error, expected in (
+                (UNKNOWN_CA, True), (chain(OSError(), UNKNOWN_CA), True),
+                (while_handling(OSError(), UNKNOWN_CA), True),
+                # The connection broke off during the handshake.
+                (EOF, False), (chain(OSError(), EOF), False),
+                (chain(TimeoutError(), UNKNOWN_CA), False),
+                (REFUSED, False), (None, False)):
+            self.assertIs(expected, transport.is_tls_failure(error),
+                          repr(error))
+
+    def test_what_an_error_comes_from(self) -> None:
+        for error, expected in (
+                (REFUSED, 'Connection refused'),
+                (chain(RuntimeError('x'), REFUSED), 'Connection refused'),
+                (while_handling(RuntimeError('x'), REFUSED),
+                 'Connection refused'),
+                (while_handling(RuntimeError('x'), REFUSED, True), 'x'),
+                (while_handling(RuntimeError('x'), KeyboardInterrupt()), 'x'),
+                (chain(TimeoutError('late'), REFUSED), 'late'),
+                (chain(RuntimeError('x'), TimeoutError('late'), REFUSED),
+                 'late'),
+                (ValueError('invalid literal'), 'the connection broke off'),
+                (RuntimeError('one\ntwo'), 'one'),
+                (RuntimeError('x' * 300), 'x' * 200),
+                (RuntimeError(), 'RuntimeError'), (OSError('x'), 'x')):
+            self.assertEqual(expected, transport.root_cause(error),
+                             repr(error))
+
+    def test_what_is_a_read_timeout(self) -> None:
+        for error, expected in (
+                (TimeoutError(), True), (REFUSED, False),
+                (urllib3.exceptions.ReadTimeoutError(
+                    None, 'u', 'x'), True),  # type: ignore
+                (urllib3.exceptions.ProtocolError(), False)):
+            self.assertIs(expected, transport.is_read_timeout(error))
+
+
+class Timer:
+    """A threading.Timer that the test lets expire."""
+
+    made: list['Timer'] = []
+
+    def __init__(self, seconds: float, expire: object) -> None:
+        self.seconds = seconds
+        self.expire: Any = expire
+        self.daemon = self.is_started = self.is_cancelled = False
+        self.made.append(self)
+
+    def start(self) -> None:
+        self.is_started = True
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class ConnectionsTestCase(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = answers.Clock()
+        self.timers: list[Timer] = []
+        Timer.made = self.timers
+        for name, value in (('time', self.clock),
+                            ('threading.Timer', Timer)):
+            self.useFixture(fixtures.MonkeyPatch(
+                f'vitrage_k8s.api.transport.{name}', value))
+        self.connections = transport.Connections(
+            answers.make_endpoint('c', 'http://127.0.0.1', answers.Logins()),
+            logins.Login())
+
+
+class WithinTest(ConnectionsTestCase):
+
+    def within(self, *steps: object) -> str:
+        """Return what a block of 3 s raises, if anything."""
+        try:
+            with self.connections.within(3):
+                for step in steps:
+                    if isinstance(step, Exception):
+                        raise step
+                    if isinstance(step, int | float):
+                        self.clock.now += step
+                    elif callable(step):
+                        step()
+        except Exception as error:
+            self.cause = error.__cause__
+            return f'{type(error).__name__}: {error}'
+        return ''
+
+    def expire(self) -> None:
+        self.timers[-1].expire()
+
+    def test_block_has_its_time(self) -> None:
+        late = 'TimeoutError: no complete answer within 3 s'
+        for steps, expected in (
+                ((), ''), ((KeyError('x'),), "KeyError: 'x'"),
+                ((2.9, KeyError('x')), "KeyError: 'x'"),
+                # The socket's own timeout may come first.
+                ((3, KeyError('x')), late), ((3,), ''),
+                ((self.expire,), late), ((self.expire, KeyError('x')), late),
+                # That is forgotten afterwards.
+                ((), '')):
+            self.assertEqual(expected, self.within(*steps), steps)
+            timer = self.timers[-1]
+            self.assertEqual((3, True, True, True), (
+                timer.seconds, timer.daemon, timer.is_started,
+                timer.is_cancelled))
+
+    def test_what_failed_is_the_cause(self) -> None:
+        error = KeyError('x')
+        self.within(self.expire, error)
+        self.assertIs(error, self.cause)
+
+    def test_abort_ends_this_one_and_all_that_come(self) -> None:
+        for steps in ((self.connections.abort,), (), (KeyError('x'),)):
+            self.assertEqual('TimeoutError: given up', self.within(*steps))
+
+    def test_interruption_is_none_of_ours(self) -> None:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        self.assertRaises(KeyboardInterrupt, self.within, interrupt)
+        self.assertTrue(self.timers[-1].is_cancelled)
+
+
+class SocketsTest(ConnectionsTestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(self.listener.close)
+
+    def connect(self) -> socket.socket:
+        """Return the socket of a new connection."""
+        port = self.listener.getsockname()[1]
+        pool: Any = self.connections.pool_manager.connection_from_url(
+            f'http://127.0.0.1:{port}')
+        self.connection = pool._new_conn()
+        self.addCleanup(self.connection.close)
+        self.connection.connect()
+        sock: socket.socket = self.connection.sock
+        return sock
+
+    def test_end_of_time_ends_a_read(self) -> None:
+        for end in (lambda: self.timers[-1].expire(),
+                    self.connections.abort):
+            with testtools.ExpectedException(TimeoutError), \
+                    self.connections.within(3):
+                sock = self.connect()
+                end()
+                self.assertEqual(b'', sock.recv(1))
+
+    def test_connection_that_comes_too_late_is_none(self) -> None:
+        for end in (lambda: self.timers[-1].expire(),
+                    self.connections.abort):
+            with testtools.ExpectedException(TimeoutError), \
+                    self.connections.within(3):
+                end()
+                error = self.assertRaises(TimeoutError, self.connect)
+                self.assertEqual('connected too late', str(error))
+
+    def test_close_closes_what_is_in_use(self) -> None:
+        self.connect()
+        self.connections.close()
+        self.assertIsNone(self.connection.sock)
+
+    def test_peer_that_is_gone_is_noticed(self) -> None:
+        sock = self.connect()
+        for level, option in ((socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                              (socket.IPPROTO_TCP, socket.TCP_NODELAY)):
+            self.assertTrue(sock.getsockopt(level, option))
+        self.assertEqual((30, 10, 4), tuple(
+            sock.getsockopt(socket.IPPROTO_TCP, option) for option in (
+                socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL,
+                socket.TCP_KEEPCNT)))
+
+
+class PoolTest(ConnectionsTestCase):
+
+    def test_there_is_one_connection_and_no_hidden_retry(self) -> None:
+        manager = self.connections.pool_manager
+        retries = urllib3.Retry.from_int(manager.connection_pool_kw['retries'])
+        self.assertEqual((False, 0), (retries.total, retries.redirect))
+        self.assertEqual(1, manager.connection_pool_kw['maxsize'])
+        for port in (1, 2):
+            manager.connection_from_url(f'http://127.0.0.1:{port}')
+        self.assertEqual(1, len(manager.pools))
+
+    def test_error_is_read_and_redirect_is_not_followed(self) -> None:
+        asked: list[dict[str, object]] = []
+        bodies: list[answers.Body] = []
+
+        def urlopen(manager: object, method: str, url: str,
+                    **options: object) -> urllib3.HTTPResponse:
+            asked.append(options)
+            bodies.append(answers.Body(self.clock, [b'why']))
+            return urllib3.HTTPResponse(
+                bodies[-1], {'X': 'y'}, status,  # type: ignore
+                reason='r', preload_content=False)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'urllib3.PoolManager.urlopen', urlopen))
+        for status, is_error in ((200, False), (299, False),
+                                 (300, True), (302, True), (500, True)):
+            response = self.connections.pool_manager.urlopen('GET', 'u')
+            self.assertIs(is_error, bodies[-1].closed)
+            self.assertEqual((status, 'r', 'y', b'why'), (
+                response.status, response.reason, response.headers['X'],
+                response.data))
+            self.assertIs(False, asked[-1]['redirect'])
+
+
+class ProxyTest(testtools.TestCase):
+
+    def manager(self, server: str = 'http://host:1',
+                **environment: str) -> urllib3.PoolManager:
+        for name in ('http_proxy', 'https_proxy', 'no_proxy', 'all_proxy'):
+            for each in (name, name.upper()):
+                self.useFixture(fixtures.EnvironmentVariable(
+                    each, environment.get(each)))
+        return transport.Connections(
+            answers.make_endpoint('c', server, answers.Logins()),
+            logins.Login()).pool_manager
+
+    def test_proxy_is_that_of_the_environment(self) -> None:
+        for environment, expected in (
+                ({}, None), ({'http_proxy': 'http://proxy:3'}, 'proxy'),
+                ({'https_proxy': 'http://proxy:3'}, None),
+                ({'http_proxy': 'http://proxy:3', 'no_proxy': 'host'}, None),
+                ({'http_proxy': 'http://proxy:3', 'no_proxy': 'other'},
+                 'proxy')):
+            manager = self.manager(**environment)
+            proxy = manager.proxy
+            self.assertEqual(expected, proxy and proxy.host)
+
+    def test_proxy_gets_its_user(self) -> None:
+        for user, header in (
+                ('', None), ('u:p@', 'Basic dTpw'),
+                ('u:%70@', 'Basic dTpw')):
+            manager: Any = self.manager(http_proxy=f'http://{user}proxy:3')
+            self.assertEqual(
+                header,
+                manager.proxy_headers.get('proxy-authorization'))
+            self.assertIsNone(manager.proxy and manager.proxy.auth)
+
+
+class TlsTest(testtools.TestCase):
+
+    def test_server_is_verified_by_its_name(self) -> None:
+        context = transport.Connections(
+            answers.make_endpoint('c', 'https://host:1', answers.Logins()),
+            logins.Login()).pool_manager.connection_pool_kw['ssl_context']
+        self.assertEqual(ssl.CERT_REQUIRED, context.verify_mode)
+        self.assertTrue(context.check_hostname)
+        self.assertEqual('host', context.server_name)
+        self.assertEqual(ssl.create_default_context().verify_flags,
+                         context.verify_flags)
+        for given, expected in (({}, 'host'),
+                                ({'server_hostname': None}, 'host'),
+                                ({'server_hostname': 'x'}, 'x')):
+            self.assertEqual(expected,
+                             context._named(given)['server_hostname'])
+
+    def test_client_certificate_that_cannot_be_used(self) -> None:
+        error = self.assertRaises(
+            ValueError, transport.Connections,
+            answers.make_endpoint('c', 'https://host:1', answers.Logins()),
+            logins.Login(None, b'-----BEGIN CERTIFICATE-----', b'junk'))
+        self.assertIn('the client certificate cannot be used with its key: ',
+                      str(error))
