@@ -65,7 +65,7 @@ def _table(name: str, results: Results) -> str:
             f'{spread(result["first"]["cpu"] for result in each):20}'
             f'{spread(result["again"]["cpu"] for result in each):20}'
             f'{spread(result["again"]["wall"] for result in each):20}'
-            f'{each[0]["again"]["threads"]:8}'
+            f'{each[0]["watched"]["threads"]:8}'
             f'{statistics.median(result["held"] for result in each):8.1f}')
     memory = statistics.median(
         (b['held'] - a['held']) / (CLUSTERS - 1)

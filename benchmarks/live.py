@@ -22,7 +22,7 @@ import urllib.request
 import runs
 
 # Seconds between two snapshots: the changes come between them.
-_INTERVAL = 20
+_INTERVAL = 120
 # Nothing more comes when there was no new row for so long.
 _QUIET = 15.0
 _LINE = re.compile(

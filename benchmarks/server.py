@@ -21,7 +21,7 @@ from nodes import encode
 from nodes import STEP
 import trustme
 
-from vitrage_k8s_lab.kube_api import access
+from vitrage_k8s_lab.kube_api import answers
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Outlet
 from vitrage_k8s_lab.kube_api.http import Request
@@ -190,9 +190,9 @@ def make_server(name: str, pages: Pages,
         if request.path == '/benchmark/beats':
             return Answer(body=b'%d' % beats.run(**{
                 name: float(value) for name, value in request.query.items()}))
-        if request.path != access.NODES:
+        if request.path != answers.NODES:
             return None
-        return Answer(stream=beats) if access.is_watch(request) \
+        return Answer(stream=beats) if answers.is_watch(request) \
             else pages.answer(request)
 
     simulator.intercept = answer

@@ -164,26 +164,34 @@ class Ours(Subject):
 
 
 class Fleet(Subject):
-    """All clusters of a kubeconfig, watched, and listed once more."""
+    """All clusters of a kubeconfig: listed, listed again, and watched."""
 
     def __init__(self) -> None:
         super().__init__()
         configure()
-        override('kubernetes', update_method='pull', contexts=['*'])
+        override('kubernetes', contexts=['*'])
         self._fleet: Any = None
 
     def run(self, kubeconfig: str) -> Iterator[str]:
-        from vitrage_k8s.api import fleet
         from vitrage_k8s import settings
-        override('kubernetes', config_file=kubeconfig)
-        self._fleet = fleet.Fleet()
+        override('kubernetes', config_file=kubeconfig, update_method='none')
+        self._begin()
+        for step in ('first', 'again'):
+            self._fleet.use(settings.read(), anew=True)
+            self._fleet.list_all(1000)
+            self._count()
+            yield step
+        self._fleet.stop()
+        override('kubernetes', update_method='pull')
+        self._begin()
         self._fleet.use(settings.read())
         self._fleet.wait_settled(1000)
         self._count()
-        yield 'first'
-        self._fleet.list_all(1000)
-        self._count()
-        yield 'again'
+        yield 'watched'
+
+    def _begin(self) -> None:
+        from vitrage_k8s.api import fleet
+        self._fleet = fleet.Fleet()
 
     def _count(self) -> None:
         self.details = {

@@ -34,7 +34,7 @@ def main() -> None:
         found = figures.setdefault(part, {}).setdefault(kind, {})
         if part == 'lists':
             found |= lists.run(options.nodes, options.rounds, options.tls,
-                               options.kubeconfig)
+                               options.kubeconfig, options.is_fast)
         elif part == 'between':
             found |= between.run(options.nodes, options.rounds)
         elif part == 'live':
@@ -63,6 +63,8 @@ def _parse() -> argparse.Namespace:
         help='how many nodes the simulated cluster has')
     parser.add_argument('--rounds', type=int, default=5,
                         help='how often each thing is measured')
+    parser.add_argument('--fast', dest='is_fast', action='store_true',
+                        help='leave the slow peers out: in-tree and typed')
     parser.add_argument('--tls', action='store_true',
                         help='let the simulated API server speak TLS')
     parser.add_argument(
