@@ -35,7 +35,7 @@ RESTORED = (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
 PR_SET_CHILD_SUBREAPER = 36
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The end is wanted."""
 
 
@@ -50,14 +50,14 @@ def pauses(parent: int, progress: str) -> Iterator[None]:
 
     :param parent: the process whose end is the end of this one
     :param progress: what to say now and then; empty for nothing
-    :raises Stopped: if the end is wanted
+    :raises StoppedError: if the end is wanted
     """
     said = time.monotonic()
     while True:
         came = signal.sigtimedwait(AWAITED, LOOK)
         if (came and came.si_signo == signal.SIGTERM
                 or os.getppid() != parent):
-            raise Stopped
+            raise StoppedError
         if progress and time.monotonic() - said >= SAY:
             say(progress)
             said = time.monotonic()
@@ -79,7 +79,7 @@ def lock(directory: str, parent: int) -> None:
     The kernel gives it back when this process ends. What is started does not
     hold it.
 
-    :raises Stopped: if the end is wanted
+    :raises StoppedError: if the end is wanted
     """
     descriptor = os.open(directory, os.O_RDONLY)
     if not take(descriptor):
@@ -140,7 +140,7 @@ def run(command: list[str], parent: int, progress: str, gently: bool) -> int:
 
     :param gently: whether to wait for its end, also if that of this process
         is wanted, and to leave what it has started
-    :raises Stopped: if the end is wanted; the command has ended by then
+    :raises StoppedError: if the end is wanted; the command has ended by then
     """
     if not gently:
         adopt_orphans()
@@ -154,7 +154,7 @@ def run(command: list[str], parent: int, progress: str, gently: bool) -> int:
             while (status := reap(pid)) is None:
                 next(running)
             return status
-        except Stopped:
+        except StoppedError:
             if gently:
                 say('Waiting for the end of what must not be interrupted')
                 os.waitpid(pid, 0)
@@ -184,7 +184,7 @@ def main() -> int:
     os.setsid()
     signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     status = 128 + signal.SIGTERM
-    with contextlib.suppress(Stopped):
+    with contextlib.suppress(StoppedError):
         lock(arguments.lock, parent)
         try:
             status = run(arguments.command, parent, arguments.progress,

@@ -65,9 +65,9 @@ OPTS = [
                      'cluster has the name of its context in the graph, or '
                      'another with name=context, such as '
                      'production=admin@kubernetes. Alerts, templates and '
-                     'projects use that name. *: all contexts, each with its '
-                     'own name unless it is named beside. Empty: the current '
-                     'context only. none: no cluster.'),
+                     'projects use that name. "*": all contexts, each with '
+                     'its own name unless it is named beside. Empty: the '
+                     'current context only. none: no cluster.'),
     cfg.StrOpt('cluster_name',
                help='Name of the cluster in the graph where only one is '
                     'read. Unset: the name of its context; with an '

@@ -62,7 +62,7 @@ class KubernetesDriver(DriverBase):
         for these.
 
         :returns: lists of events
-        :raises NoAnswer: Vitrage did not say what its graph shows
+        :raises NoAnswerError: Vitrage did not say what its graph shows
         """
         wanted = settings.read()
         if self._feed is None:
@@ -88,7 +88,7 @@ class KubernetesDriver(DriverBase):
         It does not wait for anything.
 
         :returns: lists of events
-        :raises NoAnswer: Vitrage did not say what its graph shows
+        :raises NoAnswerError: Vitrage did not say what its graph shows
         """
         self._fleet.use(settings.read())
         source = self._make_feed()

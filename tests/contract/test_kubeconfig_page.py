@@ -32,10 +32,12 @@ class KubeconfigPageTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.admin = contract.kubeconfig_of_environment(self)
-        if os.environ.get('VITRAGE_K8S_TEST_WRITE') != '1' \
-                or not shutil.which('kubectl'):
-            self.skipTest('These tests write, with kubectl')
+        self.admin = os.environ.get(contract.VARIABLE, '')
+        if not self.admin or os.environ.get(contract.WRITE_VARIABLE) != '1':
+            self.skipTest(f'{contract.VARIABLE} and {contract.WRITE_VARIABLE} '
+                          'give no real API server to write to')
+        if not shutil.which('kubectl'):
+            self.skipTest('THERE IS NO kubectl')
         self.place = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.place)
         (self.place / 'etc').mkdir()

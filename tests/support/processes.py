@@ -49,7 +49,7 @@ for group in left:
 """
 
 
-class Failed(AssertionError):
+class FailedError(AssertionError):
     """A program has ended, or not become ready."""
 
 
@@ -91,12 +91,12 @@ def await_true(is_done: Callable[[], bool], what: str,
                patience: float = PATIENCE) -> None:
     """Ask until it is so.
 
-    :raises Failed: if it takes too long
+    :raises FailedError: if it takes too long
     """
     deadline = time.monotonic() + patience
     while not is_done():
         if time.monotonic() > deadline:
-            raise Failed(f'After {patience} s: not {what}')
+            raise FailedError(f'After {patience} s: not {what}')
         time.sleep(0.1)
 
 
@@ -158,7 +158,7 @@ class Process:
         process, self._process = self._process, None
         if asking:
             os.killpg(process.pid, signal.SIGTERM)
-            with contextlib.suppress(Failed):
+            with contextlib.suppress(FailedError):
                 await_true(lambda: _has_ended(process), 'ended', GRACE)
         # As long as nobody has waited for the process, there is no other
         # group of its number.
@@ -178,17 +178,19 @@ class Process:
     def await_ready(self, is_ready: Callable[[], bool]) -> None:
         """Wait until it is ready.
 
-        :raises Failed: if it ends, or it takes too long
+        :raises FailedError: if it ends, or it takes too long
         """
         def is_done() -> bool:
             if self._process is None or _has_ended(self._process):
-                raise Failed(f'{self._command[0]} has ended: {self.tail()}')
+                raise FailedError(
+                    f'{self._command[0]} has ended: {self.tail()}')
             return is_ready()
 
         try:
             await_true(is_done, 'ready')
-        except Failed as error:
-            raise Failed(f'{self._command}: {error}\n{self.tail()}') from error
+        except FailedError as error:
+            raise FailedError(
+                f'{self._command}: {error}\n{self.tail()}') from error
 
     def tail(self) -> str:
         """Return the end of what it has printed."""
@@ -204,10 +206,10 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 def run(command: Sequence[str], environment: Mapping[str, str]) -> None:
     """Run a program to its end.
 
-    :raises Failed: if it fails
+    :raises FailedError: if it fails
     """
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=PATIENCE,
                           check=False)
     if done.returncode:
-        raise Failed(f'{command[0]}: {done.stdout[-5000:]}{done.stderr}')
+        raise FailedError(f'{command[0]}: {done.stdout[-5000:]}{done.stderr}')

@@ -296,7 +296,7 @@ class ReflectorTestCase(testtools.TestCase):
 
 
 UNAVAILABLE = errors.ApiError('c', 'unavailable', 503)
-REFUSED = errors.ConnectionFailed('c', 'refused')
-EXPIRED = errors.Expired('c', 'expired', 410)
+REFUSED = errors.ConnectionFailedError('c', 'refused')
+EXPIRED = errors.ExpiredError('c', 'expired', 410)
 FORBIDDEN = errors.ApiError('c', 'forbidden', 403)
-SILENT = errors.WatchSilent('c', 'silent')
+SILENT = errors.WatchSilentError('c', 'silent')

@@ -17,7 +17,7 @@ import pymysql
 import requests
 
 from tests.support.processes import beside_python
-from tests.support.processes import Failed
+from tests.support.processes import FailedError
 from tests.support.processes import find
 from tests.support.processes import free_ports
 from tests.support.processes import listens
@@ -251,5 +251,5 @@ def running(directory: pathlib.Path,
         try:
             with vitrage.running():
                 yield vitrage, bus, database
-        except Failed as error:
-            raise Failed(f'{error}\n{vitrage.logs()}') from error
+        except FailedError as error:
+            raise FailedError(f'{error}\n{vitrage.logs()}') from error

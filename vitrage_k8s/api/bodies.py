@@ -28,7 +28,7 @@ _MAGIC = b'\x1f\x8b'
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A body has more bytes than were asked for."""
 
 
@@ -36,14 +36,14 @@ def read_all(response: urllib3.HTTPResponse, largest: int) -> bytes:
     """Read a whole body.
 
     :param largest: how many bytes it may have, inflated
-    :raises TooLarge: it has more
+    :raises TooLargeError: it has more
     :raises: what read_pieces() raises
     """
     body = bytearray()
     for piece in read_pieces(response):
         body += piece
         if len(body) > largest:
-            raise TooLarge
+            raise TooLargeError
     return bytes(body)
 
 
@@ -52,7 +52,7 @@ def read_error(response: Any) -> bytes:
     with contextlib.closing(response):
         try:
             body = read_all(response, _LARGEST_ERROR)
-        except (TooLarge, EOFError, zlib.error):
+        except (TooLargeError, EOFError, zlib.error):
             return b''
         # Back to the pool; to close it is harmless then.
         response.release_conn()
@@ -73,14 +73,14 @@ def read_packed(response: urllib3.HTTPResponse, largest: int) -> Packed:
     """Read a whole body, and inflate it later.
 
     :param largest: how many bytes it may have, packed
-    :raises TooLarge: it has more
+    :raises TooLargeError: it has more
     :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
     """
     body = bytearray()
     for piece in _read_packed(response):
         body += piece
         if len(body) > largest:
-            raise TooLarge
+            raise TooLargeError
     return Packed(bytes(body), 'gzip' in content_coding(response))
 
 
@@ -88,7 +88,7 @@ def inflate_all(packed: Packed, largest: int) -> bytes:
     """Return what a body holds.
 
     :param largest: how many bytes that may be
-    :raises TooLarge: it is more
+    :raises TooLargeError: it is more
     :raises zlib.error: it is not gzip
     :raises EOFError: the gzip stream breaks off
     """
@@ -106,7 +106,7 @@ def inflate_all(packed: Packed, largest: int) -> bytes:
     for piece in inflate(pieces):
         body += piece
         if len(body) > largest:
-            raise TooLarge
+            raise TooLargeError
     return bytes(body)
 
 
@@ -184,7 +184,7 @@ def split_lines(pieces: Iterator[bytes],
     of a line, and lines of nothing else, may be left out.
 
     :param longest: how many bytes may come without an end of a line
-    :raises TooLarge: there are more
+    :raises TooLargeError: there are more
     """
     line = bytearray()
     for piece in pieces:
@@ -197,5 +197,5 @@ def split_lines(pieces: Iterator[bytes],
             line.clear()
         line += rest
         if len(line) > longest:
-            raise TooLarge
+            raise TooLargeError
         yield lines

@@ -102,13 +102,13 @@ class Client:
         if self._connections:
             self._connections.abort()
 
-    def malformed(self, problem: str) -> errors.MalformedAnswer:
+    def malformed(self, problem: str) -> errors.MalformedAnswerError:
         """Return the error for an answer that cannot be understood."""
-        return errors.MalformedAnswer(self.name, problem)
+        return errors.MalformedAnswerError(self.name, problem)
 
-    def late(self) -> errors.ConnectionFailed:
+    def late(self) -> errors.ConnectionFailedError:
         """Return the error for a list that takes too long."""
-        return errors.ConnectionFailed(
+        return errors.ConnectionFailedError(
             self.name, 'the list was not complete within list_timeout')
 
     def list_nodes(self, limit: int | None, continue_token: str | None,
@@ -140,11 +140,11 @@ class Client:
     def inflate(self, packed: bodies.Packed) -> bytes:
         """Return the JSON of an answer.
 
-        :raises MalformedAnswer: it is too large
+        :raises MalformedAnswerError: it is too large
         """
         try:
             body = bodies.inflate_all(packed, _LARGEST_ANSWER)
-        except bodies.TooLarge as error:
+        except bodies.TooLargeError as error:
             raise self._too_large(_LARGEST_ANSWER) from error
         except (EOFError, zlib.error) as error:
             raise self._connection_error(error) from error
@@ -167,9 +167,9 @@ class Client:
         :param seconds: how long the server is to watch
         :param silence: how many seconds without a line end the watch
         :returns: a context with the lines of the accepted watch, each the
-            JSON of an event. Reading them raises ConnectionFailed where the
-            connection breaks off.
-        :raises Expired: the server does not know that version any more
+            JSON of an event. Reading them raises ConnectionFailedError
+            where the connection breaks off.
+        :raises ExpiredError: the server does not know that version any more
         :raises ClusterError: the watch could not begin
         """
         response = self._request(
@@ -198,13 +198,13 @@ class Client:
                 if lines:
                     heard = time.monotonic()
                 elif time.monotonic() - heard > silence:
-                    raise errors.WatchSilent(
+                    raise errors.WatchSilentError(
                         self.name, f'the watch was silent for {silence:g} s')
                 # The next watch sends again a line that is cut off.
                 for line in filter(bytes.strip, lines):
                     has_lines = True
                     yield line
-        except bodies.TooLarge as error:
+        except bodies.TooLargeError as error:
             raise self.malformed('a line of the watch is longer than '
                                  f'{_LONGEST_LINE >> 20} MiB') from error
         except EOFError:
@@ -212,7 +212,7 @@ class Client:
             pass
         except _BROKEN as error:
             if transport.is_read_timeout(error):
-                raise errors.WatchSilent(
+                raise errors.WatchSilentError(
                     self.name, 'the watch was silent') from error
             if not isinstance(error, zlib.error) and (
                     has_lines or not has_text):
@@ -262,9 +262,9 @@ class Client:
             connections = transport.Connections(
                 self._endpoint, login, deadline)
         except (errors.PemError, ValueError) as error:
-            raise errors.Misconfigured(self.name, str(error)) from error
+            raise errors.MisconfiguredError(self.name, str(error)) from error
         except errors.CredentialsError as error:
-            raise errors.LoginFailed(self.name, str(error)) from error
+            raise errors.LoginFailedError(self.name, str(error)) from error
         self.close()
         self._connections = connections
         self._api_client.rest_client.pool_manager = connections.pool_manager
@@ -288,13 +288,13 @@ class Client:
         with contextlib.closing(self._check_type(response)):
             try:
                 packed = bodies.read_packed(response, _LARGEST_PACKED)
-            except bodies.TooLarge as error:
+            except bodies.TooLargeError as error:
                 raise self._too_large(_LARGEST_PACKED) from error
             # Back to the pool, for the next page; to close it is harmless.
             response.release_conn()
         return packed
 
-    def _too_large(self, largest: int) -> errors.MalformedAnswer:
+    def _too_large(self, largest: int) -> errors.MalformedAnswerError:
         return self.malformed(
             f'the answer of {self._server} is larger than {largest >> 20} '
             'MiB; see [kubernetes] page_size')
@@ -302,12 +302,12 @@ class Client:
     def _connection_error(self, error: Exception) -> errors.ClusterError:
         cause = transport.root_cause(error)
         if transport.is_tls_failure(error):
-            return errors.TlsFailed(
+            return errors.TlsFailedError(
                 self.name, f'no safe connection to the API server at '
                 f'{self._server}: {cause}. If the server is the right one, '
                 'see certificate-authority and tls-server-name of its '
                 'cluster in the kubeconfig')
-        return errors.ConnectionFailed(
+        return errors.ConnectionFailedError(
             self.name, f'cannot read from the API server at '
             f'{self._server}: {cause}')
 
@@ -337,7 +337,7 @@ class Client:
             problem += f': these credentials may not {verb} nodes; bind ' \
                        f'them to a role with the verb {verb} on the ' \
                        'resource nodes (kubernetes/rbac.yaml of vitrage-k8s)'
-        kind = errors.Expired if error.status == 410 else errors.ApiError
+        kind = errors.ExpiredError if error.status == 410 else errors.ApiError
         return kind(self.name, problem, error.status, retry_after)
 
 

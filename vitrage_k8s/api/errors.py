@@ -32,11 +32,11 @@ class ConfigurationError(KubernetesDatasourceError):
     """The options or the kubeconfig cannot work as they are."""
 
 
-class UnusableEntry(ConfigurationError):
+class UnusableEntryError(ConfigurationError):
     """One entry cannot be used; it is known which cluster it is not about."""
 
 
-class Advice(UnusableEntry):
+class AdviceError(UnusableEntryError):
     """The configuration works, but should be another."""
 
     level = logging.WARNING
@@ -69,31 +69,31 @@ class ClusterError(KubernetesDatasourceError):
                                     self.retry_after, self.is_retried)
 
 
-class Misconfigured(ClusterError):
+class MisconfiguredError(ClusterError):
     """What the kubeconfig says of this cluster cannot work."""
 
     state = watch_policy.MISCONFIGURED
     kind = Kind.MISCONFIGURED
 
 
-class ConnectionFailed(ClusterError):
+class ConnectionFailedError(ClusterError):
     """There was no complete answer. It may help to ask again."""
 
     state = watch_policy.UNREACHABLE
     is_retried = True
 
 
-class WatchSilent(ConnectionFailed):
+class WatchSilentError(ConnectionFailedError):
     """Nothing came for a while: the server is idle, or out of reach."""
 
 
-class TlsFailed(ClusterError):
+class TlsFailedError(ClusterError):
     """There is no safe connection, and there will be none."""
 
     state = watch_policy.UNREACHABLE
 
 
-class LoginFailed(ClusterError):
+class LoginFailedError(ClusterError):
     """There are no credentials to send."""
 
     kind = Kind.LOGIN
@@ -111,7 +111,7 @@ class PemError(CredentialsError):
     """A certificate or key of the kubeconfig cannot be used."""
 
 
-class MalformedAnswer(ClusterError):
+class MalformedAnswerError(ClusterError):
     """What came is not the list of nodes that was asked for."""
 
 
@@ -135,5 +135,5 @@ class ApiError(ClusterError):
 _KINDS = {401: Kind.LOGIN, 403: Kind.FORBIDDEN, 429: Kind.BUSY}
 
 
-class Expired(ApiError):
+class ExpiredError(ApiError):
     """The server does not know the version any more (410)."""

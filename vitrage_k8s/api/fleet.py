@@ -295,14 +295,14 @@ class Fleet:
         self._note_errors([each for each in found
                            if not isinstance(each, endpoints.Endpoint)])
         named = [each for each in found if isinstance(
-            each, (endpoints.Endpoint, errors.Misconfigured))]
+            each, (endpoints.Endpoint, errors.MisconfiguredError))]
         members = {}
         for each in named:
             member = self._member(each, settings, projects)
             members[member.settings.name] = member
         is_whole = all(isinstance(each, (
-            endpoints.Endpoint, errors.Misconfigured, errors.UnusableEntry))
-            for each in found)
+            endpoints.Endpoint, errors.MisconfiguredError,
+            errors.UnusableEntryError)) for each in found)
         if is_whole:
             self._warn_of_projects(projects.keys() - members.keys())
         with self._news:
@@ -319,7 +319,7 @@ class Fleet:
             if member.reflector:
                 member.reflector.stop()
 
-    def _member(self, found: endpoints.Endpoint | errors.Misconfigured,
+    def _member(self, found: endpoints.Endpoint | errors.MisconfiguredError,
                 settings: Settings, projects: dict[str, str]) -> _Member:
         name = found.name if isinstance(found, endpoints.Endpoint) \
             else found.cluster

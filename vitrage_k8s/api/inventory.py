@@ -12,7 +12,7 @@ import threading
 from vitrage_k8s.api import nodes
 
 
-class TooManyNodes(Exception):
+class TooManyNodesError(Exception):
     """There are more nodes than the operator allows."""
 
 
@@ -39,7 +39,7 @@ class Listing:
         :param items: the nodes of the page
         :param unclear: uids of nodes that cannot be shown
         :param has_unidentified: whether the page has nodes without a uid
-        :raises TooManyNodes: it is too long
+        :raises TooManyNodesError: it is too long
         """
         for item in items:
             self.found[item.node.id] = self._inventory.shared(item)
@@ -116,10 +116,10 @@ class Inventory:
     def check_size(self, count: int) -> None:
         """Check a number of nodes.
 
-        :raises TooManyNodes: it is above max_nodes
+        :raises TooManyNodesError: it is above max_nodes
         """
         if count > self._max_nodes:
-            raise TooManyNodes(
+            raise TooManyNodesError(
                 f'there are more than {self._max_nodes} nodes; if that is '
                 'right, raise [kubernetes] max_nodes')
 
@@ -214,7 +214,7 @@ class Inventory:
         :param node: the node that was added, modified or deleted, if any
         :param unclear: the uid of that node, if it cannot be shown
         :returns: whether the resource version moved
-        :raises TooManyNodes: there are more nodes than are allowed
+        :raises TooManyNodesError: there are more nodes than are allowed
         """
         uid = unclear if node is None else node.id
         version = nodes.number(resource_version)

@@ -74,7 +74,7 @@ class Kubeconfig:
             try:
                 found = self._endpoint(name, context, is_named, known)
             except (errors.CredentialsError, ValueError) as error:
-                yield errors.Misconfigured(name, str(error))
+                yield errors.MisconfiguredError(name, str(error))
                 continue
             others = read.setdefault(found.server, [])
             same = next((each.name for each in others if
@@ -83,12 +83,12 @@ class Kubeconfig:
                 others.append(found)
                 yield found
                 if found.credentials.keeps_back:
-                    yield errors.Advice(
+                    yield errors.AdviceError(
                         f'Cluster {name}: {found.place.field}.server: is of '
                         'http://, where everybody can read along; so no '
                         'token, password or certificate is sent. Use https://')
             elif is_named:
-                yield errors.UnusableEntry(
+                yield errors.UnusableEntryError(
                     f'[kubernetes] contexts: the context {context} is of the '
                     f'same cluster as the context {chosen[same][0]}; name one '
                     'of them')
@@ -126,7 +126,7 @@ class Kubeconfig:
         if cluster_name and len(pairs) == 1 and pairs[0][0] == pairs[0][1]:
             pairs = [(cluster_name, *pairs[0][1:])]
         elif cluster_name and len(pairs) > 1:
-            problems.append(errors.UnusableEntry(
+            problems.append(errors.UnusableEntryError(
                 '[kubernetes] cluster_name: is for one cluster, and several '
                 'are read; give each its name in contexts, as name=context'))
         chosen: dict[str, tuple[str, bool]] = {}
@@ -146,7 +146,7 @@ class Kubeconfig:
                 f'{", ".join(sorted(self._contexts)) or "none"}. See '
                 '[kubernetes] contexts')
         if context in (each for each, _ in chosen.values()):
-            raise errors.UnusableEntry(
+            raise errors.UnusableEntryError(
                 f'[kubernetes] contexts: the context {context} is named '
                 'twice; name it once')
         if name in chosen:
@@ -215,10 +215,10 @@ class Kubeconfig:
 def _check_name(field: str, name: str) -> None:
     """Check that a cluster can be shown by its name.
 
-    :raises UnusableEntry: it cannot
+    :raises UnusableEntryError: it cannot
     """
     if not name or not text.is_key(name, text.LONGEST_NAME):
-        raise errors.UnusableEntry(
+        raise errors.UnusableEntryError(
             f'{field} {text.make_safe(name, text.LONGEST_VALUE)} is empty, '
             f'has more than {text.LONGEST_NAME} characters, or some that '
             'cannot be printed; give the cluster another name in contexts, '
@@ -257,7 +257,7 @@ def _in_cluster(name: str, server: str,
     try:
         server = endpoint.parse_server(server)
     except ValueError as error:
-        return errors.Misconfigured(
+        return errors.MisconfiguredError(
             name, f'{field}: KUBERNETES_SERVICE_HOST and '
             f'KUBERNETES_SERVICE_PORT: {server} {error}')
     cluster = endpoint.Cluster(certificate_authority=(

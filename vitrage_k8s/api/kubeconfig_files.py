@@ -96,7 +96,7 @@ class Files:
                 f'{self.where}: there is no such file{_MEND}')
         for path, file in files:
             if file.mode & (stat.S_IWGRP | stat.S_IWOTH):
-                self.advice.append(errors.Advice(
+                self.advice.append(errors.AdviceError(
                     f'{path}: may be written by others than its owner, and '
                     'this service runs what it names in exec; run chmod '
                     f'go-w {path}'))

@@ -51,12 +51,12 @@ class Reader:
         :param deadline: when to give up, by ``time.monotonic()``
         :returns: whether the server went back to an older version
         :raises ClusterError: there is no complete list
-        :raises TooManyNodes: there are more nodes than are allowed
+        :raises TooManyNodesError: there are more nodes than are allowed
         """
         for limit in (page_size, page_size):
             try:
                 return self._read_list(client, limit, deadline)
-            except errors.Expired as error:
+            except errors.ExpiredError as error:
                 LOG.debug('%s; beginning the list again', error)
         return self._read_list(client, None, deadline)
 
@@ -117,12 +117,13 @@ class Reader:
         :param epoch: what ``Inventory.begin_watch`` returned
         :returns: whether the watch came to another version
         :raises ClusterError: the watch cannot go on
-        :raises TooManyNodes: there are more nodes than are allowed
+        :raises TooManyNodesError: there are more nodes than are allowed
         """
         try:
             event = decoding.decode_watch_event(line)
         except decoding.WatchError as error:
-            kind = errors.Expired if error.status == 410 else errors.ApiError
+            kind = errors.ExpiredError if error.status == 410 \
+                else errors.ApiError
             raise kind(client.name, f'the watch ended with {error.status} '
                        f'({error})', error.status) from None
         except ValueError as error:

@@ -165,7 +165,7 @@ class Reflector:
                 work(client)
         except errors.ClusterError as error:
             failure = error.failure()
-        except inventories.TooManyNodes as error:
+        except inventories.TooManyNodesError as error:
             failure = Failure(Kind.TOO_MANY, watch_policy.UNREADABLE,
                               str(error))
         # The boundary of a cluster: the next attempt may succeed.
@@ -243,14 +243,14 @@ class Reflector:
                         return
                     if self._reader.read_event(client, epoch, line):
                         watch.has_progressed = True
-        except errors.WatchSilent:
+        except errors.WatchSilentError:
             watch.is_silent = True
-        except errors.Expired as error:
+        except errors.ExpiredError as error:
             # This is normal: etcd keeps versions for some minutes only.
             LOG.info('%s; listing again', error)
             watch.is_expired = True
             raise
-        except errors.ConnectionFailed as error:
+        except errors.ConnectionFailedError as error:
             if not watch.has_begun:
                 raise
             # The next watch goes on from here. Balancers cut idle

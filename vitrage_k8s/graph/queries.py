@@ -32,7 +32,7 @@ _QUERY = 'query'
 _IS_PROCESSED = 'is_processed'
 
 
-class NoAnswer(Exception):
+class NoAnswerError(Exception):
     """Vitrage did not answer: that is never the same as "nothing found"."""
 
 
@@ -106,11 +106,12 @@ def question(types: Collection[str]) -> events.Event:
 def answer(event: events.Event) -> Shown:
     """Return what the graph shows, when the question has been processed.
 
-    :raises NoAnswer: it was not
+    :raises NoAnswerError: it was not
     """
     if TransformerBase.QUERY_RESULT not in event:
-        raise NoAnswer('Vitrage did not say what its graph shows, see the '
-                       'error before; nothing is compared, nothing deleted')
+        raise NoAnswerError(
+            'Vitrage did not say what its graph shows, see the error before; '
+            'nothing is compared, nothing deleted')
     return Shown((vertex.vertex_id, vertex.properties) for vertex
                  in event.pop(TransformerBase.QUERY_RESULT))
 

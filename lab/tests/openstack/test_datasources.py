@@ -70,5 +70,5 @@ class TestNotify(testtools.TestCase):
 
     def test_refuses_to_notify_before_the_start(self) -> None:
         vitrage = standalone.Standalone(pathlib.Path('never-made'))
-        self.assertRaises(standalone.NotStarted, vitrage.notify,
+        self.assertRaises(standalone.NotStartedError, vitrage.notify,
                           'instance.update', {})

@@ -49,7 +49,7 @@ with standalone.Standalone(directory / 'first', types=()):
     pass
 try:
     standalone.Standalone(directory / 'second', types=()).start()
-except standalone.AlreadyStarted:
+except standalone.AlreadyStartedError:
     sys.exit(3)
 """
 

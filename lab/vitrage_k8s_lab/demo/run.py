@@ -102,7 +102,7 @@ def play_scenario(name: str, topology: pathlib.Path | None,
             return 1
         try:
             SCENARIOS[name](directory, _client(), topology, port, say)
-        except scenario.ScenarioFailed as error:
+        except scenario.ScenarioFailedError as error:
             say(f'ERROR: {error}; Vitrage has logged to '
                 f'{directory / "vitrage/vitrage.log"}')
             return 1

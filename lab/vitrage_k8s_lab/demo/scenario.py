@@ -50,7 +50,7 @@ _HOST_EVENT = {
 _T = TypeVar('_T')
 
 
-class ScenarioFailed(Exception):
+class ScenarioFailedError(Exception):
     """A step of the scenario failed, or took too long."""
 
 
@@ -68,7 +68,7 @@ class Operator:
     def show(self, *arguments: str) -> None:
         """Run a command, and show it with what it prints.
 
-        :raises ScenarioFailed: the client fails
+        :raises ScenarioFailedError: the client fails
         """
         printed = self._run(*arguments)
         print(f'$ vitrage {shlex.join(arguments)}\n{printed}', flush=True)
@@ -76,7 +76,7 @@ class Operator:
     def ask(self, *arguments: str) -> Any:
         """Run a command, and return what it prints as JSON.
 
-        :raises ScenarioFailed: the client fails
+        :raises ScenarioFailedError: the client fails
         """
         return json.loads(self._run(*arguments, '-f', 'json'))
 
@@ -85,7 +85,8 @@ class Operator:
             [self._client, *arguments], env=self._environment, text=True,
             stdout=subprocess.PIPE, check=False)
         if done.returncode:
-            raise ScenarioFailed(f'vitrage {shlex.join(arguments)} failed')
+            raise ScenarioFailedError(
+                f'vitrage {shlex.join(arguments)} failed')
         return done.stdout
 
     def write_topology(self, path: pathlib.Path) -> None:
@@ -116,7 +117,7 @@ def play(directory: pathlib.Path, client: str, topology: pathlib.Path | None,
         fails, for Graphviz; None for nowhere
     :param port: where the REST API listens; 0 for a free port
     :param say: prints what happens
-    :raises ScenarioFailed: the scenario does not come to its end
+    :raises ScenarioFailedError: the scenario does not come to its end
     """
     # By default, the Nova client writes to the home directory.
     os.environ['NOVACLIENT_UUID_CACHE_DIR'] = str(directory / 'novaclient')
@@ -201,6 +202,6 @@ def wait(what: str, ask: Callable[[], _T | None]) -> _T:
     deadline = time.monotonic() + PATIENCE
     while not (answer := ask()):
         if time.monotonic() > deadline:
-            raise ScenarioFailed(f'It took too long until {what}')
+            raise ScenarioFailedError(f'It took too long until {what}')
         time.sleep(0.2)
     return answer

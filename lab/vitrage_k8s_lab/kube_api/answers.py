@@ -59,28 +59,30 @@ def failure(code: int, reason: str | None, message: str, *,
     return http.Answer(code, encode(status), headers)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is answered with a Status, which is `answer`."""
 
     def __init__(self, answer: http.Answer) -> None:
         self.answer = answer
 
 
-def bad_request(message: str) -> Refused:
-    return Refused(failure(400, 'BadRequest', message))
+def bad_request(message: str) -> RefusedError:
+    return RefusedError(failure(400, 'BadRequest', message))
 
 
-def not_found(details: Mapping[str, str] | None = None) -> Refused:
+def not_found(details: Mapping[str, str] | None = None) -> RefusedError:
     """Refuse a path that is unknown, or an object that does not exist.
 
     :param details: the kind and the name of the object, and the group
     """
     if not details:
-        return Refused(failure(404, 'NotFound', 'the server could not find '
-                               'the requested resource', details={}))
+        return RefusedError(failure(
+            404, 'NotFound', 'the server could not find the requested '
+            'resource', details={}))
     kind = '.'.join(filter(None, (details['kind'], details.get('group'))))
-    return Refused(failure(404, 'NotFound', f'{kind} "{details["name"]}" not '
-                           'found', details=details))
+    return RefusedError(failure(
+        404, 'NotFound', f'{kind} "{details["name"]}" not found',
+        details=details))
 
 
 class Resource(NamedTuple):
@@ -120,7 +122,7 @@ def is_watch(request: http.Request) -> bool:
 def number(query: Mapping[str, str], name: str) -> int:
     """Return a number of a query; 0 if there is none.
 
-    :raises Refused: it is not a number
+    :raises RefusedError: it is not a number
     """
     text = query.get(name) or '0'
     try:
@@ -133,7 +135,7 @@ def number(query: Mapping[str, str], name: str) -> int:
 def wants_table(request: http.Request) -> bool:
     """Return whether a Table is wanted, and not the objects.
 
-    :raises Refused: nothing that the client accepts can be served
+    :raises RefusedError: nothing that the client accepts can be served
     """
     # apiserver/pkg/endpoints/handlers/negotiation. Of application/* the
     # real one serves nothing either.
@@ -143,7 +145,7 @@ def wants_table(request: http.Request) -> bool:
         if media_type in ('application/json', '*/*') and (
                 wanted in ([], ['as=Table'])):
             return bool(wanted)
-    raise Refused(failure(
+    raise RefusedError(failure(
         406, 'NotAcceptable', '406: Not Acceptable\n\nAvailable '
         'representations: application/json, application/json;stream=watch',
         details={}))

@@ -23,7 +23,7 @@ class Change(NamedTuple):
     before: bytes | None
 
 
-class TooOld(Exception):
+class TooOldError(Exception):
     """Changes are not known from a version on; the text is the API's."""
 
 
@@ -62,7 +62,7 @@ class Changes:
     def items_at(self, version: int) -> dict[str, bytes]:
         """Return the nodes at a version.
 
-        :raises TooOld: changes are not known from that version on
+        :raises TooOldError: changes are not known from that version on
         """
         end = self.find(version)
         items = self._items.copy()
@@ -73,10 +73,10 @@ class Changes:
     def find(self, version: int) -> int:
         """Return the place of the first change after a version.
 
-        :raises TooOld: changes are not known from that version on
+        :raises TooOldError: changes are not known from that version on
         """
         if version < self.since:
-            raise TooOld(
+            raise TooOldError(
                 f'too old resource version: {version} ({self.since})')
         return bisect.bisect_right(
             range(self.total), version, self._first(), self.total,

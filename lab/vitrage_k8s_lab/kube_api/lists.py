@@ -26,7 +26,7 @@ def list_nodes(store: nodes.Nodes, query: Mapping[str, str],
                ) -> tuple[dict[str, Any], list[bytes]]:
     """Return the metadata of a list, and its items.
 
-    :raises Refused: the query is wrong, or its version too old or too new
+    :raises RefusedError: the query is wrong, or its version too old or too new
     """
     limit = max(answers.number(query, 'limit'), 0)
     selector = selectors.Selector(query)
@@ -35,13 +35,13 @@ def list_nodes(store: nodes.Nodes, query: Mapping[str, str],
     is_exact = query.get('resourceVersionMatch', '') in (
         'Exact', '' if limit or start else 'Exact')
     if version > store.version():
-        raise answers.Refused(dataclasses.replace(
+        raise answers.RefusedError(dataclasses.replace(
             faults.gateway_timeout(str(version), str(store.version())),
             delay=FUTURE_SECONDS))
     try:
         snapshot = store.backup(version if version > 0 and is_exact else None)
-    except changes.TooOld as error:
-        raise answers.Refused(
+    except changes.TooOldError as error:
+        raise answers.RefusedError(
             faults.expired(with_token=_token_of(-1, start)) if start
             else faults.version_expired()) from error
     names = list(snapshot.items)
@@ -63,13 +63,13 @@ def list_nodes(store: nodes.Nodes, query: Mapping[str, str],
 def _wanted(query: Mapping[str, str]) -> tuple[int, str]:
     """Return the version that a list is of, -1 for none, and its first name.
 
-    :raises Refused: the query is wrong
+    :raises RefusedError: the query is wrong
     """
     version = query.get('resourceVersion', '')
     match = query.get('resourceVersionMatch', '')
     if (match, version) == ('Exact', '0') or (match and not version) or (
             match not in ('', 'Exact', 'NotOlderThan')):
-        raise answers.Refused(answers.failure(
+        raise answers.RefusedError(answers.failure(
             422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: '
             'resourceVersionMatch: it does not go with the resourceVersion'))
     if query.get('continue'):

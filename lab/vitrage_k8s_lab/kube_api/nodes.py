@@ -135,7 +135,7 @@ class Nodes:
         """Return what a watch begins with: nodes, the epoch and the place.
 
         :param version: the watch begins after it, and without nodes; 0 is now
-        :raises TooOld: changes are not known from that version on
+        :raises TooOldError: changes are not known from that version on
         """
         with self._changed:
             if version:
@@ -175,7 +175,7 @@ class Nodes:
     def backup(self, version: int | None = None) -> Snapshot:
         """Return the nodes at a version, by default as they are now.
 
-        :raises TooOld: nothing is known of that version
+        :raises TooOldError: nothing is known of that version
         """
         with self._changed:
             version = self._version if version is None else version

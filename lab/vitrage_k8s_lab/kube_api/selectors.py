@@ -23,7 +23,7 @@ _FIELDS = ('metadata.name', 'spec.unschedulable')
 class Selector:
     """The nodes that a request is about.
 
-    :raises Refused: a selector cannot be read
+    :raises RefusedError: a selector cannot be read
     """
 
     def __init__(self, query: Mapping[str, str]) -> None:

@@ -29,8 +29,8 @@ class Watch:
     """The stream of a watch.
 
     :param interval: returns the seconds between two bookmarks
-    :raises Refused: the request is wrong
-    :raises TooOld: changes are not known from that version on
+    :raises RefusedError: the request is wrong
+    :raises TooOldError: changes are not known from that version on
     """
 
     def __init__(self, store: nodes.Nodes, request: Request,
@@ -38,7 +38,7 @@ class Watch:
         query = request.query
         if query.get('sendInitialEvents'):
             # As an API server without WatchList: clients know that.
-            raise answers.Refused(answers.failure(
+            raise answers.RefusedError(answers.failure(
                 422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: '
                 'sendInitialEvents: Forbidden: sendInitialEvents is '
                 'forbidden for watch unless the WatchList feature gate is '

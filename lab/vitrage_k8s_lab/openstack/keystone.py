@@ -12,7 +12,7 @@ import secrets
 from keystoneauth1 import fixture
 
 from vitrage_k8s_lab.kube_api.answers import encode
-from vitrage_k8s_lab.kube_api.answers import Refused
+from vitrage_k8s_lab.kube_api.answers import RefusedError
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.openstack import nova
@@ -50,7 +50,7 @@ class Keystone:
         """Answer what is asked below /identity.
 
         :param path: what follows that
-        :raises Refused: the answer is an error
+        :raises RefusedError: the answer is an error
         """
         match request.method, *path:
             case ['GET']:
@@ -65,7 +65,7 @@ class Keystone:
     def check(self, request: Request) -> None:
         """Check that a request to another service has a token.
 
-        :raises Refused: it has none
+        :raises RefusedError: it has none
         """
         if request.headers.get('X-Auth-Token') not in self._tokens:
             raise self._unauthorized()
@@ -109,7 +109,7 @@ class Keystone:
                 'public', self._url + path, _REGION)
         return token
 
-    def _unauthorized(self) -> Refused:
+    def _unauthorized(self) -> RefusedError:
         return _error(401, 'Unauthorized', 'Authentication is required', {
             'WWW-Authenticate': f'Keystone uri="{self._url}/identity"'})
 
@@ -119,13 +119,13 @@ def answer(body: object, status: int = 200,
     return Answer(status, encode(body), headers or {})
 
 
-def not_routed() -> Refused:
+def not_routed() -> RefusedError:
     """Refuse what no service here knows; real ones leave that to WebOb."""
-    return Refused(answer({'code': '404 Not Found', 'title': 'Not Found',
-                           'message': 'Not simulated'}, 404))
+    return RefusedError(answer({'code': '404 Not Found', 'title': 'Not Found',
+                                'message': 'Not simulated'}, 404))
 
 
 def _error(code: int, title: str, message: str,
-           headers: dict[str, str] | None = None) -> Refused:
-    return Refused(answer({'error': {
+           headers: dict[str, str] | None = None) -> RefusedError:
+    return RefusedError(answer({'error': {
         'code': code, 'title': title, 'message': message}}, code, headers))

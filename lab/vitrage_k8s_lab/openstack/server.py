@@ -15,7 +15,7 @@ import itertools
 import threading
 from typing import Any
 
-from vitrage_k8s_lab.kube_api.answers import Refused
+from vitrage_k8s_lab.kube_api.answers import RefusedError
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api import listener
@@ -117,7 +117,7 @@ class OpenStack(listener.Restartable):
         self.requests.append(request)
         try:
             return self._route(request)
-        except Refused as refused:
+        except RefusedError as refused:
             return refused.answer
 
     def _route(self, request: Request) -> Answer:
@@ -193,6 +193,6 @@ def _check_version(request: Request) -> None:
         raise _error(406, 'computeFault', f'The version is {_VERSION}')
 
 
-def _error(code: int, fault: str, message: str) -> Refused:
-    return Refused(keystone.answer(
+def _error(code: int, fault: str, message: str) -> RefusedError:
+    return RefusedError(keystone.answer(
         {fault: {'code': code, 'message': message}}, code))

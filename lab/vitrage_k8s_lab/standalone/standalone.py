@@ -84,11 +84,11 @@ _NOISE = r'\s*Eventlet is deprecated'
 _started = False
 
 
-class AlreadyStarted(RuntimeError):
+class AlreadyStartedError(RuntimeError):
     """A second standalone Vitrage was started in one process."""
 
 
-class NotStarted(RuntimeError):
+class NotStartedError(RuntimeError):
     """A standalone Vitrage was used before its start."""
 
 
@@ -148,12 +148,12 @@ class Standalone:
     def start(self) -> None:
         """Start Vitrage; return when all datasources have been read once.
 
-        :raises AlreadyStarted: there is or was one in this process
+        :raises AlreadyStartedError: there is or was one in this process
         :raises OSError: the port is taken, or `directory` is not writable
         """
         global _started
         if _started:
-            raise AlreadyStarted(
+            raise AlreadyStartedError(
                 'A process can have one standalone Vitrage, once: its '
                 'configuration and state are global')
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -176,11 +176,11 @@ class Standalone:
 
         :param event_type: such as instance.suspend.end of Nova's
         :param payload: what can be written as JSON
-        :raises NotStarted: before the start
+        :raises NotStartedError: before the start
         :raises TypeError: for a payload that is not JSON
         """
         if not self.url:
-            raise NotStarted('This standalone Vitrage is not started')
+            raise NotStartedError('This standalone Vitrage is not started')
         from vitrage_k8s_lab.standalone import services
         services.notify(event_type, payload)
 

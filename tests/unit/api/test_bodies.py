@@ -145,7 +145,7 @@ class SplitLinesTest(testtools.TestCase):
         self.assertEqual([[], [b'123456789']],
                          self.split(b'123456789', b'\n'))
         for pieces in ((b'1234567890',), (b'12345', b'', b'67890')):
-            self.assertRaises(bodies.TooLarge, self.split, *pieces)
+            self.assertRaises(bodies.TooLargeError, self.split, *pieces)
 
 
 class PackedTest(testtools.TestCase):

@@ -83,7 +83,7 @@ class ListTest(ListTestCase):
                 ({'Content-Encoding': 'y' * 100},
                  f'coding {"y" * 80}, not gzip')):
             error = self.error_of(Answer((BODY,), 200, headers))
-            self.assertIsInstance(error, errors.MalformedAnswer)
+            self.assertIsInstance(error, errors.MalformedAnswerError)
             self.assertIn('the answer of https://host:6443 ', str(error))
             self.assertIn(said, str(error))
             self.assertTrue(self.bodies[-1].closed)
@@ -99,14 +99,14 @@ class ListTest(ListTestCase):
 
         said = 'the answer of https://host:6443 is larger than 1 MiB; see ' \
             '[kubernetes] page_size'
-        self.assertIsInstance(error, errors.MalformedAnswer)
+        self.assertIsInstance(error, errors.MalformedAnswerError)
         self.assertEqual(said, error.problem)
         for size in (MEBIBYTE, MEBIBYTE + 1):
             packed = bodies.Packed(gzip.compress(b'x' * size), True)
             if size == MEBIBYTE:
                 self.assertEqual(size, len(self.client.inflate(packed)))
                 continue
-            error = self.assertRaises(errors.MalformedAnswer,
+            error = self.assertRaises(errors.MalformedAnswerError,
                                       self.client.inflate, packed)
             self.assertEqual(said, error.problem)
 
@@ -121,7 +121,7 @@ class ListTest(ListTestCase):
                     bodies.Packed(body, False)))
                 continue
             error = self.assertRaises(
-                errors.MalformedAnswer, self.client.inflate,
+                errors.MalformedAnswerError, self.client.inflate,
                 bodies.Packed(body, False))
             self.assertEqual(
                 'the answer of https://host:6443 has more than 3100 JSON '
@@ -137,7 +137,7 @@ class ListTest(ListTestCase):
         packed = gzip.compress(BODY)
         for data in (packed[:-9], b'no gzip at all'):
             error = self.assertRaises(
-                errors.ConnectionFailed, self.client.inflate,
+                errors.ConnectionFailedError, self.client.inflate,
                 bodies.Packed(data, True))
             self.assertIn('cannot read from the API server at '
                           'https://host:6443: ', str(error))
@@ -164,7 +164,7 @@ class TimeTest(ListTestCase):
     def test_nothing_is_asked_for_when_no_time_is_left(self) -> None:
         for seconds in (0, -1):
             self.will_answer(LIST)
-            error = self.assertRaises(errors.ConnectionFailed,
+            error = self.assertRaises(errors.ConnectionFailedError,
                                       self.list_nodes, seconds)
             self.assertIn('not complete within list_timeout', str(error))
             self.assertEqual([], self.requests)
@@ -255,9 +255,9 @@ class LoginTest(ListTestCase):
 
     def test_why_there_is_no_login(self) -> None:
         for problem, expected in (
-                (errors.CredentialsError('no token'), errors.LoginFailed),
-                (errors.PemError('no PEM'), errors.Misconfigured),
-                (ValueError('no proxy'), errors.Misconfigured)):
+                (errors.CredentialsError('no token'), errors.LoginFailedError),
+                (errors.PemError('no PEM'), errors.MisconfiguredError),
+                (ValueError('no proxy'), errors.MisconfiguredError)):
             self.logins.answers = [problem]
             error = self.error_of()
             self.assertIs(expected, type(error))
@@ -294,7 +294,7 @@ class FailureTest(ListTestCase):
                 (urllib3.exceptions.ReadTimeoutError(
                     None, 'u', 'timed out'), 'timed out')):  # type: ignore
             error = self.error_of(problem)
-            self.assertIs(errors.ConnectionFailed, type(error))
+            self.assertIs(errors.ConnectionFailedError, type(error))
             self.assertIn(said, error.problem)
             self.assertIn('cannot read from the API server at '
                           'https://host:6443: ', error.problem)
@@ -303,14 +303,14 @@ class FailureTest(ListTestCase):
     def test_body_that_breaks_off(self) -> None:
         error = self.error_of(Answer((BODY[:5], ConnectionResetError(
             104, 'Connection reset by peer'))))
-        self.assertIs(errors.ConnectionFailed, type(error))
+        self.assertIs(errors.ConnectionFailedError, type(error))
 
     def test_tls_that_fails(self) -> None:
         for problem in (ssl.SSLError(1, 'certificate verify failed'),
                         urllib3.exceptions.SSLError('x')):
             problem.__cause__ = ssl.SSLCertVerificationError('unknown CA')
             error = self.error_of(problem)
-            self.assertIs(errors.TlsFailed, type(error))
+            self.assertIs(errors.TlsFailedError, type(error))
             self.assertIn('no safe connection to the API server at '
                           'https://host:6443: ', error.problem)
             self.assertIn('certificate-authority', error.problem)
@@ -324,7 +324,8 @@ class FailureTest(ListTestCase):
             self.logins.is_renewed = [False]
             error: Any = self.error_of(*[status(code, 'the message')] * 11)
             self.assertIsInstance(error, errors.ApiError)
-            self.assertEqual(code == 410, isinstance(error, errors.Expired))
+            self.assertEqual(code == 410,
+                             isinstance(error, errors.ExpiredError))
             self.assertEqual((code, kind, None), (
                 error.status, error.kind, error.retry_after))
             self.assertTrue(error.problem.startswith(

@@ -68,7 +68,7 @@ class LinesTest(WatchTestCase):
         self.will_answer(Answer((b'one\n', RESET)))
         with self.client.watch_nodes('7', 400, SILENCE) as lines:
             self.assertEqual(b'one', next(lines))
-            self.assertRaises(errors.ConnectionFailed, next, lines)
+            self.assertRaises(errors.ConnectionFailedError, next, lines)
 
     def test_gzip_that_ends_is_a_watch_that_ends(self) -> None:
         packed = gzip.compress(b'one\n' * 100)
@@ -95,7 +95,8 @@ class BeginTest(WatchTestCase):
         for code, expected, said in (
                 (403, errors.ApiError, 'may not watch nodes; bind them to a '
                  'role with the verb watch'),
-                (410, errors.Expired, '410'), (500, errors.ApiError, '500')):
+                (410, errors.ExpiredError, '410'),
+                (500, errors.ApiError, '500')):
             self.will_answer(Answer(status=code))
             error = self.assertRaises(
                 errors.ApiError, self.client.watch_nodes('7', 1, 1).__enter__)
@@ -106,7 +107,7 @@ class BeginTest(WatchTestCase):
 
     def test_watch_that_is_none(self) -> None:
         error = self.error_of(Content_Type='text/html')
-        self.assertIs(errors.MalformedAnswer, type(error))
+        self.assertIs(errors.MalformedAnswerError, type(error))
 
 
 class SilenceTest(WatchTestCase):
@@ -123,7 +124,7 @@ class SilenceTest(WatchTestCase):
                 self.assertEqual(lines, self.watch(*pieces, **GZIP))
             else:
                 error = self.error_of(*pieces, **GZIP)
-                self.assertIs(errors.WatchSilent, type(error))
+                self.assertIs(errors.WatchSilentError, type(error))
                 self.assertIn('silent for 75 s', error.problem)
                 self.assertEqual(lines, self.seen)
 
@@ -134,7 +135,7 @@ class SilenceTest(WatchTestCase):
         self.assertEqual([b'x'] * 4, self.watch(*pieces))
 
     def test_part_of_a_line_ends_none(self) -> None:
-        self.assertIs(errors.WatchSilent, type(self.error_of(
+        self.assertIs(errors.WatchSilentError, type(self.error_of(
             b'one\n', 50.0, b'x', 50.0, b'x', b'\n')))
 
     def test_no_answer_in_time_is_silence(self) -> None:
@@ -143,7 +144,7 @@ class SilenceTest(WatchTestCase):
                             None, 'u', 'timed out')):  # type: ignore
             for pieces in ((), (b'one\n',), (b'on',)):
                 error = self.error_of(*pieces, problem)
-                self.assertIs(errors.WatchSilent, type(error))
+                self.assertIs(errors.WatchSilentError, type(error))
                 self.assertEqual('the watch was silent', error.problem)
 
 
@@ -153,7 +154,7 @@ class EndTest(WatchTestCase):
         # Before anything came, or after a whole line.
         for pieces in ((), (b'\n \n',), (b'one\n',), (b'one\ntw',)):
             error = self.error_of(*pieces, RESET)
-            self.assertIs(errors.ConnectionFailed, type(error))
+            self.assertIs(errors.ConnectionFailedError, type(error))
             self.assertIn('cannot read from the API server at '
                           'https://host:6443: ', error.problem)
 
@@ -164,7 +165,7 @@ class EndTest(WatchTestCase):
                 ((gzip.compress(b'one\n') + gzip.compress(b'x')[:5]
                   + b'junk' * 9,), GZIP)):
             error = self.error_of(*pieces, **headers)
-            self.assertIs(errors.MalformedAnswer, type(error))
+            self.assertIs(errors.MalformedAnswerError, type(error))
             self.assertIn(
                 'the watch of https://host:6443 ended without a whole line',
                 error.problem)
@@ -176,6 +177,6 @@ class EndTest(WatchTestCase):
 
         error = self.error_of(b'x' * (2 << 20), b'x')
 
-        self.assertIs(errors.MalformedAnswer, type(error))
+        self.assertIs(errors.MalformedAnswerError, type(error))
         self.assertEqual('a line of the watch is longer than 2 MiB',
                          error.problem)

@@ -164,7 +164,7 @@ class MembersTest(fleets.FleetTestCase):
         self.assertEqual({'b': CONNECTING}, self.health())
 
     def test_misconfigured_cluster_says_so(self) -> None:
-        self.found = [errors.Misconfigured('a', 'wrong')]
+        self.found = [errors.MisconfiguredError('a', 'wrong')]
         self.use(projects=('a:p',))
         self.assertEqual({'a': ('Misconfigured', 'wrong')}, self.health())
         self.assertEqual([], self.reflectors)
@@ -178,7 +178,7 @@ class MembersTest(fleets.FleetTestCase):
     def test_misconfigured_cluster_keeps_its_nodes(self) -> None:
         self.use('a')
         made.list_nodes(self.reflectors[0].inventory, [made.make_node('n')])
-        self.found = [errors.Misconfigured('a', 'wrong')]
+        self.found = [errors.MisconfiguredError('a', 'wrong')]
         self.use()
         self.assertEqual({'a': ('Misconfigured', 'wrong')}, self.health())
         self.assertIn('n', self.fleet.view().clusters['a'].inventory)
@@ -191,7 +191,7 @@ class WholeTest(fleets.FleetTestCase):
             self) -> None:
         for problem, is_whole in (
                 (errors.ConfigurationError('no file'), False),
-                (errors.UnusableEntry('of z'), True)):
+                (errors.UnusableEntryError('of z'), True)):
             for is_raised in (False, True):
                 if is_raised and is_whole:
                     continue

@@ -108,7 +108,7 @@ class WaitTest(fleets.FleetTestCase):
 
     def test_snapshot_without_watches_lists_all_clusters(self) -> None:
         self.found = [self.endpoint('a'), self.endpoint('b'),
-                      errors.Misconfigured('m', 'wrong')]
+                      errors.MisconfiguredError('m', 'wrong')]
         self.use()
         requested: list[bool] = []
 
@@ -153,7 +153,7 @@ class WaitTest(fleets.FleetTestCase):
 
     def test_misconfigured_cluster_is_not_listed(self) -> None:
         self.use('a')
-        self.found = [errors.Misconfigured('a', 'wrong')]
+        self.found = [errors.MisconfiguredError('a', 'wrong')]
         self.use()
         self.fleet.list_all(120)
         self.assertFalse(self.reflectors[0].is_listing)

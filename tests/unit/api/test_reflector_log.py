@@ -9,7 +9,7 @@ from tests.support.reflectors import UNAVAILABLE
 from vitrage_k8s.api import errors
 
 BUSY = errors.ApiError('c', 'busy', 429)
-LOGIN = errors.LoginFailed('c', 'no token')
+LOGIN = errors.LoginFailedError('c', 'no token')
 STAY = '. Its nodes stay in the graph as last known'
 CAN_BE_READ = 'INFO Cluster c can be read: 1 nodes'
 AGAIN = 'INFO Cluster c can be read again: 1 nodes'

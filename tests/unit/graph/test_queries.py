@@ -123,7 +123,7 @@ class QuestionTest(testtools.TestCase):
             'nova.instance', 's')['project_id'])
 
     def test_no_answer_is_not_an_empty_one(self) -> None:
-        self.assertRaises(queries.NoAnswer, queries.answer,
+        self.assertRaises(queries.NoAnswerError, queries.answer,
                           queries.question([]))
         self.assertEqual({}, self.ids())
 
@@ -132,7 +132,7 @@ class QuestionTest(testtools.TestCase):
         self.graph.take([[question]])
         queries.answer(question)
 
-        self.assertRaises(queries.NoAnswer, queries.answer, question)
+        self.assertRaises(queries.NoAnswerError, queries.answer, question)
 
 
 class ReceiptTest(testtools.TestCase):
