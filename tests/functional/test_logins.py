@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logging in to real TLS servers that want to know who we are."""
 
+import base64
 import json
 import logging
 import os
@@ -8,6 +9,7 @@ import pathlib
 import sys
 import time
 from typing import Any
+import warnings
 
 import fixtures
 import testtools
@@ -303,6 +305,88 @@ class LoginTest(base.FunctionalTest):
         self.start_tls(self.authority.self_signed())
         self.use(None, **{'insecure-skip-tls-verify': True,
                           'certificate-authority-data': ''})
+
+        self.assert_polled()
+
+    def test_server_that_is_not_verified_has_no_authority(self) -> None:
+        self.use({}, **{'insecure-skip-tls-verify': True})
+
+        self.assert_failed('insecure-skip-tls-verify: is of no use beside a '
+                           'certificate-authority')
+
+    def test_server_that_is_not_verified_makes_no_warning(self) -> None:
+        self.start_tls(self.authority.self_signed())
+        self.use({}, **{'insecure-skip-tls-verify': True,
+                        'certificate-authority-data': ''})
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            self.assert_polled()
+
+        self.assertEqual([], [each for each in caught if 'nsecure' in str(
+            each.message)])
+
+    def test_common_name_does_not_count(self) -> None:
+        self.start_tls(self.authority.server(['192.0.2.1']))
+        self.use({}, **{'tls-server-name': 'kube-apiserver'})
+
+        self.assert_failed('no safe connection', 'kube-apiserver')
+
+    def test_nothing_secret_goes_over_plain_http(self) -> None:
+        self.simulator = self.start_simulator(samples.node('node-0'))
+        log = self.useFixture(fixtures.FakeLogger())
+        certificate = self.authority.client('vitrage')
+        for user in ({'token': 'SECRET'}, {'username': 'u', 'password': 'p'},
+                     {'tokenFile': 'missing'},
+                     self.plugin("credential(token='SECRET')"),
+                     {'client-certificate-data': base.b64(
+                         certificate.certificate),
+                      'client-key-data': base.b64(certificate.key)}):
+            self.use({**user, 'as': 'me'})
+            self.assert_polled()
+            self.assert_polled()
+
+        self.assertEqual({(None, 'me')}, {
+            (request.headers.get('Authorization'),
+             request.headers.get('Impersonate-User'))
+            for request in self.simulator.requests})
+        self.assertEqual(0, self.runs())
+        [path] = self.directory.glob('kubeconfig')
+        self.assertEqual(1, log.output.count(
+            f'Cluster simulator: {path}: clusters[simulator].cluster.server: '
+            'is of http://'))
+
+    def test_anonymous_is_never_advised_to_have_a_role(self) -> None:
+        self.simulator.forbidden.add('list')
+        certificate = self.authority.client('vitrage')
+        for user, advice in (
+                ({}, 'no credentials were sent'),
+                ({'username': 'u', 'password': 'p'}, 'since Kubernetes 1.19'),
+                ({'client-certificate-data': base.b64(
+                    certificate.certificate),
+                  'client-key-data': base.b64(certificate.key)},
+                 'are not known there')):
+            self.use(user)
+
+            self.assert_failed('answered 403', 'system:anonymous', advice)
+
+        self.assertNotIn(' role', self.log.output)
+
+    def test_impersonation_is_sent(self) -> None:
+        self.want_tokens('good')
+        self.use({'token': 'good', 'as': 'jürgen', 'as-groups': ['a']})
+
+        self.assert_polled()
+
+        headers = self.simulator.requests[0].headers
+        self.assertEqual(('j\xc3\xbcrgen', 'a'), (
+            headers['Impersonate-User'], headers['Impersonate-Group']))
+
+    def test_authority_among_others(self) -> None:
+        junk = base64.encodebytes(b'junk')
+        self.use({}, **{'certificate-authority-data': base.b64(
+            b'# F\xc5\x91tan\xfas\n-----BEGIN CERTIFICATE-----\n' + junk
+            + b'-----END CERTIFICATE-----\n' + self.authority.certificate
+            + b'-----BEGIN X-----\n')})
 
         self.assert_polled()
 

@@ -122,7 +122,7 @@ def read_file(path: pathlib.Path, deadline: float) -> File:
     reading.join(min(seconds, threading.TIMEOUT_MAX))
     match reading.found:
         case None:
-            raise TimeoutError(0, f'it did not answer within {seconds:.3g} s; '
+            raise TimeoutError(0, 'it did not answer within request_timeout; '
                                'is that a FIFO, or on a dead mount?')
         case OSError() as error:
             raise OSError(error.errno, error.strerror) from error
