@@ -28,7 +28,7 @@ class ReadTest(testtools.TestCase):
             self.assertEqual(b'1234', bodies.read_all(
                 self.answer(*pieces, coding=coding), 4))
             self.assertRaises(
-                bodies.TooLarge, bodies.read_all,
+                bodies.TooLargeError, bodies.read_all,
                 self.answer(*pieces, coding=coding), 3)
 
     def test_packed_body_is_bounded_as_it_came(self) -> None:
@@ -38,13 +38,14 @@ class ReadTest(testtools.TestCase):
             self.assertEqual((packed, is_gzip), bodies.read_packed(
                 self.answer(packed, coding=coding), len(packed)))
             self.assertRaises(
-                bodies.TooLarge, bodies.read_packed,
+                bodies.TooLargeError, bodies.read_packed,
                 self.answer(packed, coding=coding), len(packed) - 1)
 
     def test_inflated_body_is_bounded(self) -> None:
         packed = bodies.Packed(gzip.compress(b'x' * 1000), True)
         self.assertEqual(b'x' * 1000, bodies.inflate_all(packed, 1000))
-        self.assertRaises(bodies.TooLarge, bodies.inflate_all, packed, 999)
+        self.assertRaises(bodies.TooLargeError, bodies.inflate_all, packed,
+                          999)
         # It was bounded when it came.
         self.assertEqual(b'x' * 1000, bodies.inflate_all(
             bodies.Packed(b'x' * 1000, False), 0))

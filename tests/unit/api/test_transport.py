@@ -28,6 +28,8 @@ def while_handling(error: BaseException, cause: BaseException | None,
     return error
 
 
+# No file is read.
+DEADLINE = 0.0
 REFUSED = ConnectionRefusedError(111, 'Connection refused')
 EOF = ssl.SSLEOFError(8, 'EOF occurred')
 UNKNOWN_CA = ssl.SSLCertVerificationError(1, 'unknown CA')
@@ -104,7 +106,7 @@ class ConnectionsTestCase(testtools.TestCase):
                 f'vitrage_k8s.api.transport.{name}', value))
         self.connections = transport.Connections(
             answers.make_endpoint('c', 'http://127.0.0.1', answers.Logins()),
-            logins.Login())
+            logins.Login(), DEADLINE)
 
 
 class WithinTest(ConnectionsTestCase):
@@ -258,7 +260,7 @@ class ProxyTest(testtools.TestCase):
                     each, environment.get(each)))
         return transport.Connections(
             answers.make_endpoint('c', server, answers.Logins()),
-            logins.Login()).pool_manager
+            logins.Login(), DEADLINE).pool_manager
 
     def test_proxy_is_that_of_the_environment(self) -> None:
         for environment, expected in (
@@ -285,9 +287,10 @@ class ProxyTest(testtools.TestCase):
 class TlsTest(testtools.TestCase):
 
     def test_server_is_verified_by_its_name(self) -> None:
-        context = transport.Connections(
+        connections = transport.Connections(
             answers.make_endpoint('c', 'https://host:1', answers.Logins()),
-            logins.Login()).pool_manager.connection_pool_kw['ssl_context']
+            logins.Login(), DEADLINE)
+        context = connections.pool_manager.connection_pool_kw['ssl_context']
         self.assertEqual(ssl.CERT_REQUIRED, context.verify_mode)
         self.assertTrue(context.check_hostname)
         self.assertEqual('host', context.server_name)
@@ -303,6 +306,7 @@ class TlsTest(testtools.TestCase):
         error = self.assertRaises(
             ValueError, transport.Connections,
             answers.make_endpoint('c', 'https://host:1', answers.Logins()),
-            logins.Login(None, b'-----BEGIN CERTIFICATE-----', b'junk'))
+            logins.Login(None, b'-----BEGIN CERTIFICATE-----', b'junk'),
+            DEADLINE)
         self.assertIn('the client certificate cannot be used with its key: ',
                       str(error))
