@@ -55,8 +55,6 @@ def show_topology(config_file: str | None, contexts: list[str], serve: bool,
             config_file = str(directory / 'kubeconfig')
             api_server = stack.enter_context(server.Simulator(
                 samples.nodes()))
-            # kubectl sends no credentials without TLS.
-            api_server.allow_anonymous = True
             pathlib.Path(config_file).write_text(api_server.kubeconfig(),
                                                 encoding='utf-8')
             say(f'A simulated Kubernetes API server is at {api_server.url} '

@@ -26,13 +26,15 @@ class Access:
     the token or the rights are taken away.
 
     :param cluster: see ``Simulator``
+    :param allow_anonymous: see below
 
     :ivar authenticate: returns the user's name, ANONYMOUS for a request
         without credentials, or None for 401; by default it is by_token()
     :ivar tokens: bearer tokens and their users, for by_token(); there is one
         from the start, which is in the kubeconfig
     :ivar allow_anonymous: whether a request without credentials may read all
-        that others may, as behind ``kubectl proxy``
+        that others may. It is so without TLS, as behind ``kubectl proxy``:
+        clients send no credentials there.
     :ivar forbidden: verbs that are denied to all on nodes: list, get, watch
     :ivar rbac_delay: seconds after a start in which all is denied that is
         not public, as in kube-apiserver 1.36 until its roles are cached
@@ -40,12 +42,12 @@ class Access:
 
     url: str
 
-    def __init__(self, cluster: str) -> None:
+    def __init__(self, cluster: str, allow_anonymous: bool) -> None:
         self.cluster = cluster
         self._token = secrets.token_urlsafe()
         self.tokens = {self._token: 'kubernetes-admin'}
         self.authenticate: Callable[[Request], str | None] = self.by_token
-        self.allow_anonymous = False
+        self.allow_anonymous = allow_anonymous
         self.forbidden: set[str] = set()
         self.rbac_delay = 0.0
         self._started = time.monotonic()

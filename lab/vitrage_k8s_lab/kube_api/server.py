@@ -62,7 +62,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
                  cluster: str = 'simulator',
                  tls: ssl.SSLContext | None = None) -> None:
         stores.Nodes.__init__(self, nodes)
-        access.Access.__init__(self, cluster)
+        access.Access.__init__(self, cluster, allow_anonymous=tls is None)
         listener.Restartable.__init__(self, tls)
         self.requests: collections.deque[Request] = collections.deque(
             maxlen=10_000)
