@@ -62,18 +62,20 @@ class Access:
 
         :param certificate_authority: in PEM; it is what the client trusts
         :param user: the client's credentials; None for the token that the
-            server knows from the start
+            server knows from the start, or for none without TLS
         """
         name = self.cluster
         cluster = {'server': self.url}
         if certificate_authority is not None:
             cluster['certificate-authority-data'] = base64.b64encode(
                 certificate_authority).decode()
-        user = {'token': self._token} if user is None else dict(user)
+        if user is None:
+            is_safe = self.url.startswith('https:')
+            user = {'token': self._token} if is_safe else {}
         return json.dumps({
             'apiVersion': 'v1', 'kind': 'Config', 'current-context': name,
             'clusters': [{'name': name, 'cluster': cluster}],
-            'users': [{'name': name, 'user': user}],
+            'users': [{'name': name, 'user': dict(user)}],
             'contexts': [{'name': name,
                           'context': {'cluster': name, 'user': name}}]})
 
