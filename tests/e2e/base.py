@@ -72,8 +72,6 @@ class ServicesTest(ClientTest):
         cls.green = stack.enter_context(Simulator(
             [samples.node('other', providerID=f'openstack:///{OTHER}')],
             cluster='green'))
-        # The kubeconfig names no users.
-        cls.blue.allow_anonymous = cls.green.allow_anonymous = True
         directory = pathlib.Path(
             stack.enter_context(tempfile.TemporaryDirectory()))
         cls.vitrage, bus, cls.database = stack.enter_context(

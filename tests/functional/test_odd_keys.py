@@ -258,8 +258,6 @@ class RestartTest(KeyTest):
 class ConfigurationTest(KeyTest):
 
     def write_kubeconfig(self, *clusters: str) -> None:
-        # It names no users.
-        self.simulator.allow_anonymous = True
         path = self.directory / 'kubeconfig'
         path.write_text(yaml.safe_dump({
             'clusters': [{'name': name, 'cluster': {

@@ -40,9 +40,6 @@ class ProjectsTest(base.FunctionalTest):
         super().setUp()
         self.blue = self.start_simulator(samples.node('b'), cluster='blue')
         self.green = self.start_simulator(samples.node('g'), cluster='green')
-        for simulator in (self.blue, self.green):
-            # The kubeconfigs name no users.
-            simulator.allow_anonymous = True
         self.configure('blue', 'green')
         self.host = self.make_host()
 
@@ -186,8 +183,6 @@ class TestTenants(ClientTest):
         kubeconfig: dict[str, list[Any]] = {'clusters': [], 'contexts': []}
         for cluster, node in ('blue', 'b'), ('green', 'g'), ('red', 'x'):
             simulator = Simulator([samples.node(node, ready='False')])
-            # The kubeconfig names no users.
-            simulator.allow_anonymous = True
             cls.addClassCleanup(simulator.stop)
             simulator.start()
             kubeconfig['clusters'].append(

@@ -362,11 +362,16 @@ class KubeconfigTest(AccessTest):
                   'client-key': str(jane.key_path)})))
 
     def test_has_the_token_that_the_server_knows_from_the_start(self) -> None:
+        self.simulator = self.start(self.authority.server().server_context())
         self.simulator.allow_anonymous = False
-        kubeconfig = self.simulator.kubeconfig()
+        self.assertEqual(['a'], self.list_names(self.simulator.kubeconfig(
+            certificate_authority=self.authority.certificate)))
+
+    def test_has_no_credentials_without_tls(self) -> None:
+        document = json.loads(self.simulator.kubeconfig())
         self.assertEqual({'server': self.simulator.url},
-                         json.loads(kubeconfig)['clusters'][0]['cluster'])
-        self.assertEqual(['a'], self.list_names(kubeconfig))
+                         document['clusters'][0]['cluster'])
+        self.assertEqual({}, document['users'][0]['user'])
 
     def test_user_can_have_no_credentials(self) -> None:
         self.simulator.allow_anonymous = False

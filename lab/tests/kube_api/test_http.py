@@ -24,7 +24,6 @@ class SimulatorTest(testtools.TestCase):
         super().setUp()
         self.simulator = Simulator(
             [{'metadata': {'name': name}} for name in 'abcde'])
-        self.simulator.allow_anonymous = True
         self.addCleanup(self.simulator.stop)
         self.simulator.start()
 

@@ -52,8 +52,6 @@ class SimulatorTest(testtools.TestCase):
         super().setUp()
         self.simulator = server.Simulator(
             [node(name) for name in 'ecadb'], cluster='east')
-        # kubectl sends no credentials without TLS.
-        self.simulator.allow_anonymous = True
         self.addCleanup(self.simulator.stop)
         self.simulator.start()
 

@@ -80,7 +80,6 @@ class WatchTest(testtools.TestCase):
         super().setUp()
         self.simulator = Simulator(
             [{'metadata': {'name': name}} for name in 'abc'])
-        self.simulator.allow_anonymous = True
         self.addCleanup(self.simulator.stop)
         self.simulator.start()
 

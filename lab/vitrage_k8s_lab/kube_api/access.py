@@ -26,15 +26,15 @@ class Access:
     the token or the rights are taken away.
 
     :param cluster: see ``Simulator``
-    :param has_tls: whether it is reached by https://
+    :param allow_anonymous: see below
 
     :ivar authenticate: returns the user's name, ANONYMOUS for a request
         without credentials, or None for 401; by default it is by_token()
     :ivar tokens: bearer tokens and their users, for by_token(); there is one
         from the start, which is in the kubeconfig
     :ivar allow_anonymous: whether a request without credentials may read all
-        that others may, as behind ``kubectl proxy``; from the start without
-        TLS, where clients send no credentials
+        that others may. It is so without TLS, as behind ``kubectl proxy``:
+        clients send no credentials there.
     :ivar forbidden: verbs that are denied to all on nodes: list, get, watch
     :ivar rbac_delay: seconds after a start in which all is denied that is
         not public, as in kube-apiserver 1.36 until its roles are cached
@@ -42,12 +42,12 @@ class Access:
 
     url: str
 
-    def __init__(self, cluster: str, has_tls: bool) -> None:
+    def __init__(self, cluster: str, allow_anonymous: bool) -> None:
         self.cluster = cluster
         self._token = secrets.token_urlsafe()
         self.tokens = {self._token: 'kubernetes-admin'}
         self.authenticate: Callable[[Request], str | None] = self.by_token
-        self.allow_anonymous = not has_tls
+        self.allow_anonymous = allow_anonymous
         self.forbidden: set[str] = set()
         self.rbac_delay = 0.0
         self._started = time.monotonic()
@@ -62,18 +62,20 @@ class Access:
 
         :param certificate_authority: in PEM; it is what the client trusts
         :param user: the client's credentials; None for the token that the
-            server knows from the start
+            server knows from the start, or for none without TLS
         """
         name = self.cluster
         cluster = {'server': self.url}
         if certificate_authority is not None:
             cluster['certificate-authority-data'] = base64.b64encode(
                 certificate_authority).decode()
-        user = {'token': self._token} if user is None else dict(user)
+        if user is None:
+            is_safe = self.url.startswith('https:')
+            user = {'token': self._token} if is_safe else {}
         return json.dumps({
             'apiVersion': 'v1', 'kind': 'Config', 'current-context': name,
             'clusters': [{'name': name, 'cluster': cluster}],
-            'users': [{'name': name, 'user': user}],
+            'users': [{'name': name, 'user': dict(user)}],
             'contexts': [{'name': name,
                           'context': {'cluster': name, 'user': name}}]})
 

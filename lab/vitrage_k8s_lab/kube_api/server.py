@@ -62,7 +62,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
                  cluster: str = 'simulator',
                  tls: ssl.SSLContext | None = None) -> None:
         stores.Nodes.__init__(self, nodes)
-        access.Access.__init__(self, cluster, tls is not None)
+        access.Access.__init__(self, cluster, allow_anonymous=tls is None)
         listener.Restartable.__init__(self, tls)
         self.requests: collections.deque[Request] = collections.deque(
             maxlen=10_000)
@@ -139,7 +139,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         """Return the normal answer to a request that is allowed."""
         try:
             answer = self._route(request)
-        except answers.RefusedError as refused:
+        except answers.Refused as refused:
             return refused.answer
         # apiserver/pkg/endpoints/handlers/responsewriters/writers.go
         accepted = request.headers.get('Accept-Encoding', '').split(',')
@@ -152,7 +152,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
     def _route(self, request: Request) -> Answer:
         path = request.path
         if request.method != 'GET':
-            raise answers.RefusedError(answers.failure(
+            raise answers.Refused(answers.failure(
                 405, 'MethodNotAllowed', 'the server does not allow this '
                 'method on the requested resource', details={}))
         resource = answers.find_resource(path)
@@ -192,8 +192,8 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         try:
             return Answer(stream=watch.Watch(
                 self, request, lambda: self.bookmark_interval))
-        except changes.TooOldError as error:
+        except changes.TooOld as error:
             if self.gone_as_http:
-                raise answers.RefusedError(answers.failure(
+                raise answers.Refused(answers.failure(
                     410, 'Gone', str(error))) from error
             return Answer(stream=faults.watch_expired(message=str(error)))
