@@ -51,7 +51,7 @@ class CheckTest(testtools.TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'vitrage_k8s.api.watch_policy.DOUBT', 0.0))
         self.kubeconfig = self.directory / 'kubeconfig'
-        self.kubeconfig.write_text(self.simulator.kubeconfig(user={}))
+        self.kubeconfig.write_text(self.simulator.kubeconfig())
 
     def write(self, **changes: dict[str, Any]) -> str:
         path = self.directory / 'vitrage.conf'
@@ -224,7 +224,8 @@ class ClusterTest(CheckTest):
         self.assert_found('ERROR', '[kubernetes]', str(self.kubeconfig))
 
     def test_a_token_over_plain_http(self) -> None:
-        self.kubeconfig.write_text(self.simulator.kubeconfig())
+        self.kubeconfig.write_text(self.simulator.kubeconfig(
+            user={'token': 't'}))
         self.assert_found('WARNING', '[kubernetes]', 'Use https://')
 
     def test_a_context_that_is_not_there(self) -> None:

@@ -139,7 +139,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         """Return the normal answer to a request that is allowed."""
         try:
             answer = self._route(request)
-        except answers.Refused as refused:
+        except answers.RefusedError as refused:
             return refused.answer
         # apiserver/pkg/endpoints/handlers/responsewriters/writers.go
         accepted = request.headers.get('Accept-Encoding', '').split(',')
@@ -152,7 +152,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
     def _route(self, request: Request) -> Answer:
         path = request.path
         if request.method != 'GET':
-            raise answers.Refused(answers.failure(
+            raise answers.RefusedError(answers.failure(
                 405, 'MethodNotAllowed', 'the server does not allow this '
                 'method on the requested resource', details={}))
         resource = answers.find_resource(path)
@@ -192,8 +192,8 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         try:
             return Answer(stream=watch.Watch(
                 self, request, lambda: self.bookmark_interval))
-        except changes.TooOld as error:
+        except changes.TooOldError as error:
             if self.gone_as_http:
-                raise answers.Refused(answers.failure(
+                raise answers.RefusedError(answers.failure(
                     410, 'Gone', str(error))) from error
             return Answer(stream=faults.watch_expired(message=str(error)))
