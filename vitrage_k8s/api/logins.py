@@ -17,6 +17,7 @@ from vitrage_k8s.api import errors
 
 # More than any kubeconfig, token or bundle of authorities has, in bytes.
 _LARGEST_FILE = 16 * 1024 * 1024
+_PIECE = 1024 * 1024
 
 # The blocks that Go looks for. What is around them is passed over, in
 # whatever encoding it is: crypto/x509 AppendCertsFromPEM, crypto/tls
@@ -92,7 +93,12 @@ class _Reading(threading.Thread):
         try:
             with open(self.key[1], 'rb') as file:
                 mode = os.fstat(file.fileno()).st_mode
-                self.found = File(file.read(_LARGEST_FILE + 1), mode)
+                content = b''
+                # Not in one go, for which Python would take all the memory.
+                while len(content) <= _LARGEST_FILE and (
+                        piece := file.read(_PIECE)):
+                    content += piece
+                self.found = File(content, mode)
         except (OSError, ValueError) as error:
             self.found = error
         finally:
