@@ -85,7 +85,7 @@ class DemoTest(testtools.TestCase):
         simulator, kubeconfig = self.start_simulator()
         simulator.intercept = lambda request: Answer(403, b'{}')
 
-        self.assert_fails('these credentials may not list nodes',
+        self.assert_fails('may not list nodes',
                           ['--kubeconfig', kubeconfig])
 
     def test_fails_when_there_is_no_such_context(self) -> None:
