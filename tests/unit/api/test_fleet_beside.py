@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contexts of one server that nobody has named, and what a fleet is asked."""
 
+import logging
+
 import msgspec
 
 from tests.support import clusters as made
@@ -55,7 +57,8 @@ class BesideTest(fleets.FleetTestCase):
 
     def test_misconfigured_one_is_shown(self) -> None:
         self.use_contexts(is_named=False)
-        self.found = [self.endpoint('a'), errors.Misconfigured('b', 'wrong')]
+        self.found = [self.endpoint('a'),
+                      errors.MisconfiguredError('b', 'wrong')]
         self.use()
         self.assertEqual(['a', 'b'], list(self.fleet.view().clusters))
 
@@ -63,19 +66,20 @@ class BesideTest(fleets.FleetTestCase):
 class QuestionsTest(fleets.FleetTestCase):
 
     def test_problems_are_those_of_the_last_read(self) -> None:
-        self.assertEqual(frozenset(), self.fleet.problems)
+        self.assertEqual({}, self.fleet.problems)
         for found, said in (
-                ([errors.ConfigurationError('one')], {'one'}),
-                ([errors.ConfigurationError('two'),
-                  errors.Misconfigured('a', 'wrong')],
-                 {'two', 'Cluster a: wrong'}), ([], set())):
+                ([errors.ConfigurationError('one')], {'one': logging.ERROR}),
+                ([errors.AdviceError('a', 'two'),
+                  errors.MisconfiguredError('a', 'wrong')],
+                 {'Cluster a: two': logging.WARNING,
+                  'Cluster a: wrong': logging.ERROR}), ([], {})):
             self.found = found
             self.use()
-            self.assertEqual(frozenset(said), self.fleet.problems)
+            self.assertEqual(said, self.fleet.problems)
 
     def test_endpoint_is_that_in_use(self) -> None:
         endpoint = self.endpoint('a')
-        self.found = [endpoint, errors.Misconfigured('b', 'wrong')]
+        self.found = [endpoint, errors.MisconfiguredError('b', 'wrong')]
         self.use()
         self.assertIs(endpoint, self.fleet.endpoint('a'))
         for name in 'bc':

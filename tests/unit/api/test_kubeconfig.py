@@ -63,7 +63,7 @@ class ChoiceTest(kubeconfigs.KubeconfigTestCase):
             [error] = self.loaded(*contexts)
             self.assertIn('is empty, has more than 253 characters', error)
             [found] = self.load(*contexts)
-            self.assertIs(errors.UnusableEntry, type(found))
+            self.assertIs(errors.UnusableEntryError, type(found))
 
     def test_there_is_no_choice(self) -> None:
         self.write(make())
@@ -93,7 +93,7 @@ class ChoiceTest(kubeconfigs.KubeconfigTestCase):
                           'it names', str(found[0]))
         self.write(make('a', contexts=[entry('contexts', 'a', cluster=5)]))
         [malformed] = self.load('*')
-        self.assertIs(errors.Misconfigured, type(malformed))
+        self.assertIs(errors.MisconfiguredError, type(malformed))
 
     def test_two_contexts_of_one_server_and_user_are_one(self) -> None:
         self.write(make('a', 'b', contexts=[
@@ -153,7 +153,7 @@ class EntryTest(kubeconfigs.KubeconfigTestCase):
                  'users[a].user')):
             self.write(make('a', **parts))
             [found] = self.load()
-            assert isinstance(found, errors.Misconfigured), said
+            assert isinstance(found, errors.MisconfiguredError), said
             self.assertEqual('a', found.cluster)
             self.assertIn(said, found.problem)
         self.write(make('a', **cluster(**ca)))
@@ -164,7 +164,7 @@ class EntryTest(kubeconfigs.KubeconfigTestCase):
             entry('clusters', 'a', server='ftp://a'),
             entry('clusters', 'b', server='https://b')]))
         found = self.load('a', 'b')
-        self.assertIs(errors.Misconfigured, type(found[0]))
+        self.assertIs(errors.MisconfiguredError, type(found[0]))
         self.assertEqual('b', getattr(found[1], 'name', None))
 
     def test_credentials_are_kept_while_they_are_the_same(self) -> None:
@@ -250,9 +250,9 @@ class InClusterTest(kubeconfigs.KubeconfigTestCase):
         self.write('the-token', 'token')
         self.set_environment('10.0.0.1', 'x')
         [found] = self.load(is_default=True)
-        assert isinstance(found, errors.Misconfigured)
+        assert isinstance(found, errors.MisconfiguredError)
         self.assertIn('KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT: '
                       'https://10.0.0.1:x ', found.problem)
-        error = self.assertRaises(errors.UnusableEntry, self.load,
+        error = self.assertRaises(errors.UnusableEntryError, self.load,
                                   is_default=True, cluster_name='a\nb')
         self.assertIn('[kubernetes] cluster_name: a?b is empty', str(error))

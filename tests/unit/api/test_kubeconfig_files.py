@@ -77,7 +77,7 @@ class PathsTest(FilesTestCase):
             advice = self.files(str(path)).advice
             self.assertEqual(said, len(advice))
             for each in advice:
-                self.assertIs(errors.Advice, type(each))
+                self.assertIs(errors.AdviceError, type(each))
                 self.assertIn(f'run chmod go-w {path}', str(each))
 
     def test_files_are_merged_as_kubectl_does(self) -> None:
