@@ -69,9 +69,9 @@ class QuestionsTest(fleets.FleetTestCase):
         self.assertEqual({}, self.fleet.problems)
         for found, said in (
                 ([errors.ConfigurationError('one')], {'one': logging.ERROR}),
-                ([errors.AdviceError('a', 'two'),
+                ([errors.AdviceError('two'),
                   errors.MisconfiguredError('a', 'wrong')],
-                 {'Cluster a: two': logging.WARNING,
+                 {'two': logging.WARNING,
                   'Cluster a: wrong': logging.ERROR}), ([], {})):
             self.found = found
             self.use()
