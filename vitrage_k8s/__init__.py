@@ -82,6 +82,15 @@ OPTS = [
                      'others do not. A cluster without one is seen by the '
                      'administrator only, and by whoever may ask for '
                      '--all-tenants.'),
+    cfg.ListOpt('host_contexts',
+                default=[],
+                help='Contexts whose nodes are themselves compute hosts of '
+                     'this OpenStack, as with openstack-helm; or the names of '
+                     'their clusters in the graph. Each of their nodes hangs '
+                     'on the nova.host of its name, where nova.host is in '
+                     '[datasources] types. Empty: no node does, since a '
+                     'node of a tenant may have the name of a host, too. A '
+                     'context that has one of the projects is refused.'),
     cfg.ListOpt('ignored_conditions',
                 default=['EtcdIsVoter'],
                 help='Types of node conditions that are never taken for '
@@ -90,6 +99,15 @@ OPTS = [
                      'named for what should be so (...Ready, ...Healthy and '
                      'the like); name those here of which this is wrong. '
                      'EtcdIsVoter (k3s, RKE2) is no problem either way.'),
+    cfg.ListOpt('node_labels',
+                default=[],
+                help='Labels of nodes that become properties, as team, '
+                     'topology.kubernetes.io/rack, nvidia.com/*: each is '
+                     'named as kube-state-metrics names it (label_team, '
+                     'label_topology_kubernetes_io_rack). Empty: none, since '
+                     'each one that changes is an event of its node. All of '
+                     'a node may have 4096 characters; the rest is left '
+                     'out.'),
     cfg.BoolOpt('link_by_system_uuid',
                 default=False,
                 help='Tie a node that has no providerID, or that of a '

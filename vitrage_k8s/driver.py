@@ -11,14 +11,15 @@ from oslo_config import cfg
 from oslo_log import log
 from vitrage.common.constants import DatasourceAction
 from vitrage.datasources.driver_base import DriverBase
-from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
 from vitrage_k8s.api import fleet
+from vitrage_k8s.api import notices
 from vitrage_k8s.check import configuration
 from vitrage_k8s.check import files
 from vitrage_k8s.check import findings
 from vitrage_k8s.graph import feed
 from vitrage_k8s.graph import queries
+from vitrage_k8s.graph import ties
 from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import settings
 
@@ -36,6 +37,7 @@ class KubernetesDriver(DriverBase):
         super().__init__()
         self._fleet = fleet.Fleet()
         self._feed: feed.Feed | None = None
+        self._notices = notices.Notices(LOG, '[kubernetes] host_contexts')
 
     @staticmethod
     def should_delete_outdated_entities() -> bool:
@@ -81,6 +83,7 @@ class KubernetesDriver(DriverBase):
         for batch in self._make_feed().snapshot(
                 self._fleet.view(), shown, time.monotonic()):
             yield self._finish(batch, datasource_action)
+        self._warn()
 
     def get_changes(self, datasource_action: str) -> Iterator[feed.Batch]:
         """Yield what changed since the last call of this or of get_all.
@@ -101,11 +104,18 @@ class KubernetesDriver(DriverBase):
         for batch in source.changes(self._fleet.view(), changed,
                                     time.monotonic(), shown):
             yield self._finish(batch, datasource_action)
+        self._warn()
+
+    def _warn(self) -> None:
+        warnings = self._make_feed().warnings
+        for each in sorted(warnings):
+            self._notices.warn(each)
+        self._notices.retain(warnings)
 
     def _make_feed(self) -> feed.Feed:
         # In the process that asks: Vitrage forks after it has made drivers.
         if self._feed is None:
-            self._feed = feed.Feed(CONF.kubernetes.page_size, bool(_types()))
+            self._feed = feed.Feed(CONF.kubernetes.page_size, _types())
         return self._feed
 
     def _finish(self, batch: feed.Batch, action: str) -> feed.Batch:
@@ -114,7 +124,7 @@ class KubernetesDriver(DriverBase):
 
 def _types() -> list[str]:
     """Return the types of other datasources to which nodes are tied."""
-    return [each for each in (NOVA_INSTANCE_DATASOURCE,)
+    return [each for each in ties.TYPES
             if each in CONF.datasources.types]
 
 

@@ -15,9 +15,11 @@ def read() -> fleet.Settings:
     options = CONF.kubernetes
     return fleet.Settings(
         options.config_file, tuple(options.contexts), options.cluster_name,
-        tuple(options.projects), options.link_by_system_uuid,
+        tuple(options.projects), frozenset(options.host_contexts),
+        options.link_by_system_uuid,
         frozenset(options.ignored_conditions), options.max_concurrent_lists,
         reflector.Options(
             options.page_size, options.request_timeout, options.list_timeout,
             options.max_retries, options.max_nodes, options.poll_interval,
-            options.update_method.lower() == UpdateMethod.PULL))
+            options.update_method.lower() == UpdateMethod.PULL,
+            tuple(options.node_labels)))

@@ -6,6 +6,7 @@
     openstack.cluster --contains--> kubernetes.cluster
                       kubernetes.cluster --comprised--> kubernetes.node
                            nova.instance --contains---> kubernetes.node
+                               nova.host --contains---> kubernetes.node
 """
 
 from typing import Any

@@ -31,7 +31,11 @@ SPECIFICATION_PROPERTIES = {
     'internal_ip': '172.16.1.12,10.5.138.49',
     'hostname': 'bcmt-control-01',
     'unschedulable': 'False',
+    'maintenance': 'False',
     'ready': 'True',
+    'ready_reason': 'KubeletReady',
+    'ready_message': 'kubelet is posting ready status',
+    'ready_since': '2018-02-14T13:39:53Z',
     'memory_pressure': 'False',
     'disk_pressure': 'False',
     'taints': 'is_control=true:NoExecute',
@@ -47,8 +51,8 @@ SPECIFICATION_PROPERTIES = {
     'capacity_pods': '110',
 }
 
-# All that a node can have.
-NODE_PROPERTIES = frozenset(Node.__struct_fields__)
+# All that a node can have, but for labels.
+NODE_PROPERTIES = frozenset(Node.__struct_fields__) - {'labels'}
 
 
 def node(name: str, uid: str | None = None, *, ready: str = 'True',
@@ -83,17 +87,24 @@ def worst_node(character: str) -> dict[str, Any]:
             'labels': {f'node-role.kubernetes.io/{long}': '',
                        'topology.kubernetes.io/zone': long,
                        'topology.kubernetes.io/region': long,
-                       'node.kubernetes.io/instance-type': long}},
+                       'node.kubernetes.io/instance-type': long,
+                       **{f'{number:02d}/{"x" * 314}': long
+                          for number in range(20)}},
+            'annotations': {'cluster.x-k8s.io/machine': long,
+                            'cluster.x-k8s.io/cluster-name': long}},
         'spec': {'providerID': f'{provider}://{character * 999}',
                  'unschedulable': True,
                  'taints': [{'key': long, 'effect': long}]},
         'status': {
             'addresses': [{'type': kind, 'address': long} for kind in (
-                'InternalIP', 'ExternalIP', 'Hostname')],
+                'InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS')],
             'capacity': {'cpu': long, 'memory': long, 'pods': long},
-            'conditions': [{'type': kind, 'status': long} for kind in (
-                'Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure',
-                'NetworkUnavailable')] + [{'type': long, 'status': 'True'}],
+            'conditions': [
+                {'type': kind, 'status': long, 'reason': long,
+                 'message': long, 'lastTransitionTime': long} for kind in (
+                    'Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure',
+                    'NetworkUnavailable')] + [
+                {'type': long, 'status': 'True', 'reason': long}],
             'nodeInfo': dict.fromkeys((
                 'kubeletVersion', 'osImage', 'kernelVersion',
                 'containerRuntimeVersion', 'architecture'), long)},

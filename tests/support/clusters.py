@@ -19,7 +19,7 @@ def make_node(uid: str, **fields: Any) -> nodes.Node:
     """Return a node that is well; its name is its uid."""
     return nodes.Node(**{
         **dict.fromkeys(nodes.Node.__struct_fields__), 'id': uid, 'name': uid,
-        'unschedulable': 'False', 'ready': 'True', **fields})
+        'unschedulable': 'False', 'ready': 'True', 'labels': (), **fields})
 
 
 def make_server_node(uid: str, server: str, **fields: Any) -> nodes.Node:

@@ -12,6 +12,7 @@ import datetime
 import pathlib
 import tempfile
 from typing import Any
+from typing import Protocol
 
 import fixtures
 from oslo_config import cfg
@@ -20,6 +21,7 @@ from oslo_utils import fixture as time_fixture
 from vitrage.common.constants import DatasourceAction
 from vitrage import datasources
 from vitrage.datasources.driver_base import DriverBase
+from vitrage.datasources.nova import host
 from vitrage.datasources.nova import instance
 from vitrage.datasources.transformer_base import TransformerBase
 from vitrage import entity_graph
@@ -33,15 +35,18 @@ from vitrage_k8s.api import clusters
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import feed as feeds
 from vitrage_k8s.graph import queries
+from vitrage_k8s.graph import ties
 
 SERVER = 'nova.instance'
+HOST = 'nova.host'
 CLUSTER = 'kubernetes.cluster'
 NODE = 'kubernetes.node'
 ROOT = 'openstack.cluster'
 
 _OPTIONS = {
     'datasources': datasources.OPTS, 'entity_graph': entity_graph.OPTS,
-    'kubernetes': vitrage_k8s.OPTS, SERVER: instance.OPTS}
+    'kubernetes': vitrage_k8s.OPTS, SERVER: instance.OPTS,
+    HOST: host.OPTS}
 _VALUES = """
 category: RESOURCE
 values:
@@ -56,6 +61,13 @@ Event = dict[str, Any]
 Edges = set[tuple[str, str, str]]
 
 
+class Configured(Protocol):
+    """What a graph needs."""
+
+    clock: Any
+    processor: Processor
+
+
 class Configuration(fixtures.Fixture):
     """What Vitrage's processor reads of the configuration, and a clock."""
 
@@ -66,7 +78,7 @@ class Configuration(fixtures.Fixture):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         (pathlib.Path(directory.name) / 'default.yaml').write_text(_VALUES)
-        conf.config(group='datasources', types=['kubernetes', SERVER])
+        conf.config(group='datasources', types=['kubernetes', *ties.TYPES])
         conf.config(group='entity_graph',
                     datasources_values_dir=directory.name)
         self.clock = self.useFixture(time_fixture.TimeFixture(
@@ -89,7 +101,7 @@ class Graph:
     :ivar now: the time in seconds
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configured) -> None:
         self._clock = configuration.clock
         self._processor = configuration.processor
         self.graph = self._processor.entity_graph = NXGraph()
@@ -136,7 +148,7 @@ class Graph:
 
     def ask(self) -> queries.Shown:
         """Return what the graph shows."""
-        question = queries.question([SERVER])
+        question = queries.question(ties.TYPES)
         self._hand_over([question], DatasourceAction.UPDATE)
         return queries.answer(question)
 
@@ -179,11 +191,20 @@ class Graph:
             'id': uuid, 'name': uuid, 'status': 'ACTIVE',
             'tenant_id': project_id, 'OS-EXT-SRV-ATTR:host': 'compute-1'})
 
-    def delete_server(self, uuid: str) -> None:
+    def put_host(self, name: str) -> None:
+        """Do what Nova's datasource does with a host that it reads."""
+        self._process_other(HOST, {'host': name, 'zone': 'nova'})
+
+    def delete_server(self, uuid: str, entity_type: str = SERVER) -> None:
         """Do what Vitrage does with a server that Nova has no more."""
         [event] = DriverExec._to_events(self.graph.get_vertices({
-            'vitrage_type': SERVER, 'id': uuid, 'vitrage_is_deleted': False}))
+            'vitrage_type': entity_type, 'id': uuid,
+            'vitrage_is_deleted': False}))
         self._processor.process_event(event)
+
+    def delete_host(self, name: str) -> None:
+        """Do what Vitrage does with a host that Nova has no more."""
+        self.delete_server(name, HOST)
 
     def _process_other(self, entity_type: str, event: Event) -> None:
         [event] = DriverBase.make_pickleable(
@@ -203,15 +224,17 @@ class Graph:
                     'vitrage_is_placeholder': False})}
 
     def edges(self) -> Edges:
-        """Return what hangs on what: (id, label, id)."""
+        """Return what of ours hangs on what: (id, label, id)."""
         shown = {vertex.vertex_id: vertex
                  for vertex in self.graph.get_vertices({
                      'vitrage_is_deleted': False})
-                 if vertex['vitrage_type'] in (ROOT, CLUSTER, NODE, SERVER)}
+                 if vertex['vitrage_type'] in (ROOT, CLUSTER, NODE, SERVER,
+                                             HOST)}
         return {
             (shown[edge.source_id]['id'], edge.label,
              shown[edge.target_id]['id'])
             for vertex_id in shown
             for edge in self.graph.get_edges(
                 vertex_id, attr_filter={'vitrage_is_deleted': False})
-            if edge.source_id in shown and edge.target_id in shown}
+            if edge.source_id in shown and edge.target_id in shown
+            and shown[edge.target_id]['vitrage_type'] in (CLUSTER, NODE)}

@@ -14,6 +14,7 @@ from vitrage_k8s.api import nodes
 from vitrage_k8s.api import watch_policy
 
 Health = watch_policy.Health
+Nodes = dict[str, nodes.Node]
 
 
 class ClusterSettings(msgspec.Struct, frozen=True):
@@ -24,12 +25,14 @@ class ClusterSettings(msgspec.Struct, frozen=True):
     :ivar link_by_system_uuid: whether the UUID that a machine's firmware
         reports is that of its Nova server
     :ivar ignored_conditions: types of conditions that are never abnormal
+    :ivar are_hosts: whether its nodes may be compute hosts
     """
 
     name: str
     project_id: str | None = None
     link_by_system_uuid: bool = False
     ignored_conditions: frozenset[str] = frozenset()
+    are_hosts: bool = False
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -38,11 +41,13 @@ class Cluster(msgspec.Struct, frozen=True):
     :ivar settings: what the operator says of it
     :ivar health: whether it can be read
     :ivar inventory: its nodes
+    :ivar server: the URL of its API server; None where that is not known
     """
 
     settings: ClusterSettings
     health: Health
     inventory: inventories.Inventory
+    server: str | None = None
 
 
 class View(msgspec.Struct, frozen=True):
@@ -87,7 +92,7 @@ class View(msgspec.Struct, frozen=True):
         return (self.is_removed(name) if cluster is None
                 else cluster.inventory.is_complete) and self.owner(uid) is None
 
-    def owned(self) -> Iterator[tuple[Cluster, dict[str, nodes.Node]]]:
+    def owned(self) -> Iterator[tuple[Cluster, Nodes]]:
         """Yield each cluster with the nodes of which it is the owner."""
         taken: set[str] = set()
         for cluster in self.clusters.values():

@@ -83,12 +83,13 @@ class Page(msgspec.Struct, frozen=True):
     has_unidentified: bool
 
 
-def decode_page(body: bytes) -> Page:
+def decode_page(body: bytes, chosen: tuple[str, ...] = ()) -> Page:
     """Decode the answer to a list request.
 
     A node with fields of unexpected types loses those fields, and nothing
     else; see ``Page.problems``.
 
+    :param chosen: see ``nodes.to_node``
     :raises ValueError: this is not a list of nodes, or an incomplete one
     """
     odd: list[tuple[str, str]] = []
@@ -115,7 +116,7 @@ def decode_page(body: bytes) -> Page:
                 odd.append((identity.name or '(no name)', 'metadata.uid'))
             has_unidentified = True
             continue
-        node = nodes.to_node(api_node)
+        node = nodes.to_node(api_node, chosen)
         if fields := nodes.odd_keys(node):
             page.left_out.append(_left_out(node, fields))
         else:
@@ -170,9 +171,11 @@ class WatchError(ValueError):
         self.status = status
 
 
-def decode_watch_event(line: bytes) -> WatchEvent | None:
+def decode_watch_event(line: bytes,
+                       chosen: tuple[str, ...] = ()) -> WatchEvent | None:
     """Decode one line of a watch.
 
+    :param chosen: see ``nodes.to_node``
     :returns: None for an event of a type that is not known
     :raises WatchError: it is an ERROR event
     :raises ValueError: it is not an event, or one of a node without a uid
@@ -204,7 +207,7 @@ def decode_watch_event(line: bytes) -> WatchEvent | None:
         raise ValueError(str(error)) from error
     if not (api_node.metadata and api_node.metadata.uid):
         raise ValueError('an event of a node without a uid')
-    node = nodes.to_node(api_node)
+    node = nodes.to_node(api_node, chosen)
     is_deletion = event.type == 'DELETED'
     if not is_deletion and (fields := nodes.odd_keys(node)):
         return WatchEvent(version or None, problems=odd,

@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
     contexts: tuple[str, ...]
     cluster_name: str | None
     projects: tuple[str, ...]
+    host_contexts: frozenset[str]
     link_by_system_uuid: bool
     ignored_conditions: frozenset[str]
     max_concurrent_lists: int
@@ -98,7 +99,7 @@ class Fleet:
         self._is_stopped = False
         self._thread: threading.Thread | None = None
         self._logged: dict[str, int] = {}
-        self._unused_projects: Set[str] = frozenset()
+        self._unused: Set[tuple[str, str]] = frozenset()
         self._left_out: frozenset[str] = frozenset()
         self._slots = threading.Semaphore()
 
@@ -147,7 +148,9 @@ class Fleet:
                     f'{reader} of the same address is read')
             elif other is None:
                 shown[member.settings.name] = clusters.Cluster(
-                    member.settings, member.health, member.inventory)
+                    member.settings, member.health, member.inventory,
+                    member.reflector.endpoint.server
+                    if member.reflector else None)
             else:
                 left_out[member.settings.name] = (
                     f'all of its nodes are nodes of cluster {other} too, so '
@@ -286,6 +289,7 @@ class Fleet:
         found: list[endpoints.Endpoint | errors.KubernetesDatasourceError]
         try:
             projects = _parse_projects(settings.projects)
+            _refuse_tenants(_host_clusters(settings) & projects.keys())
             found = list(kubeconfig.load(
                 settings.config_file, list(settings.contexts),
                 settings.cluster_name, known,
@@ -304,7 +308,10 @@ class Fleet:
             endpoints.Endpoint, errors.MisconfiguredError,
             errors.UnusableEntryError)) for each in found)
         if is_whole:
-            self._warn_of_projects(projects.keys() - members.keys())
+            self._warn_of_unused({(option, each) for option, given in (
+                ('projects', projects.keys()),
+                ('host_contexts', _host_clusters(settings)))
+                for each in given - members.keys()})
         with self._news:
             before, self._members = self._members, members
             self._is_whole = is_whole
@@ -325,7 +332,8 @@ class Fleet:
             else found.cluster
         identity = clusters.ClusterSettings(
             name, projects.get(name), settings.link_by_system_uuid,
-            settings.ignored_conditions)
+            settings.ignored_conditions,
+            name in _host_clusters(settings))
         member = self._members.get(name)
         if member is None:
             member = _Member(identity, settings.reading.max_nodes)
@@ -353,12 +361,32 @@ class Fleet:
             LOG.log(log.DEBUG if each in self._logged else level, '%s', each)
         self._logged = levels
 
-    def _warn_of_projects(self, unused: Set[str]) -> None:
-        if unused - self._unused_projects:
-            LOG.warning('[kubernetes] projects names what is not read: %s. '
-                        'It takes the names of clusters in the graph',
-                        text.make_safe(', '.join(sorted(unused))))
-        self._unused_projects = unused
+    def _warn_of_unused(self, unused: Set[tuple[str, str]]) -> None:
+        for option, name in sorted(unused - self._unused):
+            LOG.warning('[kubernetes] %s names what is not read: %s. It takes '
+                        'the names of clusters in the graph', option,
+                        text.make_safe(name))
+        self._unused = unused
+
+
+def _host_clusters(settings: Settings) -> Set[str]:
+    """Return the names in the graph of host_contexts."""
+    named = {context.strip(): name.strip() for name, _, context in (
+        entry.partition('=') for entry in settings.contexts) if context}
+    return {named.get(each, each) for each in settings.host_contexts}
+
+
+def _refuse_tenants(names: Set[str]) -> None:
+    """Refuse clusters whose nodes are compute hosts, and a project's.
+
+    :raises ConfigurationError: there are such
+    """
+    if names:
+        raise errors.ConfigurationError(
+            '[kubernetes] host_contexts: '
+            f'{text.make_safe(", ".join(sorted(names)))} has a project, '
+            'and compute hosts are of none; take it out of host_contexts or '
+            'of projects')
 
 
 def _parse_projects(pairs: Iterable[str]) -> dict[str, str]:

@@ -108,7 +108,8 @@ class Inventory:
     def shared(self, item: nodes.Item) -> nodes.Item:
         """Return an item that shares the node that is held, if it is equal."""
         held = self._items.get(item.node.id)
-        if held is None or held.node is item.node or held.node != item.node:
+        if held is None or held.node is item.node \
+                or not nodes.is_same(held.node, item.node):
             return item
         return held if held.version == item.version \
             else nodes.Item(item.version, held.node)

@@ -9,13 +9,13 @@ its bytes. The names are those of the API reference
 """
 
 from collections.abc import Iterable
-from collections.abc import Mapping
-import re
 import sys
 from typing import NamedTuple
 
 import msgspec
 
+from vitrage_k8s.api import conditions as node_conditions
+from vitrage_k8s.api import labels as node_labels
 from vitrage_k8s.api import provider_id
 from vitrage_k8s.api import text
 
@@ -37,11 +37,6 @@ class _Address(msgspec.Struct):
     address: str | None = None
 
 
-class _Condition(msgspec.Struct):
-    type: str | None = None
-    status: str | None = None
-
-
 class _NodeInfo(msgspec.Struct, rename='camel'):
     kubelet_version: str | None = None
     os_image: str | None = None
@@ -60,9 +55,17 @@ class _Capacity(msgspec.Struct):
 
 class _Status(msgspec.Struct, rename='camel'):
     addresses: list[_Address] | None = None
-    conditions: list[_Condition] | None = None
+    conditions: list[node_conditions.Condition] | None = None
     capacity: _Capacity | None = None
     node_info: _NodeInfo | None = None
+
+
+class _Annotations(msgspec.Struct):
+    # Cluster API's, of the Machine that a node is.
+    machine: str | None = msgspec.field(
+        name='cluster.x-k8s.io/machine', default=None)
+    machine_cluster: str | None = msgspec.field(
+        name='cluster.x-k8s.io/cluster-name', default=None)
 
 
 class Metadata(msgspec.Struct, rename='camel'):
@@ -74,6 +77,7 @@ class Metadata(msgspec.Struct, rename='camel'):
     deletion_timestamp: str | None = None
     resource_version: str | None = None
     labels: dict[str, str] | None = None
+    annotations: _Annotations | None = None
 
 
 class ApiNode(msgspec.Struct):
@@ -105,13 +109,12 @@ def number(resource_version: str | None) -> int | None:
     return None
 
 
-_Conditions = Mapping[str | None, str | None]
-
-
 class Node(msgspec.Struct, frozen=True, gc=False):
     """What we keep of a node: each field is a property of its vertex.
 
     None is what the node does not have; see doc/source/graph.rst.
+
+    :ivar labels: names and values of further properties
     """
 
     id: str
@@ -125,14 +128,20 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     internal_ip: str | None
     external_ip: str | None
     hostname: str | None
+    internal_dns: str | None
     roles: str | None
     unschedulable: str
+    maintenance: str
     ready: str | None
+    ready_reason: str | None
+    ready_message: str | None
+    ready_since: str | None
     memory_pressure: str | None
     disk_pressure: str | None
     pid_pressure: str | None
     network_unavailable: str | None
     abnormal_conditions: str | None
+    condition_reasons: str | None
     taints: str | None
     kubelet_version: str | None
     os_image: str | None
@@ -143,22 +152,39 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     zone: str | None
     region: str | None
     instance_type: str | None
+    machine: str | None
+    machine_cluster: str | None
     capacity_cpu: str | None
     capacity_memory: str | None
     capacity_pods: str | None
+    labels: tuple[tuple[str, str], ...] = ()
 
 
-def to_node(api_node: ApiNode) -> Node:
-    """Return what we keep of a node."""
+def is_same(one: Node, other: Node) -> bool:
+    """Return whether nodes are equal, but for numbers in a message."""
+    return one == other or (
+        node_conditions.masked(one.ready_message)[:text.LONGEST_REASON]
+        == node_conditions.masked(other.ready_message)[:text.LONGEST_REASON]
+        and msgspec.structs.replace(
+            one, ready_message=other.ready_message) == other)
+
+
+def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
+    """Return what we keep of a node.
+
+    :param chosen: which labels; see labels.choose()
+    """
     metadata = api_node.metadata or Metadata()
     spec = api_node.spec or _Spec()
     status = api_node.status or _Status()
     info = status.node_info or _NodeInfo()
     capacity = status.capacity or _Capacity()
     labels = metadata.labels or {}
-    addresses = [(a.type, a.address) for a in status.addresses or ()
-                 if a.address]
-    conditions = {c.type: c.status for c in status.conditions or ()}
+    annotations = metadata.annotations or _Annotations()
+    addresses = status.addresses or []
+    found = {each.type: each for each in status.conditions or () if each.type}
+    ready = found.get(node_conditions.READY, node_conditions.Condition())
+    statuses = {kind: each.status for kind, each in found.items()}
     provider, instance_id = provider_id.parse_provider_id(
         spec.provider_id or '')
     return Node(
@@ -169,18 +195,27 @@ def to_node(api_node: ApiNode) -> Node:
         provider=_shared(provider),
         provider_id=spec.provider_id or None,
         instance_id=instance_id,
-        addresses=_join(address for _, address in addresses),
-        internal_ip=_join(a for t, a in addresses if t == 'InternalIP'),
-        external_ip=_join(a for t, a in addresses if t == 'ExternalIP'),
-        hostname=_join(a for t, a in addresses if t == 'Hostname'),
+        addresses=_join(each.address for each in addresses),
+        internal_ip=_of_type(addresses, 'InternalIP'),
+        external_ip=_of_type(addresses, 'ExternalIP'),
+        hostname=_of_type(addresses, 'Hostname'),
+        internal_dns=_of_type(addresses, 'InternalDNS'),
         roles=_shared(_join(_roles(labels))),
         unschedulable=str(bool(spec.unschedulable)),
-        ready=_shared(conditions.get('Ready')),
-        memory_pressure=_shared(conditions.get('MemoryPressure')),
-        disk_pressure=_shared(conditions.get('DiskPressure')),
-        pid_pressure=_shared(conditions.get('PIDPressure')),
-        network_unavailable=_shared(conditions.get('NetworkUnavailable')),
-        abnormal_conditions=_shared(_join(sorted(_abnormal(conditions)))),
+        maintenance=str(any(statuses.get(kind) == 'True'
+                            for kind in node_conditions.LIFECYCLE)),
+        ready=_shared(ready.status),
+        ready_reason=_shared(ready.reason),
+        ready_message=_shared(text.make_safe(
+            ready.message or '', 2 * text.LONGEST_REASON)),
+        ready_since=ready.last_transition_time,
+        memory_pressure=_shared(statuses.get('MemoryPressure')),
+        disk_pressure=_shared(statuses.get('DiskPressure')),
+        pid_pressure=_shared(statuses.get('PIDPressure')),
+        network_unavailable=_shared(statuses.get('NetworkUnavailable')),
+        abnormal_conditions=_shared(_join(sorted(
+            node_conditions.abnormal(found)))),
+        condition_reasons=_shared(_join(sorted(node_conditions.reasons(found)))),
         # Controllers add and remove taints; their order tells nothing.
         taints=_shared(_join(sorted(map(_taint, spec.taints or ())))),
         kubelet_version=_shared(info.kubelet_version),
@@ -196,13 +231,12 @@ def to_node(api_node: ApiNode) -> Node:
                       'failure-domain.beta.kubernetes.io/region'),
         instance_type=_label(labels, 'node.kubernetes.io/instance-type',
                              'beta.kubernetes.io/instance-type'),
+        machine=annotations.machine,
+        machine_cluster=_shared(annotations.machine_cluster),
         capacity_cpu=_quantity(capacity.cpu),
         capacity_memory=_quantity(capacity.memory),
-        capacity_pods=_quantity(capacity.pods))
-
-
-# What the kubelet and Kubernetes' own controllers tell
-# (https://kubernetes.io/docs/reference/node/node-status/#condition).
+        capacity_pods=_quantity(capacity.pods),
+        labels=node_labels.choose(labels, chosen))
 
 
 def odd_keys(node: Node) -> list[str]:
@@ -218,31 +252,8 @@ def odd_keys(node: Node) -> list[str]:
         if key and not text.is_key(key, longest)))
 
 
-_PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
-              'NetworkUnavailable')
-_OWN = frozenset(('Ready', *_PRESSURES))
-
-# What names have that tell what should be so, as KernelReady (EKS),
-# ContainerdHasNoDeprecations (k0s) and SufficientIP (Terway) do; Unhealthy,
-# Unavailable and NotReady do not.
-_WELL_WHEN_TRUE = re.compile(
-    '(?<!Not)(?<!NotYet)(?:Ready|Healthy|Available|Reachable|Registered|'
-    'Installed|Initialized|Running|Ok|OK)$|HasNo[A-Z]|^Sufficient')
-
-
-def _abnormal(conditions: _Conditions) -> Iterable[str]:
-    """Return which conditions that others than Kubernetes add are abnormal.
-
-    They are when True, as node-problem-detector has it (KernelDeadlock,
-    ReadonlyFilesystem), but for those whose name tells what should be so:
-    these are when False. That is a guess, which the operator may overrule
-    (ignore_conditions). Unknown tells that nobody could look.
-    """
-    for kind, status in conditions.items():
-        if kind and kind not in _OWN:
-            well = 'True' if _WELL_WHEN_TRUE.search(kind) else 'False'
-            if status in ('True', 'False') and status != well:
-                yield kind
+def _of_type(addresses: list[_Address], kind: str) -> str | None:
+    return _join(each.address for each in addresses if each.type == kind)
 
 
 _ROLE_PREFIX = 'node-role.kubernetes.io/'

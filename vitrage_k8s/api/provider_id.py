@@ -55,6 +55,8 @@ _INSTANCE_ID: dict[str, Callable[[str], str]] = {
     'alicloud': _after_dot,
 }
 
+# OKE writes the OCID alone.
+_OCI = re.compile(r'ocid1\.instance\..+')
 
 # Their providerID bears the node's own name; whose the machine is, it does not
 # tell.
@@ -79,6 +81,8 @@ def parse_provider_id(provider_id: str) -> tuple[str | None, str | None]:
         return OPENSTACK, server[1].lower()
     if instance := _ALICLOUD_NO_SCHEME.fullmatch(provider_id):
         return 'alicloud', instance[1]
+    if _OCI.fullmatch(provider_id):
+        return 'oci', provider_id
     return None, None
 
 

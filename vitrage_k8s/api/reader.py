@@ -29,14 +29,17 @@ class Reader:
     :param inventory: where to
     :param decoding_slots: bounds how many lists are decoded at a time
     :param warnings: takes what is odd
+    :param node_labels: which labels of nodes to keep
     """
 
     def __init__(self, inventory: inventories.Inventory,
                  decoding_slots: threading.Semaphore,
-                 warnings: notices.Notices) -> None:
+                 warnings: notices.Notices,
+                 node_labels: tuple[str, ...] = ()) -> None:
         self._inventory = inventory
         self._slots = decoding_slots
         self._notices = warnings
+        self._node_labels = node_labels
 
     def read_list(self, client: api_client.Client, page_size: int,
                   deadline: float) -> bool:
@@ -91,11 +94,11 @@ class Reader:
                                'taken for gone')
         return self._inventory.replace(listing, version)
 
-    @staticmethod
-    def _decode(client: api_client.Client,
+    def _decode(self, client: api_client.Client,
                 body: bodies.Packed) -> decoding.Page:
         try:
-            return decoding.decode_page(client.inflate(body))
+            return decoding.decode_page(client.inflate(body),
+                                        self._node_labels)
         except ValueError as error:
             raise client.malformed(
                 f'the answer is not a list of nodes: {error}') from None
@@ -120,7 +123,7 @@ class Reader:
         :raises TooManyNodesError: there are more nodes than are allowed
         """
         try:
-            event = decoding.decode_watch_event(line)
+            event = decoding.decode_watch_event(line, self._node_labels)
         except decoding.WatchError as error:
             kind = errors.ExpiredError if error.status == 410 \
                 else errors.ApiError

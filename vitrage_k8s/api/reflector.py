@@ -44,6 +44,7 @@ class Options(msgspec.Struct, frozen=True):
     """How to read from a cluster; the options of these names.
 
     :ivar is_watching: whether to watch; else lists are on request only
+    :ivar node_labels: which labels to keep
     """
 
     page_size: int
@@ -53,6 +54,7 @@ class Options(msgspec.Struct, frozen=True):
     max_nodes: int
     poll_interval: float
     is_watching: bool
+    node_labels: tuple[str, ...] = ()
 
 
 class Reflector:
@@ -77,7 +79,7 @@ class Reflector:
         self._news = news
         self._notices = notices.Notices(LOG, f'Cluster {name}')
         self._reader = reader.Reader(self.inventory, decoding_slots,
-                                     self._notices)
+                                     self._notices, options.node_labels)
         self._logged = watch_policy.Health(watch_policy.CONNECTING)
         # Guards what follows, and is notified when it is time to look again.
         self._changed = threading.Condition()

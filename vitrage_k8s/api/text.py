@@ -14,10 +14,12 @@ import json
 
 # The most characters of a text, counted as JSON escapes them: some count for
 # 2, 6 or 12. A vertex with the longest texts, and with the longest keys in
-# characters that count for 12, takes 47 KB.
+# characters that count for 12, takes 56 KB.
 LONGEST_VALUE = 256
 LONGEST_LIST = 1024
 LONGEST_REASON = 1024
+# Of all chosen labels of a node together, with their names.
+LONGEST_LABELS = 4096
 # Room for the longest name of a cluster and the longest reason.
 LONGEST_MESSAGE = 4096
 
@@ -49,15 +51,16 @@ def make_safe(text: str, longest: int = LONGEST_MESSAGE) -> str:
     if not text.isprintable():
         text = ''.join(character if character.isprintable() else _UNPRINTABLE
                        for character in text)
-    if _length(text) <= longest:
+    if escaped_length(text) <= longest:
         return text
     end = bisect.bisect_right(
         range(len(text)), longest - len(_CUT),
-        key=lambda end: _length(text[:end])) - 1
+        key=lambda end: escaped_length(text[:end])) - 1
     return text[:end] + _CUT
 
 
-def _length(text: str) -> int:
+def escaped_length(text: str) -> int:
+    """Return how many characters a text has, as JSON escapes them."""
     return len(json.dumps(text)) - len('""')
 
 

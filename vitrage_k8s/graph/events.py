@@ -15,7 +15,6 @@ from vitrage.common.constants import DatasourceProperties as DSProps
 from vitrage.common.constants import EdgeLabel
 from vitrage.common.constants import GraphAction
 from vitrage.common.constants import VertexProperties as VProps
-from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage.datasources import OPENSTACK_CLUSTER
 from vitrage.datasources import transformer_base
 
@@ -50,9 +49,9 @@ def cluster_link(name: str) -> Link:
     return Link(KUBERNETES_CLUSTER, name, EdgeLabel.COMPRISED)
 
 
-def server_link(uuid: str) -> Link:
-    """Return the link of a node to its Nova server."""
-    return Link(NOVA_INSTANCE_DATASOURCE, uuid, EdgeLabel.CONTAINS)
+def machine_link(entity_type: str, identity: str) -> Link:
+    """Return the link of a node to its Nova server, or to its host."""
+    return Link(entity_type, identity, EdgeLabel.CONTAINS)
 
 
 def updates(entity_type: str, now: Properties, before: Iterable[str],
@@ -68,7 +67,7 @@ def updates(entity_type: str, now: Properties, before: Iterable[str],
     :param before: the names of those that it had
     """
     lost = [name for name in before
-            if name in graph_properties.NAMES and name not in now]
+            if graph_properties.may_be_lost(name) and name not in now]
     if not lost:
         return [_event(entity_type, now, links)]
     return [

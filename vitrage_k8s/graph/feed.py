@@ -14,7 +14,6 @@ import dataclasses
 import itertools
 
 from vitrage.common.constants import VertexProperties as VProps
-from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage.datasources import OPENSTACK_CLUSTER
 
 from vitrage_k8s.api import clusters
@@ -32,6 +31,9 @@ from vitrage_k8s import KUBERNETES_NODE
 
 Batch = batches.Batch
 
+# Seconds between two counts of a cluster's nodes.
+COUNT_INTERVAL = 60.0
+
 
 @dataclasses.dataclass
 class _Sent:
@@ -39,6 +41,7 @@ class _Sent:
 
     :ivar vertex: its properties; those of the graph, where nothing was sent
     :ivar health: the one that was sent
+    :ivar counts: what was counted of it, and counted_at: when, in seconds
     :ivar root: the vitrage_id of the root to which its edge was sent
     :ivar vitrage_id: that of its vertex, to which its nodes' edges were sent
     :ivar compared: the complete inventory that the graph was compared with
@@ -46,6 +49,8 @@ class _Sent:
 
     vertex: properties.Seen = dataclasses.field(default_factory=dict)
     health: watch_policy.Health | None = None
+    counts: properties.Properties | None = None
+    counted_at: float = float('-inf')
     root: str | None = None
     vitrage_id: str | None = None
     compared: inventories.Inventory | None = None
@@ -55,12 +60,12 @@ class Feed:
     """Makes events of what is, for what was sent and what the graph shows.
 
     :param batch_size: how many nodes to send at a time
-    :param has_servers: whether the graph has Nova servers
+    :param types: the types of vertices to tie nodes to, of ties.TYPES
     """
 
-    def __init__(self, batch_size: int, has_servers: bool) -> None:
+    def __init__(self, batch_size: int, types: Collection[str]) -> None:
         self._batches = batches.Batches(batch_size)
-        self._ties = ties.Ties(has_servers)
+        self._ties = ties.Ties(types)
         self._clusters: dict[str, _Sent] = {}
         # The nodes that were sent, each with the settings of its cluster.
         self._nodes: dict[
@@ -74,6 +79,11 @@ class Feed:
         # The settings that all was sent for. None while events are yielded:
         # who takes them may stop in between.
         self._sent_for: object = None
+
+    @property
+    def warnings(self) -> set[str]:
+        """What the operator is to know."""
+        return self._ties.warnings
 
     def wants_graph(self, view: clusters.View, now: float) -> bool:
         """Return whether changes() needs to know what the graph shows."""
@@ -113,20 +123,20 @@ class Feed:
             changed = {*changed, *self._claims, *self._pending}
             yield from self._compare(view, shown, now, self._new(view))
         yield from self._batches.make(itertools.chain(
-            self._changed_clusters(view),
+            self._changed_clusters(view, now),
             self._changed_nodes(view, changed, shown, now)))
         self._sent_for = sent_for
 
     def _compare(self, view: clusters.View, shown: queries.Shown, now: float,
                  names: Collection[str]) -> Iterator[Batch]:
         """Yield what the graph is to lose, and these clusters as a whole."""
-        self._ties.asked(now)
         self._pending.clear()
         # In this order, and before anything is yielded: a list, or an event
         # of a watch, may come in meanwhile.
         complete = {name: cluster.inventory for name, cluster
                     in view.clusters.items() if cluster.inventory.is_complete}
         owned = list(view.owned())
+        self._ties.asked(owned, shown, now)
         self._claims = {
             uid: name for uid, vertex in shown.of(KUBERNETES_NODE).items()
             if (name := vertex.properties.get(properties.CLUSTER))
@@ -167,7 +177,7 @@ class Feed:
         return [events.deletion(KUBERNETES_NODE, uid)]
 
     def _whole_cluster(self, view: clusters.View, cluster: clusters.Cluster,
-                       owned: dict[str, nodes.Node], shown: queries.Shown,
+                       owned: clusters.Nodes, shown: queries.Shown,
                        now: float) -> Iterator[Batch]:
         """Yield a cluster and all its nodes, for what the graph shows."""
         name = cluster.settings.name
@@ -175,7 +185,7 @@ class Feed:
         sent.vertex = shown.properties(KUBERNETES_CLUSTER, name)
         sent.health = None
         if not sent.vertex or cluster.health.state != watch_policy.CONNECTING:
-            yield self._cluster(cluster, shown)
+            yield self._cluster(cluster, shown, now)
         vitrage_id = shown.vitrage_id(KUBERNETES_CLUSTER, name)
         is_linked = vitrage_id is not None and sent.vitrage_id == vitrage_id
         for uid, node in owned.items():
@@ -191,14 +201,28 @@ class Feed:
         return claim != name and next(
             each for each in view.clusters if each in (claim, name)) == claim
 
-    def _changed_clusters(self, view: clusters.View) -> Iterator[Batch]:
+    def _changed_clusters(self, view: clusters.View,
+                          now: float) -> Iterator[Batch]:
         for name, cluster in view.clusters.items():
-            if cluster.health.state != watch_policy.CONNECTING \
-                    and cluster.health != self._clusters[name].health:
-                yield self._cluster(cluster, None)
+            sent = self._clusters[name]
+            if cluster.health.state != watch_policy.CONNECTING and (
+                    cluster.health != sent.health
+                    or self._count(cluster, now)
+                    != properties.counted(sent.vertex)):
+                yield self._cluster(cluster, None, now)
+
+    def _count(self, cluster: clusters.Cluster,
+               now: float) -> properties.Properties:
+        """Return what was counted of a cluster, in the last minute."""
+        sent = self._clusters[cluster.settings.name]
+        if cluster.inventory.is_complete \
+                and now - sent.counted_at >= COUNT_INTERVAL:
+            sent.counts = properties.count(cluster.inventory)
+            sent.counted_at = now
+        return sent.counts or properties.counted(sent.vertex)
 
     def _cluster(self, cluster: clusters.Cluster,
-                 shown: queries.Shown | None) -> Batch:
+                 shown: queries.Shown | None, at: float) -> Batch:
         """Return the events of a cluster.
 
         :param shown: what the graph shows; None if not known
@@ -211,7 +235,7 @@ class Feed:
             root_id = shown.vitrage_id(OPENSTACK_CLUSTER, events.ROOT.id)
             is_linked = root_id is not None and sent.root == root_id
             sent.root = root_id
-        now = properties.of_cluster(cluster.settings, cluster.health)
+        now = properties.of_cluster(cluster, self._count(cluster, at))
         made = []
         if properties.has_moved(before, now):
             if name in self._claims.values():
@@ -231,8 +255,7 @@ class Feed:
     def _changed_nodes(self, view: clusters.View, changed: Iterable[str],
                        shown: queries.Shown | None,
                        now: float) -> Iterator[Batch]:
-        found = self._ties.found(
-            shown.of(NOVA_INSTANCE_DATASOURCE)) if shown else set()
+        found = self._ties.found(shown) if shown else set()
         for uid in {*changed, *found}:
             sent = self._nodes.get(uid)
             owner = view.owner(uid)
@@ -249,6 +272,9 @@ class Feed:
                 continue
             before: properties.Seen = {}
             is_lost = self._batches.has_lost(KUBERNETES_NODE, uid)
+            if not shown and self._ties.is_void(settings, node):
+                self._pending.add(uid)
+                continue
             if sent and not is_lost:
                 before = properties.of_node(*sent)
             elif shown:
@@ -270,7 +296,7 @@ class Feed:
         uid = node.id
         self._nodes[uid] = settings, node
         now = properties.of_node(settings, node)
-        servers = shown.of(NOVA_INSTANCE_DATASOURCE) if shown else None
+        properties.keep_message(before, now)
         deleted = shown.deleted(KUBERNETES_NODE, uid) if shown else {}
         made = []
         if properties.has_moved(before, now):
@@ -279,7 +305,7 @@ class Feed:
         if not before or self._batches.has_lost(KUBERNETES_NODE, uid):
             self._ties.forget(uid)
             is_linked = False
-        new, gone = self._ties.update(settings, node, before, servers, at)
+        new, gone = self._ties.update(settings, node, before, shown, at)
         if not is_linked \
                 or before.get(properties.CLUSTER) != settings.name:
             new.append(events.cluster_link(settings.name))

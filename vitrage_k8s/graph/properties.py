@@ -8,16 +8,19 @@ one does not fit: so each value has a bound here, in the one place.
 """
 
 from collections.abc import Mapping
+import re
 from typing import Any
 
 import msgspec
 from vitrage.common.constants import VertexProperties as VProps
 
 from vitrage_k8s.api import clusters
+from vitrage_k8s.api import conditions
+from vitrage_k8s.api import inventory as inventories
+from vitrage_k8s.api import labels
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import provider_id
 from vitrage_k8s.api import text
-from vitrage_k8s.api import watch_policy
 
 Properties = dict[str, str]
 # Of a vertex of the graph, which has more than we sent.
@@ -25,6 +28,7 @@ Seen = Mapping[str, Any]
 
 CLUSTER = 'cluster'
 REASON = 'reason'
+READY_MESSAGE = 'ready_message'
 STATUS = 'status'
 
 NOT_READY = 'NotReady'
@@ -32,6 +36,7 @@ UNKNOWN = 'Unknown'
 TERMINATING = 'Terminating'
 DEGRADED = 'Degraded'
 UNDER_PRESSURE = 'UnderPressure'
+MAINTENANCE = 'Maintenance'
 SCHEDULING_DISABLED = 'SchedulingDisabled'
 READY = 'Ready'
 
@@ -40,37 +45,69 @@ _KEYS = frozenset((VProps.ID, VProps.NAME, CLUSTER, VProps.PROJECT_ID,
                    'provider_id', 'instance_id'))
 _LONGEST = {
     **dict.fromkeys(('addresses', 'internal_ip', 'external_ip', 'hostname',
-                     'roles', 'abnormal_conditions', 'taints'),
-                    text.LONGEST_LIST),
-    REASON: text.LONGEST_REASON,
+                     'internal_dns', 'roles', 'abnormal_conditions',
+                     'condition_reasons', 'taints'), text.LONGEST_LIST),
+    **dict.fromkeys((REASON, READY_MESSAGE), text.LONGEST_REASON),
 }
 
 
-def of_cluster(settings: clusters.ClusterSettings,
-               health: watch_policy.Health) -> Properties:
+_COUNTED = ('nodes', 'nodes_ready', 'kubernetes_version')
+
+
+def count(inventory: inventories.Inventory) -> Properties:
+    """Return what the nodes of a cluster say of it.
+
+    Its version is the newest of its kubelets, which are never newer than the
+    API server (https://kubernetes.io/releases/version-skew-policy/): to read
+    that of the server takes one more request, which it may refuse.
+    """
+    found = inventory.all_nodes().values()
+    newest = max({node.kubelet_version or '' for node in found}, default='',
+                 key=lambda version: [int(number) for number in re.findall(
+                     '[0-9]{1,9}', version)[:3]])
+    ready = sum(node.ready == 'True' for node in found)
+    return dict(zip(_COUNTED, (str(len(found)), str(ready), newest),
+                    strict=True))
+
+
+def counted(before: Seen) -> Properties:
+    """Return what was counted before."""
+    return {name: before.get(name, '') for name in _COUNTED}
+
+
+def of_cluster(cluster: clusters.Cluster, counts: Properties) -> Properties:
     """Return the properties of a cluster."""
+    settings, health = cluster.settings, cluster.health
     return _bounded({
         VProps.ID: settings.name, VProps.NAME: settings.name,
         VProps.PROJECT_ID: settings.project_id, VProps.STATE: health.state,
-        REASON: health.reason})
+        REASON: health.reason, 'server': cluster.server, **counts})
 
 
 def of_node(settings: clusters.ClusterSettings,
             node: nodes.Node) -> Properties:
     """Return the properties of a node of a cluster."""
     properties: dict[str, Any] = msgspec.structs.asdict(node)
-    abnormal = [kind for kind in (node.abnormal_conditions or '').split(',')
-                if kind and kind not in settings.ignored_conditions]
-    properties['abnormal_conditions'] = ','.join(abnormal) or None
-    properties[VProps.STATE] = _state(node, bool(abnormal))
+    properties.update(properties.pop('labels'))
+    for name in 'abnormal_conditions', 'condition_reasons':
+        properties[name] = ','.join(
+            each for each in (properties[name] or '').split(',')
+            if each.partition('=')[0] not in settings.ignored_conditions)
+    properties[VProps.STATE] = _state(
+        node, bool(properties['abnormal_conditions']))
     properties[STATUS] = _status(node)
     properties[CLUSTER] = settings.name
     properties[VProps.PROJECT_ID] = settings.project_id
     return _bounded(properties)
 
 
-# What of_node() returns, apart from what it always returns.
-NAMES = frozenset((*nodes.Node.__struct_fields__, VProps.PROJECT_ID, REASON))
+_NAMES = frozenset((*nodes.Node.__struct_fields__, VProps.PROJECT_ID,
+                    REASON, 'server', *_COUNTED)) - {'labels'}
+
+
+def may_be_lost(name: str) -> bool:
+    """Return whether a property is one of those that we send, and may not."""
+    return name in _NAMES or name.startswith(labels.PREFIX)
 
 
 def has_moved(before: Seen, now: Properties) -> bool:
@@ -84,7 +121,14 @@ def has_moved(before: Seen, now: Properties) -> bool:
     return bool(project) and project != now.get(VProps.PROJECT_ID)
 
 
-def _bounded(values: dict[str, str | None]) -> Properties:
+def keep_message(before: Seen, now: Properties) -> None:
+    """Keep the message that is shown, where the new one says the same."""
+    shown, new = (each.get(READY_MESSAGE) for each in (before, now))
+    if shown and new and conditions.masked(shown) == conditions.masked(new):
+        now[READY_MESSAGE] = shown
+
+
+def _bounded(values: Mapping[str, str | None]) -> Properties:
     return {name: value if name in _KEYS else text.make_safe(
         value, _LONGEST.get(name, text.LONGEST_VALUE))
         for name, value in values.items() if value}
@@ -105,7 +149,7 @@ def _state(node: nodes.Node, is_abnormal: bool) -> str:
         return UNDER_PRESSURE
     if node.unschedulable == 'True':
         return SCHEDULING_DISABLED
-    return READY
+    return MAINTENANCE if node.maintenance == 'True' else READY
 
 
 def _status(node: nodes.Node) -> str:

@@ -1,74 +1,119 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which Nova server each node hangs on. Pure.
+"""Which Nova server, or which compute host, each node hangs on. Pure.
 
-A tie is an edge to a server that the graph shows: never one to a placeholder,
-never one to a server of another project. It is sent once for each vertex of
-the server, since an edge refreshes the timestamps of both its ends, and those
-of servers are Nova's.
+A tie is an edge to what the graph shows: never one to a placeholder, never
+one to a server of another project, and one to a host only where there is none
+to a server. It is sent once for each vertex, since an edge refreshes the
+timestamps of both its ends, and those of servers and hosts are Nova's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from vitrage.common.constants import VertexProperties as VProps
+from vitrage.datasources.nova.host import NOVA_HOST_DATASOURCE
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
 from vitrage_k8s.api import clusters
 from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import events
+from vitrage_k8s.graph import hosts
 from vitrage_k8s.graph import properties
 from vitrage_k8s.graph import queries
 
-# How often, in seconds, the graph is asked for the servers of nodes that are
-# not tied to them yet, and for how long after such a node was first seen.
+# How often, in seconds, the graph is asked for the servers and hosts of nodes
+# that are not tied to them yet, and for how long after such a node was first
+# seen.
 ASK_INTERVAL = 30.0
 ASK_FOR = 600.0
 
-Servers = Mapping[str, queries.Vertex]
+TYPES = (NOVA_INSTANCE_DATASOURCE, NOVA_HOST_DATASOURCE)
+
+# By which a node may be a host.
+_NAMES = ('name', 'hostname', 'internal_dns')
+
 Links = list[events.Link]
+
+
+class _Basis(NamedTuple):
+    """What of a node decides about its tie.
+
+    :ivar server: the server that it is; None if it is none
+    :ivar names: those by which it may be a host; empty if it is none
+    """
+
+    server: str | None
+    names: hosts.Names
 
 
 class _Tie(NamedTuple):
     """What was decided about a node.
 
-    :ivar server: None if it has none
-    :ivar vitrage_id: of the server's vertex; another one, where Nova's
-        datasource made it anew. None if there is no edge to it, for it is
-        another project's.
+    :ivar basis: what it was decided by
+    :ivar link: what the node hangs on; None for nothing
+    :ivar vitrage_id: of that vertex; another one, where Nova's datasource made
+        it anew
     """
 
-    server: str | None
+    basis: _Basis
+    link: events.Link | None
     vitrage_id: str | None
-
-
-_UNTIED = _Tie(None, None)
 
 
 class Ties:
     """The ties of all nodes.
 
-    :param has_servers: whether the graph has servers at all
+    :param types: the types of vertices that the graph has, of TYPES
+    :ivar warnings: of nodes that may be several hosts
     """
 
-    def __init__(self, has_servers: bool) -> None:
-        self._has_servers = has_servers
+    def __init__(self, types: Collection[str]) -> None:
+        self.warnings: set[str] = set()
+        self._types = types
         self._ties: dict[str, _Tie] = {}
-        # Nodes whose server is not shown: which, and since when.
-        self._waiting: dict[str, tuple[str, float]] = {}
+        # Nodes of which the graph does not show what they are: since when.
+        self._waiting: dict[str, tuple[_Basis, float]] = {}
         self._asked_at = float('-inf')
+        self._hosts = hosts.Hosts()
 
     def wants_graph(self, now: float) -> bool:
-        """Return whether to look for the servers of waiting nodes."""
+        """Return whether to look for what nodes wait for."""
         return now - self._asked_at >= ASK_INTERVAL and any(
             now - since < ASK_FOR for _, since in self._waiting.values())
 
-    def asked(self, now: float) -> None:
-        """Take note that the graph was asked for its servers."""
-        self._asked_at = now
+    def asked(self, owned: Iterable[tuple[clusters.Cluster, clusters.Nodes]],
+              shown: queries.Shown, now: float) -> None:
+        """Take note of what the graph shows.
 
-    def found(self, servers: Servers) -> set[str]:
-        """Return the uids of nodes that wait for one of these servers."""
-        return {uid for uid, (server, _) in self._waiting.items()
-                if server in servers}
+        :param owned: all clusters with their nodes
+        """
+        self._asked_at = now
+        self._hosts = hosts.Hosts(shown.of(NOVA_HOST_DATASOURCE))
+        found = {}
+        for cluster, owned_nodes in owned:
+            for uid, node in owned_nodes.items() \
+                    if cluster.settings.are_hosts else ():
+                basis = self._basis(cluster.settings, node)
+                if basis.server not in shown.of(NOVA_INSTANCE_DATASOURCE):
+                    found[uid] = (f'node {node.name} of cluster '
+                                  f'{cluster.settings.name}', basis.names)
+        self.warnings = {
+            f'{each}; there is no tie to it. Give Nova and Kubernetes the '
+            'same full names' for each in self._hosts.match(found)}
+
+    def found(self, shown: queries.Shown) -> set[str]:
+        """Return the uids of nodes that wait, and can be decided about now."""
+        servers = shown.of(NOVA_INSTANCE_DATASOURCE)
+        return {uid for uid, (basis, _) in self._waiting.items()
+                if basis.server in servers or uid in self._hosts.of}
+
+    def is_void(self, settings: clusters.ClusterSettings,
+                node: nodes.Node) -> bool:
+        """Return whether a tie is to go: only the graph knows to what."""
+        tie = self._ties.get(node.id)
+        return tie is not None and tie.link is not None \
+            and tie.basis != self._basis(settings, node)
 
     def forget(self, uid: str) -> None:
         """Forget the ties of a node whose vertex is gone, or lost them."""
@@ -76,48 +121,63 @@ class Ties:
         self._waiting.pop(uid, None)
 
     def update(self, settings: clusters.ClusterSettings, node: nodes.Node,
-               before: properties.Seen, servers: Servers | None,
+               before: properties.Seen, shown: queries.Shown | None,
                now: float) -> tuple[Links, Links]:
-        """Decide about a node.
+        """Decide about a node, where it is known what the graph shows.
 
-        :param before: what the graph shows of the node, or was sent
-        :param servers: the servers that the graph shows; None if not known
+        :param before: what the graph shows of the node
+        :param shown: what it shows; None if not known
         :param now: the time in seconds
         :returns: the links to send, and those to remove
         """
-        if not self._has_servers:
+        uid = node.id
+        basis = self._basis(settings, node)
+        old = self._ties.get(uid)
+        since = self._waiting.get(uid, (basis, now))[1]
+        if shown is None and old and old.basis == basis:
             return [], []
-        wanted = properties.server_of(settings, node)
-        old = self._ties.pop(node.id, None)
-        _, since = self._waiting.pop(node.id, ('', now))
-        tie = self._decide(settings, wanted, old, servers)
-        if tie is not None:
-            self._ties[node.id] = tie
-            if tie == old:
-                return [], []
-            if wanted and tie.vitrage_id is not None:
-                # It takes the place of a link to another server.
-                return [events.server_link(wanted)], []
-        elif wanted:
-            self._waiting[node.id] = wanted, since
-        # Whoever sent the node before may have tied it.
-        was = properties.servers_of(before) if old is None else [old.server]
-        return [], [events.server_link(server) for server in was if server
-                    and (server != wanted if servers is None
-                         else server in servers)]
+        self._waiting.pop(uid, None)
+        if shown is None:
+            if any(basis):
+                self._waiting[uid] = basis, since
+            return [], []
+        link, vitrage_id = None, None
+        server = shown.of(NOVA_INSTANCE_DATASOURCE).get(basis.server or '')
+        if server is not None:
+            project = server.properties.get(VProps.PROJECT_ID)
+            if not (project and settings.project_id
+                    and project != settings.project_id):
+                link = events.machine_link(
+                    NOVA_INSTANCE_DATASOURCE, str(basis.server))
+                vitrage_id = server.vitrage_id
+        elif basis.names and uid in self._hosts.of:
+            link = events.machine_link(
+                NOVA_HOST_DATASOURCE, self._hosts.of[uid])
+            vitrage_id = shown.vitrage_id(*link[:2])
+        elif any(basis):
+            self._waiting[uid] = basis, since
+        # Whoever sent it before may have tied it.
+        was = {old.link} if old else self._links(before)
+        self._ties[uid] = _Tie(basis, link, vitrage_id)
+        is_new = link and self._ties[uid][1:] != (old and old[1:])
+        return [link] if link and is_new else [], [
+            each for each in was - {link}
+            if each and shown.vitrage_id(*each[:2])]
 
-    @staticmethod
-    def _decide(settings: clusters.ClusterSettings, wanted: str | None,
-                old: _Tie | None, servers: Servers | None) -> _Tie | None:
-        """Return what is so now; None if the server is not shown."""
-        if wanted is None:
-            return _UNTIED
-        if servers is None:
-            return old if old and old.server == wanted else None
-        if wanted not in servers:
-            return None
-        server = servers[wanted]
-        project = server.properties.get(VProps.PROJECT_ID)
-        is_foreign = project and settings.project_id \
-            and project != settings.project_id
-        return _Tie(wanted, None if is_foreign else server.vitrage_id)
+    def _basis(self, settings: clusters.ClusterSettings,
+               node: nodes.Node) -> _Basis:
+        return _Basis(
+            properties.server_of(settings, node)
+            if NOVA_INSTANCE_DATASOURCE in self._types else None,
+            hosts.names(*(getattr(node, name) for name in _NAMES))
+            if settings.are_hosts and NOVA_HOST_DATASOURCE in self._types
+            else frozenset())
+
+    def _links(self, before: properties.Seen) -> set[events.Link | None]:
+        """Return what a node may hang on, by its vertex."""
+        return {
+            *(events.machine_link(NOVA_INSTANCE_DATASOURCE, server)
+              for server in properties.servers_of(before)),
+            *(events.machine_link(NOVA_HOST_DATASOURCE, host)
+              for host in self._hosts.named(
+                  hosts.names(*map(before.get, _NAMES))))}

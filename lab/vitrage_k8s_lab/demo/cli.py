@@ -58,7 +58,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         'cluster that runs on its servers; its alarm and the cause of that '
         'are shown, and clear when the host is back. node-alert: Prometheus '
         "sees a node's disk fill up; its alerts are shown as cause and effect "
-        "of the node's alarm")
+        "of the node's alarm. host-failure: the host is itself a node, and a "
+        'tenant sees why the server there is at risk')
     parser.add_argument(
         '--dot', metavar='FILE', type=pathlib.Path,
         help='where to write the topology as it is during the failure, for '

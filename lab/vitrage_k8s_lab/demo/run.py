@@ -20,6 +20,7 @@ import time
 
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import reflector
+from vitrage_k8s_lab.demo import host_failure
 from vitrage_k8s_lab.demo import node_alert
 from vitrage_k8s_lab.demo import scenario
 from vitrage_k8s_lab.kube_api import server
@@ -28,7 +29,8 @@ from vitrage_k8s_lab.standalone import standalone
 
 Say = Callable[[str], None]
 
-SCENARIOS = {'node-alert': node_alert.play, 'node-failure': scenario.play}
+SCENARIOS = {'node-alert': node_alert.play, 'node-failure': scenario.play,
+             'host-failure': host_failure.play}
 
 # Without a watch: one list of each cluster.
 READING = reflector.Options(
@@ -136,8 +138,9 @@ def _list_once(config_file: str,
     clusters = fleet.Fleet()
     clusters.use(fleet.Settings(
         config_file=config_file, contexts=tuple(contexts), cluster_name=None,
-        projects=(), link_by_system_uuid=False, ignored_conditions=frozenset(),
-        max_concurrent_lists=4, reading=READING))
+        projects=(), host_contexts=frozenset(), link_by_system_uuid=False,
+        ignored_conditions=frozenset(), max_concurrent_lists=4,
+        reading=READING))
     try:
         clusters.list_all(READING.list_timeout)
         view = clusters.view()

@@ -155,7 +155,7 @@ def _play(operator: Operator, cluster: Simulator,
     say(f'{FAILING_HOST} loses its link, and a monitor says so; '
         f'{FAILING_NODE}, which runs there, does not report')
     started = time.monotonic()
-    _post(operator, 'down')
+    post(operator, 'down')
     cluster.put(node(FAILING_NODE, 'Unknown'))
     alarm = wait(f'there is the alarm: {ALARM}',
                   lambda: operator.alarms().get(ALARM))
@@ -173,7 +173,7 @@ def _play(operator: Operator, cluster: Simulator,
         say(f'The topology is in {topology}')
 
     say(f'{FAILING_HOST} is back, and so is {FAILING_NODE}')
-    _post(operator, 'up')
+    post(operator, 'up')
     cluster.put(node(FAILING_NODE, 'True'))
     wait('all alarms are gone', lambda: not operator.alarms())
     operator.show('alarm', 'list', '--all-tenants')
@@ -192,13 +192,17 @@ def node(name: str, ready: str) -> dict[str, Any]:
         'status': {'conditions': [{'type': 'Ready', 'status': ready}]}}
 
 
-def _post(operator: Operator, status: str) -> None:
+def post(operator: Operator, status: str) -> None:
+    """Post what a monitor says of the failing host: down, or up."""
     operator.show('event', 'post', '--type', HOST_ALARM, '--details',
                   json.dumps(_HOST_EVENT | {'status': status}))
 
 
 def wait(what: str, ask: Callable[[], _T | None]) -> _T:
-    """Wait until the answer is true, and return it."""
+    """Wait until the answer is true, and return it.
+
+    :raises ScenarioFailed: it takes too long
+    """
     deadline = time.monotonic() + PATIENCE
     while not (answer := ask()):
         if time.monotonic() > deadline:

@@ -83,37 +83,43 @@ class ConditionsTest(testtools.TestCase):
              node.pid_pressure, node.network_unavailable,
              node.abnormal_conditions))
 
-    def test_conditions_that_others_add_are_abnormal_when_true(self) -> None:
+    def test_why_and_since_when_a_node_is_not_ready(self) -> None:
         node = decode_node(status={'conditions': [
-            {'type': 'Ready', 'status': 'True'},
-            {'type': 'ReadonlyFilesystem', 'status': 'True'},
-            {'type': 'KernelDeadlock', 'status': 'True'},
-            {'type': 'FrequentKubeletRestart', 'status': 'False'},
-            {'type': 'NTPProblem', 'status': 'Unknown'}]})
+            {'type': 'Ready', 'status': 'False', 'reason': 'KubeletNotReady',
+             'message': 'PLEG is not healthy', 'lastHeartbeatTime': 'T2',
+             'lastTransitionTime': 'T1'}]})
 
-        self.assertEqual('KernelDeadlock,ReadonlyFilesystem',
-                         node.abnormal_conditions)
+        self.assertEqual(
+            ('KubeletNotReady', 'PLEG is not healthy', 'T1'),
+            (node.ready_reason, node.ready_message, node.ready_since))
 
-    def test_conditions_that_should_be_so_are_abnormal_when_false(
-            self) -> None:
-        well = {'KernelReady': 'True', 'example.com/CSIHealthy': 'True',
-                'ContainerdHasNoDeprecations': 'True',
-                'SufficientIP': 'True', 'KubeletConfigOk': 'True',
-                'GPUNotReady': 'False', 'RuntimeUnhealthy': 'False',
-                'StorageUnavailable': 'False', 'MonitorReady': 'Unknown'}
-        opposite = {'True': 'False', 'False': 'True', 'Unknown': 'Unknown'}
-
-        for conditions, abnormal in (
-                (well, None),
-                ({kind: opposite[status] for kind, status in well.items()},
-                 'ContainerdHasNoDeprecations,GPUNotReady,KernelReady,'
-                 'KubeletConfigOk,RuntimeUnhealthy,StorageUnavailable,'
-                 'SufficientIP,example.com/CSIHealthy')):
+    def test_a_message_is_bounded_and_can_be_printed(self) -> None:
+        for message, kept in (('a\nb', 'a?b'), (5000 * 'x', 2045 * 'x'
+                                                + '...')):
             node = decode_node(status={'conditions': [
-                {'type': kind, 'status': status}
-                for kind, status in conditions.items()]})
+                {'type': 'Ready', 'status': 'True', 'message': message}]})
+            self.assertEqual(kept, node.ready_message)
 
-            self.assertEqual(abnormal, node.abnormal_conditions)
+    def test_maintenance_is_what_the_lifecycle_conditions_say(self) -> None:
+        for kind in ('DrainInProgress', 'Drained', 'MaintenancePlanned',
+                     'MaintenanceInProgress',
+                     'GracefulNodeShutdownInProgress'):
+            for status in ('True', 'False', 'Unknown'):
+                node = decode_node(status={'conditions': [
+                    {'type': 'Ready', 'status': 'True'},
+                    {'type': kind, 'status': status, 'reason': 'R'}]})
+                is_so = status == 'True'
+                self.assertEqual(
+                    (str(is_so), None, f'{kind}=R' if is_so else None),
+                    (node.maintenance, node.abnormal_conditions,
+                     node.condition_reasons))
+
+    def test_machine_of_cluster_api(self) -> None:
+        node = decode_node(metadata={'annotations': {
+            'cluster.x-k8s.io/machine': 'm-1', 'other': 'x',
+            'cluster.x-k8s.io/cluster-name': 'c'}})
+        self.assertEqual(('m-1', 'c'), (node.machine, node.machine_cluster))
+        self.assertIsNone(decode_node().machine)
 
     def test_node_that_is_being_deleted_says_since_when(self) -> None:
         node = decode_node(
@@ -158,13 +164,37 @@ class PropertiesTest(testtools.TestCase):
             self.assertEqual('a=x:NoExecute,b:NoSchedule',
                              decode_node(spec={'taints': order}).taints)
 
-    def test_heartbeat_changes_nothing(self) -> None:
+
+class SameTest(testtools.TestCase):
+
+    def test_numbers_in_a_message_make_no_difference(self) -> None:
+        for before, now, is_same in (
+                ('a 9', 'a 10', True), ('a 9s ago', 'a 1h3m10.5s ago', True),
+                ('a 5', 'b 5', False), (None, None, True), (None, 'a', False),
+                ('a', 'a 5', False), ('1.5us', '3ms', True),
+                # Beyond what is shown.
+                (1024 * 'x' + 'y', 1024 * 'x' + 'z', True)):
+            one, other = (decode_node(status={'conditions': [
+                {'type': 'Ready', 'status': 'False', 'reason': 'R',
+                 'lastHeartbeatTime': time, 'message': message}]})
+                for time, message in (('T1', before), ('T2', now)))
+            self.assertIs(is_same, nodes.is_same(one, other), (before, now))
+
+    def test_all_else_does(self) -> None:
+        node = decode_node()
+        for field in nodes.Node.__struct_fields__:
+            if field != 'ready_message':
+                self.assertFalse(nodes.is_same(node, msgspec.structs.replace(
+                    node, **{field: 'other 5'})), field)
+
+    def test_what_is_not_read_does_not(self) -> None:
         def beat(time: str) -> nodes.Node:
             return decode_node(
-                metadata={'resourceVersion': time, 'managedFields': [time]},
+                metadata={'resourceVersion': time, 'managedFields': [time],
+                          'annotations': {'seen': time}},
                 status={'conditions': [
                     {'type': 'Ready', 'status': 'True',
-                     'lastHeartbeatTime': time, 'message': time}],
+                     'lastHeartbeatTime': time}],
                     'images': [{'names': [time]}]})
 
         self.assertEqual(beat('2026-01-02T03:04:05Z'),

@@ -53,6 +53,11 @@ FORMS: dict[str, tuple[str | None, str | None]] = {
     'tencentcloud:///800002/ins-abc': ('tencentcloud', 'ins-abc'),
     'kind://docker/kind/kind-worker': ('kind', 'kind-worker'),
     'docker:////kind-worker': ('docker', 'kind-worker'),
+    'ocid1.instance.oc1.iad.aaaabbbb': (
+        'oci', 'ocid1.instance.oc1.iad.aaaabbbb'),
+    'oci://ocid1.instance.oc1.iad.aaaabbbb': (
+        'oci', 'ocid1.instance.oc1.iad.aaaabbbb'),
+    'ocid1.instance.': (None, None),
     'k3s://node-1': ('k3s', 'node-1'),
     'rke2://node-1': ('rke2', 'node-1'),
     'Unheard-Of://a/b/c': ('unheard-of', 'c'),

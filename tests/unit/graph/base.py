@@ -11,6 +11,7 @@ from tests.support import clusters as made
 from tests.support import graph as graphs
 from tests.unit.graph import truth
 from vitrage_k8s.graph import feed as feeds
+from vitrage_k8s.graph import ties
 
 
 class FeedTest(testtools.TestCase):
@@ -26,7 +27,7 @@ class FeedTest(testtools.TestCase):
         self.feed = self.make_feed()
 
     def make_feed(self) -> feeds.Feed:
-        return feeds.Feed(self.batch_size, True)
+        return feeds.Feed(self.batch_size, ties.TYPES)
 
     def snapshot(self, failing: Iterable[bool] = (),
                  **view: Any) -> list[graphs.Event]:
@@ -82,6 +83,12 @@ class FeedTest(testtools.TestCase):
             {(source, target) for source, label, target
              in self.graph.edges() if label == 'comprised'})
         return found
+
+    def host_of(self) -> dict[str, str]:
+        """Return the compute host of each node that hangs on one."""
+        hosts = self.graph.shown(graphs.HOST)
+        return {target: source for source, _, target in self.graph.edges()
+                if source in hosts}
 
     def server_of(self) -> dict[str, str]:
         """Return the server of each node that hangs on one."""

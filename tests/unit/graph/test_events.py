@@ -8,6 +8,7 @@ import testtools
 from tests.support import graph as graphs
 from vitrage_k8s.graph import events
 
+SERVER_LINK = events.machine_link('nova.instance', 's')
 NOW = {'id': 'n', 'name': 'a name', 'state': 'Ready'}
 
 
@@ -20,7 +21,7 @@ class ShapeTest(testtools.TestCase):
         self.assertEqual(('kubernetes.cluster', 'c', 'comprised'),
                          events.cluster_link('c'))
         self.assertEqual(('nova.instance', 's', 'contains'),
-                         events.server_link('s'))
+                         SERVER_LINK)
 
     def test_an_update_is_one_event_where_nothing_is_lost(self) -> None:
         links = [events.cluster_link('c')]
@@ -55,9 +56,9 @@ class ShapeTest(testtools.TestCase):
         self.assertEqual(
             {'vitrage_entity_type': 'kubernetes.node',
              'vitrage_event_type': 'delete_relationship',
-             'properties': {'id': 'n'}, 'links': [events.server_link('s')]},
+             'properties': {'id': 'n'}, 'links': [SERVER_LINK]},
             events.unlinking('kubernetes.node', 'n',
-                             events.server_link('s')))
+                             SERVER_LINK))
 
     def test_the_key_of_an_event_is_that_of_its_vertex(self) -> None:
         for event in (*events.updates('kubernetes.node', NOW, ['zone'], []),
@@ -130,11 +131,11 @@ class ProcessedTest(testtools.TestCase):
         self.graph.put_server('s')
         self.process(*events.updates(
             'kubernetes.node', NOW, (),
-            [events.cluster_link('c'), events.server_link('s')]))
+            [events.cluster_link('c'), SERVER_LINK]))
         self.assertIn(('s', 'contains', 'n'), self.graph.edges())
 
         self.process(events.unlinking(
-            'kubernetes.node', 'n', events.server_link('s')))
+            'kubernetes.node', 'n', SERVER_LINK))
 
         self.assertEqual(
             {('OpenStack Cluster', 'contains', 'c'), ('c', 'comprised', 'n')},

@@ -4,7 +4,9 @@
 from tests.support import clusters as made
 from tests.support import graph as graphs
 from tests.unit.graph import base
+from vitrage_k8s.graph import feed as feeds
 from vitrage_k8s.graph import properties
+from vitrage_k8s.graph import ties
 
 
 class ChangesTest(base.FeedTest):
@@ -68,7 +70,7 @@ class ChangesTest(base.FeedTest):
         self.assertNotIn('zone', self.shown()['n'])
 
     def test_sends_so_many_at_a_time(self) -> None:
-        self.feed = type(self.feed)(1, True)
+        self.feed = type(self.feed)(1, ties.TYPES)
         self.snapshot()
         for uid in ('n', 'm'):
             self.clusters.put('a', made.make_node(uid, ready='False'))
@@ -172,6 +174,33 @@ class HealthTest(base.FeedTest):
             self.assertEqual([], self.changes())
             self.assertEqual({'a': health.state}, self.state_of())
         self.assertEqual({'n': 'a'}, self.cluster_of())
+
+    def test_nodes_are_counted_once_a_minute(self) -> None:
+        def shown() -> tuple[str, str]:
+            vertex = self.graph.shown(graphs.CLUSTER)['a']
+            return vertex['nodes'], vertex['nodes_ready']
+
+        before = shown()
+        for ready in ('False', 'True', 'False'):
+            self.clusters.put('a', made.make_node('new', ready=ready))
+            self.assertEqual(['new'], base.ids(self.changes()))
+            self.snapshot()
+        self.assertEqual(before, shown())
+        self.graph.advance(feeds.COUNT_INTERVAL)
+
+        self.assertEqual(['a'], base.ids(self.changes()))
+        self.assertEqual(str(int(before[0]) + 1), shown()[0])
+        self.assertEqual(before[1], shown()[1])
+        self.graph.advance(feeds.COUNT_INTERVAL)
+        self.assertEqual([], self.changes())
+
+    def test_counts_stay_until_the_first_list(self) -> None:
+        before = self.graph.shown(graphs.CLUSTER)['a']['nodes']
+        self.restart()
+        self.clusters.healths['a'] = made.UNREACHABLE
+        self.snapshot()
+        self.assertEqual(before, self.graph.shown(graphs.CLUSTER)[
+            'a']['nodes'])
 
     def test_connecting_again_is_as_it_was(self) -> None:
         self.clusters.healths['a'] = made.UNREACHABLE

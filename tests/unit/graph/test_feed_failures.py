@@ -11,6 +11,7 @@ from tests.support import clusters as made
 from tests.support import graph as graphs
 from tests.unit.graph import base
 from vitrage_k8s.graph import properties
+from vitrage_k8s.graph import ties
 
 ALL = itertools.repeat(True)
 
@@ -98,7 +99,7 @@ class LostTest(base.FeedTest):
                 self.shown()['n'])
 
     def test_only_what_was_lost_is_linked_again(self) -> None:
-        self.feed = type(self.feed)(1, True)
+        self.feed = type(self.feed)(1, ties.TYPES)
         self.clusters.add('a', made.make_node('n'), made.make_node('m'))
         for _ in range(3):
             self.snapshot()
@@ -132,7 +133,7 @@ class LostTest(base.FeedTest):
         for poll, number in itertools.product(('snapshot', 'changes'),
                                               range(4)):
             self.graph = graphs.Graph(self.configuration)
-            self.feed = type(self.feed)(1, True)
+            self.feed = type(self.feed)(1, ties.TYPES)
             self.graph.put_server('s')
             self.clusters.add('a', made.make_server_node('n', 's'))
             self.snapshot()
@@ -178,7 +179,7 @@ class LostTest(base.FeedTest):
         for poll, size, number in itertools.product(
                 ('snapshot', 'changes'), (1, 9), range(8)):
             self.graph = graphs.Graph(self.configuration)
-            self.feed = type(self.feed)(size, True)
+            self.feed = type(self.feed)(size, ties.TYPES)
             self.graph.put_server('s')
             self.clusters.add('a', made.make_server_node('n', 's'),
                               project_id='q')

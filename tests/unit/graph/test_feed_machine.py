@@ -25,10 +25,12 @@ from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import feed as feeds
 from vitrage_k8s.graph import queries
+from vitrage_k8s.graph import ties
 
 NAMES = ('a', 'b', 'c')
 UIDS = ('n1', 'n2', 'n3')
 SERVERS = ('s1', 's2')
+HOSTS = ('h1', 'h2', 'h1.a')
 
 PROJECTS = st.sampled_from((None, 'p', 'q'))
 UID = st.sampled_from(UIDS)
@@ -40,13 +42,15 @@ SERVER = st.sampled_from(SERVERS)
 FAILING = st.lists(st.booleans(), max_size=8)
 HEALTHS = st.sampled_from((made.READY, made.CONNECTING, made.UNREACHABLE))
 OPTIONS = st.fixed_dictionaries(
-    {'project_id': PROJECTS, 'link_by_system_uuid': st.booleans()})
+    {'project_id': PROJECTS, 'link_by_system_uuid': st.booleans(),
+     'are_hosts': st.just(False)}) | st.fixed_dictionaries(
+    {'are_hosts': st.just(True), 'link_by_system_uuid': st.booleans()})
 
 
 NODE = st.builds(
     made.make_node, UID, taints=st.sampled_from((None, 't')),
     provider=st.sampled_from((None, 'openstack')), instance_id=SERVER,
-    system_uuid=SERVER)
+    system_uuid=SERVER, name=st.sampled_from(('h1', 'h2', 'x')))
 NODES = st.lists(NODE, max_size=3, unique_by=lambda node: node.id)
 
 # More of them, and other ones each time, where their number is given.
@@ -81,7 +85,7 @@ class FeedMachine(stateful.RuleBasedStateMachine):
         self.poll(True, [], is_first=True)
 
     def start_vitrage(self) -> None:
-        self.feed = feeds.Feed(self.size, True)
+        self.feed = feeds.Feed(self.size, ties.TYPES)
         self.tied: dict[str, str] = {}
 
     # The clusters.
@@ -143,6 +147,14 @@ class FeedMachine(stateful.RuleBasedStateMachine):
         if server in self.graph.shown(graphs.SERVER):
             self.graph.delete_server(server)
 
+    @stateful.rule(host=st.sampled_from(HOSTS), is_there=st.booleans())
+    def put_host(self, host: str, is_there: bool) -> None:
+        self.graph.advance(1)
+        if is_there:
+            self.graph.put_host(host)
+        elif host in self.graph.shown(graphs.HOST):
+            self.graph.delete_host(host)
+
     @stateful.rule(seconds=st.sampled_from((10, 30, 600)))
     def wait(self, seconds: int) -> None:
         self.graph.advance(seconds)
@@ -158,7 +170,8 @@ class FeedMachine(stateful.RuleBasedStateMachine):
             self.clusters.add(
                 name, *before.inventories[name].all_nodes().values(),
                 is_listed=name in listed, project_id=each.project_id,
-                link_by_system_uuid=each.link_by_system_uuid)
+                link_by_system_uuid=each.link_by_system_uuid,
+                are_hosts=each.are_hosts)
 
     @stateful.rule(failing=FAILING)
     def snapshot_with_failures(self, failing: list[bool]) -> None:
@@ -229,7 +242,7 @@ class FeedMachine(stateful.RuleBasedStateMachine):
             for name, vertex in self.graph.shown(kind).items()}
         differences = expected.edges ^ self.graph.edges()
         assert not {edge for edge in differences
-                    if has_servers or edge[0] not in SERVERS}
+                    if has_servers or edge[0] not in SERVERS + HOSTS}
 
     def check_batch(self, view: clusters.View,
                     batch: list[graphs.Event]) -> None:

@@ -6,6 +6,7 @@ from tests.support import graph as graphs
 from tests.unit.graph import base
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import properties
+from vitrage_k8s.graph import ties
 
 
 class SnapshotTest(base.FeedTest):
@@ -35,7 +36,7 @@ class SnapshotTest(base.FeedTest):
             self.assertEqual(['a', 'n1', 'n2'], base.ids(self.snapshot()))
 
     def test_sends_so_many_at_a_time(self) -> None:
-        self.feed = type(self.feed)(2, True)
+        self.feed = type(self.feed)(2, ties.TYPES)
         self.clusters.add('a', *(made.make_node(f'n{i}') for i in range(4)))
 
         self.snapshot()

@@ -5,11 +5,11 @@ import itertools
 import json
 from typing import Any
 
-import msgspec
 import testtools
 
 from tests.support import clusters as made
 from vitrage_k8s.api import clusters
+from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import text
 from vitrage_k8s.api import watch_policy
@@ -17,23 +17,38 @@ from vitrage_k8s.graph import properties
 
 CLUSTER = clusters.ClusterSettings('c', 'p')
 
+# All but labels, whose names are not those of fields.
+FIELDS = tuple(field for field in nodes.Node.__struct_fields__
+               if field != 'labels')
+
 
 def of_node(**fields: Any) -> dict[str, str]:
     return properties.of_node(CLUSTER, made.make_node('uid', **fields))
 
 
+def of_cluster(health: watch_policy.Health,
+               settings: clusters.ClusterSettings = CLUSTER,
+               *found: nodes.Node, **about: Any) -> dict[str, str]:
+    inventory = inventories.Inventory(10)
+    if found:
+        made.list_nodes(inventory, found)
+    counts = properties.count(inventory) if found else {}
+    return properties.of_cluster(clusters.Cluster(
+        settings, health, inventory, **about), counts)
+
+
 class NodeTest(testtools.TestCase):
 
     def test_shows_each_field_that_a_node_has(self) -> None:
-        fields = nodes.Node.__struct_fields__
-        node = nodes.Node(**{field: f'a {field}' for field in fields})
+        node = nodes.Node(**{field: f'a {field}' for field in FIELDS},
+                          labels=(('label_a', 'b'),))
 
         shown = properties.of_node(CLUSTER, node)
 
         self.assertEqual(
-            {**msgspec.structs.asdict(node), 'cluster': 'c',
-             'project_id': 'p', 'state': 'NotReady', 'status': 'NotReady'},
-            shown)
+            {**{field: f'a {field}' for field in FIELDS}, 'label_a': 'b',
+             'cluster': 'c', 'project_id': 'p', 'state': 'NotReady',
+             'status': 'NotReady'}, shown)
 
     def test_leaves_out_what_a_node_does_not_have(self) -> None:
         node = made.make_node('uid', name=None, ready=None, zone='')
@@ -44,15 +59,18 @@ class NodeTest(testtools.TestCase):
             {'id': 'uid', 'cluster': 'c', 'unschedulable': 'False',
              'state': 'Unknown', 'status': 'Unknown'}, shown)
 
-    def test_names_are_of_all_that_a_node_or_a_cluster_may_lose(self) -> None:
+    def test_which_properties_a_node_or_a_cluster_may_lose(self) -> None:
         always = {'cluster', 'state', 'status'}
-        node = nodes.Node(**dict.fromkeys(nodes.Node.__struct_fields__, 'x'))
-        cluster = properties.of_cluster(
-            CLUSTER, watch_policy.Health('Unreachable', 'no route'))
+        node = nodes.Node(**dict.fromkeys(FIELDS, 'x'),
+                          labels=(('label_a', 'b'),))
+        cluster = of_cluster(
+            watch_policy.Health('Unreachable', 'no route'), CLUSTER,
+            made.make_node('n', kubelet_version='v1'), server='x')
 
-        self.assertEqual(
-            {*properties.of_node(CLUSTER, node), *cluster} - always,
-            properties.NAMES)
+        for name in {*properties.of_node(CLUSTER, node), *cluster}:
+            self.assertIs(name not in always, properties.may_be_lost(name))
+        for name in ('vitrage_id', 'labels', 'update_timestamp'):
+            self.assertFalse(properties.may_be_lost(name))
 
 
 class StateTest(testtools.TestCase):
@@ -73,9 +91,12 @@ class StateTest(testtools.TestCase):
                 'network_unavailable')]
         cordoned = (('unschedulable', 'False', None),
                     ('unschedulable', 'True', 'SchedulingDisabled'))
+        maintained = (('maintenance', 'False', None),
+                      ('maintenance', 'True', 'Maintenance'))
 
         for case in itertools.product(ready, deletion, abnormal,
-                                      [*pressure, *under_pressure], cordoned):
+                                      [*pressure, *under_pressure], cordoned,
+                                      maintained):
             words = [word for _, _, word in case if word]
             self.assertEqual(
                 [*words, 'Ready'][0],
@@ -97,17 +118,27 @@ class StateTest(testtools.TestCase):
             self.assertEqual(status, shown['status'])
 
     def test_operator_says_which_conditions_are_not_abnormal(self) -> None:
-        for ignored, shown, state in (
-                ((), 'A,B', 'Degraded'),
-                (('A',), 'B', 'Degraded'),
-                (('A', 'B'), None, 'Ready'),
-                (('A,B',), 'A,B', 'Degraded')):
+        for ignored, shown, reasons, state in (
+                ((), 'A,B=Unknown', 'A=X,B=Y', 'Degraded'),
+                (('A',), 'B=Unknown', 'B=Y', 'Degraded'),
+                (('A', 'B'), None, None, 'Ready'),
+                (('A,B',), 'A,B=Unknown', 'A=X,B=Y', 'Degraded')):
             settings = clusters.ClusterSettings(
                 'c', ignored_conditions=frozenset(ignored))
             found = properties.of_node(settings, made.make_node(
-                'uid', abnormal_conditions='A,B'))
-            self.assertEqual((shown, state), (
-                found.get('abnormal_conditions'), found['state']))
+                'uid', abnormal_conditions='A,B=Unknown',
+                condition_reasons='A=X,B=Y'))
+            self.assertEqual((shown, reasons, state), (
+                found.get('abnormal_conditions'),
+                found.get('condition_reasons'), found['state']))
+
+    def test_a_message_stays_until_it_says_something_else(self) -> None:
+        for before, now, kept in (
+                ('a 5', 'a 10', 'a 5'), ('a 5', 'b 5', 'b 5'),
+                (None, 'a 5', 'a 5'), ('', 'a 5', 'a 5'), ('a 5', None, None)):
+            shown = of_node(ready_message=now)
+            properties.keep_message({'ready_message': before}, shown)
+            self.assertEqual(kept, shown.get('ready_message'))
 
 
 class ClusterTest(testtools.TestCase):
@@ -118,12 +149,29 @@ class ClusterTest(testtools.TestCase):
         self.assertEqual(
             {'id': 'c', 'name': 'c', 'project_id': 'p',
              'state': 'Unreachable', 'reason': 'no route'},
-            properties.of_cluster(CLUSTER, health))
+            of_cluster(health))
 
     def test_leaves_out_a_reason_and_a_project_that_it_lacks(self) -> None:
         self.assertEqual(
             {'id': 'c', 'name': 'c', 'state': 'Ready'},
-            properties.of_cluster(clusters.ClusterSettings('c'), made.READY))
+            of_cluster(made.READY, clusters.ClusterSettings('c')))
+
+    def test_counts_its_nodes_and_knows_their_version(self) -> None:
+        for versions, newest in (
+                (('v1.9.4', 'v1.36.1+rke2r1', 'v1.36.0', None),
+                 'v1.36.1+rke2r1'), ((None,), None), (('odd',), 'odd')):
+            found = [made.make_node(str(number), kubelet_version=version,
+                                    ready='False' if number == 1 else 'True')
+                     for number, version in enumerate(versions)]
+            shown = of_cluster(made.READY, CLUSTER, *found)
+            self.assertEqual(
+                (str(len(found)), str(len(found) - (len(found) > 1)), newest),
+                (shown['nodes'], shown['nodes_ready'],
+                 shown.get('kubernetes_version')))
+
+    def test_shows_where_its_api_server_is(self) -> None:
+        self.assertEqual('https://a', of_cluster(
+            made.READY, server='https://a')['server'])
 
     def test_is_made_anew_for_another_project_only(self) -> None:
         for before, now, has_moved in (
@@ -136,16 +184,17 @@ class ClusterTest(testtools.TestCase):
 
 class BoundsTest(testtools.TestCase):
 
-    lists = ('addresses', 'internal_ip', 'external_ip', 'hostname', 'roles',
-             'abnormal_conditions', 'taints')
+    lists = ('addresses', 'internal_ip', 'external_ip', 'hostname',
+             'internal_dns', 'roles', 'abnormal_conditions',
+             'condition_reasons', 'taints', 'ready_message')
     keys = ('id', 'name', 'provider_id', 'instance_id')
 
     def test_each_value_has_a_bound(self) -> None:
         longest = 100_000 * 'x'
         shown = properties.of_node(CLUSTER, nodes.Node(
-            **dict.fromkeys(nodes.Node.__struct_fields__, longest)))
+            **dict.fromkeys(FIELDS, longest), labels=()))
 
-        for name in nodes.Node.__struct_fields__:
+        for name in FIELDS:
             expected = 1024 if name in self.lists \
                 else len(longest) if name in self.keys else 256
             self.assertEqual(expected, len(shown[name]), name)
@@ -158,7 +207,7 @@ class BoundsTest(testtools.TestCase):
             '\U0001f6d1' * text.LONGEST_NAME,
             '\U0001f6d1' * text.LONGEST_PROJECT_ID)
         for shown in (properties.of_node(settings, made.make_node('uid')),
-                      properties.of_cluster(settings, made.READY)):
+                      of_cluster(made.READY, settings)):
             self.assertEqual(settings.project_id, shown['project_id'])
             self.assertEqual(settings.name,
                              shown.get('cluster', shown['name']))
@@ -168,7 +217,7 @@ class BoundsTest(testtools.TestCase):
         self.assertEqual(1024 * 'x', of_node(taints=1024 * 'x')['taints'])
 
     def test_a_reason_has_a_bound(self) -> None:
-        shown = properties.of_cluster(CLUSTER, watch_policy.Health(
+        shown = of_cluster(watch_policy.Health(
             'Unreadable', 100_000 * 'x'))
         self.assertEqual(1024, len(shown['reason']))
 
@@ -178,7 +227,9 @@ class BoundsTest(testtools.TestCase):
                    'instance_id': 1024}
         node = nodes.Node(**{
             field: '\U0001f6d1' * longest.get(field, 100_000)
-            for field in nodes.Node.__struct_fields__})
+            for field in FIELDS}, labels=tuple(
+                (f'label_{number}{"x" * 400}', '\U0001f6d1' * 21)
+                for number in range(6)))
         settings = clusters.ClusterSettings(
             '\U0001f6d1' * text.LONGEST_NAME,
             '\U0001f6d1' * text.LONGEST_PROJECT_ID)
@@ -189,8 +240,8 @@ class BoundsTest(testtools.TestCase):
 
     def test_shows_nothing_that_cannot_be_printed(self) -> None:
         self.assertEqual('a?b', of_node(zone='a\nb')['zone'])
-        shown = properties.of_cluster(
-            CLUSTER, watch_policy.Health('Unreadable', 'a\x1bb'))
+        shown = of_cluster(
+            watch_policy.Health('Unreadable', 'a\x1bb'))
         self.assertEqual('a?b', shown['reason'])
 
 

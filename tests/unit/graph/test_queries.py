@@ -87,7 +87,7 @@ class QuestionTest(testtools.TestCase):
                          self.ids('nova.instance'))
 
     def test_the_answer_has_no_placeholder(self) -> None:
-        self.put('kubernetes.node', events.server_link('s'),
+        self.put('kubernetes.node', events.machine_link('nova.instance', 's'),
                  events.cluster_link('c'))
 
         self.assertEqual({'kubernetes.node': ['id of kubernetes.node']},

@@ -17,27 +17,35 @@ TIED: tuple[list[str], list[str]] = (['s'], [])
 NOTHING: tuple[list[str], list[str]] = ([], [])
 
 
-def servers(**found: str) -> ties.Servers:
-    """Return servers of the project p, by their ids; each with its vertex."""
-    return {server: queries.Vertex(vitrage_id, {'project_id': 'p'})
-            for server, vitrage_id in found.items()}
+def servers(project: str | None = 'p', **found: str) -> queries.Shown:
+    """Return a graph with servers, by their ids; each with its vertex."""
+    return graph({('nova.instance', server): vitrage_id
+                  for server, vitrage_id in found.items()}, project)
+
+
+def graph(found: dict[tuple[str, str], str],
+          project: str | None = 'p') -> queries.Shown:
+    return queries.Shown((vitrage_id, {
+        'vitrage_type': kind, 'id': identity, 'project_id': project})
+        for (kind, identity), vitrage_id in found.items())
 
 
 class TiesTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.ties = ties.Ties(True)
+        self.ties = ties.Ties(ties.TYPES)
 
-    def update(self, found: ties.Servers | None, node: Any = NODE,
+    def update(self, found: queries.Shown | None, node: Any = NODE,
                settings: clusters.ClusterSettings = NO_PROJECT,
                before: Any = (), now: float = 0) -> Any:
-        """Return the servers to link to, and those to remove the link to."""
+        """Return the ids of what to link to, and of what not any more."""
         links, gone = self.ties.update(settings, node, dict(before), found,
                                        now)
         for link in (*links, *gone):
-            self.assertEqual(events.server_link(link.id), link)
-        return [link.id for link in links], [link.id for link in gone]
+            self.assertEqual(events.machine_link(
+                link.entity_type, link.id), link)
+        return [link.id for link in links], sorted(link.id for link in gone)
 
 
 class LinkTest(TiesTest):
@@ -71,7 +79,7 @@ class LinkTest(TiesTest):
         self.assertEqual(TIED, self.update(servers(s='v')))
 
     def test_a_graph_without_servers_has_no_ties(self) -> None:
-        self.ties = ties.Ties(False)
+        self.ties = ties.Ties([])
 
         for found in (servers(s='v'), servers(), None):
             self.assertEqual(NOTHING, self.update(
@@ -92,30 +100,21 @@ class UnlinkTest(TiesTest):
     def test_a_link_to_another_server_takes_its_place(self) -> None:
         self.update(servers(s='v'))
 
-        self.assertEqual((['t'], []), self.update(
+        self.assertEqual((['t'], ['s']), self.update(
             servers(s='v', t='w'), made.make_server_node('n', 't')))
 
-    def test_a_link_goes_while_the_other_server_is_not_shown(self) -> None:
-        for found, gone in ((servers(s='v'), ['s']), (None, ['s']),
-                            # It goes with its server.
-                            (servers(), [])):
-            self.ties = ties.Ties(True)
-            self.update(servers(s='v'))
-            other = made.make_server_node('n', 't')
+    def test_a_link_goes_where_it_is_no_more_right(self) -> None:
+        for node in (made.make_server_node('n', 't'), made.make_node('n')):
+            # It goes with its server.
+            for found, gone in ((servers(s='v'), ['s']), (servers(), [])):
+                self.ties = ties.Ties(ties.TYPES)
+                self.update(servers(s='v'))
 
-            self.assertEqual(([], gone), self.update(found, other))
-            self.assertEqual(NOTHING, self.update(found, other))
-
-    def test_a_link_goes_when_a_node_has_no_server_any_more(self) -> None:
-        for found, gone in ((servers(s='v'), ['s']), (None, ['s']),
-                            (servers(), [])):
-            self.ties = ties.Ties(True)
-            self.update(servers(s='v'))
-
-            self.assertEqual(([], gone), self.update(
-                found, made.make_node('n')))
-            self.assertEqual(NOTHING, self.update(
-                found, made.make_node('n')))
+                self.assertFalse(self.ties.is_void(NO_PROJECT, NODE))
+                self.assertTrue(self.ties.is_void(NO_PROJECT, node))
+                self.assertEqual(([], gone), self.update(found, node))
+                self.assertFalse(self.ties.is_void(NO_PROJECT, node))
+                self.assertEqual(NOTHING, self.update(found, node))
 
     def test_a_link_of_an_earlier_process_goes(self) -> None:
         openstack = {'provider': 'openstack', 'instance_id': 's'}
@@ -126,7 +125,7 @@ class UnlinkTest(TiesTest):
                 (made.make_node('n'), {}, []),
                 (made.make_node('n'),
                  {'provider': 'openstack', 'instance_id': 'u'}, [])):
-            self.ties = ties.Ties(True)
+            self.ties = ties.Ties(ties.TYPES)
             found = servers(s='v')
 
             self.assertEqual(([], gone), self.update(
@@ -147,15 +146,6 @@ class UnlinkTest(TiesTest):
 
         self.assertEqual(NOTHING, self.update(None))
 
-    def test_a_link_of_unknown_fate_goes(self) -> None:
-        before = {'provider': 'openstack', 'instance_id': 's'}
-        for node, expected in ((made.make_node('n'), ([], ['s'])),
-                               (made.make_server_node('n', 't'), ([], ['s'])),
-                               (NODE, NOTHING)):
-            self.ties = ties.Ties(True)
-            self.assertEqual(expected, self.update(
-                None, node, before=before))
-
 
 class TenantsTest(TiesTest):
 
@@ -163,8 +153,8 @@ class TenantsTest(TiesTest):
         for project, server_project, is_tied in (
                 ('p', 'p', True), ('q', 'p', False), (None, 'p', True),
                 ('p', None, True), ('p', '', True), (None, None, True)):
-            self.ties = ties.Ties(True)
-            found = {'s': queries.Vertex('v', {'project_id': server_project})}
+            self.ties = ties.Ties(ties.TYPES)
+            found = servers(server_project, s='v')
             settings = clusters.ClusterSettings('c', project)
 
             self.assertEqual(TIED if is_tied else NOTHING,
@@ -173,7 +163,7 @@ class TenantsTest(TiesTest):
             self.assertEqual(set(), self.ties.found(found))
 
     def test_a_server_without_a_project_may_be_anybodys(self) -> None:
-        found = {'s': queries.Vertex('v', {})}
+        found = servers(None, s='v')
         self.assertEqual(TIED, self.update(
             found, settings=clusters.ClusterSettings('c', 'q')))
 
@@ -195,13 +185,13 @@ class WaitingTest(TiesTest):
 
     def test_the_graph_is_asked_every_30_s_for_ten_minutes(self) -> None:
         self.update(None, now=100)
-        self.ties.asked(100)
+        self.ties.asked([], servers(), 100)
 
         for now, wants_graph in (
                 (100, False), (129.9, False), (130, True), (699.9, True),
                 (700, False), (10_000, False)):
             self.assertIs(wants_graph, self.ties.wants_graph(now), now)
-        self.ties.asked(130)
+        self.ties.asked([], servers(), 130)
         self.assertFalse(self.ties.wants_graph(159.9))
         self.assertTrue(self.ties.wants_graph(160))
 
@@ -269,3 +259,96 @@ class WaitingTest(TiesTest):
 
         self.assertTrue(self.ties.wants_graph(1599))
         self.assertEqual({'n'}, self.ties.found(servers(s='v')))
+
+
+class HostsTest(TiesTest):
+
+    HOST = clusters.ClusterSettings('u', are_hosts=True)
+
+    def hosts(self, *names: str, **found: str) -> queries.Shown:
+        """Return a graph with hosts, and with servers."""
+        return graph({
+            **{('nova.host', name): f'of {name}' for name in names},
+            **{('nova.instance', name): each
+               for name, each in found.items()}})
+
+    def decide(self, found: queries.Shown, *nodes: Any,
+               settings: clusters.ClusterSettings = HOST) -> Any:
+        """Return the links of the first node, when there are these."""
+        cluster = made.Clusters()
+        cluster.add('u', *nodes, are_hosts=settings.are_hosts)
+        self.ties.asked(cluster.view().owned(), found, 0)
+        return self.update(found, nodes[0], settings)
+
+    def test_a_node_hangs_on_the_host_of_its_name(self) -> None:
+        node = made.make_node('uid', name='c1')
+        found = self.hosts('c1', 'c2')
+
+        self.assertEqual((['c1'], []), self.decide(found, node))
+        self.assertEqual(NOTHING, self.decide(found, node))
+        self.assertEqual(NOTHING, self.update(None, node, self.HOST))
+
+    def test_a_node_of_another_cluster_hangs_on_no_host(self) -> None:
+        self.assertEqual(NOTHING, self.decide(
+            self.hosts('c1'), made.make_node('c1'), settings=NO_PROJECT))
+        self.assertFalse(self.ties.wants_graph(1000))
+
+    def test_a_server_comes_before_a_host(self) -> None:
+        node = made.make_server_node('c1', 's')
+        self.assertEqual((['c1'], []), self.decide(self.hosts('c1'), node))
+        self.assertEqual((['s'], ['c1']), self.decide(
+            self.hosts('c1', s='v'), node))
+        self.assertEqual((['c1'], []), self.decide(self.hosts('c1'), node))
+
+    def test_a_node_that_is_a_server_is_no_rival(self) -> None:
+        self.assertEqual((['c1'], []), self.decide(
+            self.hosts('c1', s='v'), made.make_node('n', name='c1'),
+            made.make_server_node('m', 's', name='c1')))
+        self.assertEqual(set(), self.ties.warnings)
+
+    def test_a_host_that_is_made_anew_is_linked_again(self) -> None:
+        node = made.make_node('c1')
+        self.decide(self.hosts('c1'), node)
+        self.assertEqual(NOTHING, self.decide(self.hosts(), node))
+        self.assertEqual((['c1'], []), self.decide(self.hosts('c1'), node))
+
+    def test_a_node_with_another_name_leaves_its_host(self) -> None:
+        self.decide(self.hosts('c1', 'c2'), made.make_node('n', name='c1'))
+        renamed = made.make_node('n', name='c2')
+
+        self.assertTrue(self.ties.is_void(self.HOST, renamed))
+        self.assertEqual((['c2'], ['c1']), self.decide(
+            self.hosts('c1', 'c2'), renamed))
+
+    def test_a_cluster_that_has_no_hosts_any_more_has_no_ties(self) -> None:
+        node = made.make_node('c1')
+        self.decide(self.hosts('c1'), node)
+
+        self.assertEqual(([], ['c1']), self.decide(
+            self.hosts('c1'), node, settings=NO_PROJECT))
+
+    def test_a_link_of_an_earlier_process_goes(self) -> None:
+        self.decide(self.hosts('C1.example.org'), made.make_node('n'))
+        self.ties.forget('n')
+        for before in ({'name': 'c1'}, {'hostname': 'x,c1'},
+                       {'internal_dns': 'c1.example.org'}):
+            self.assertEqual(([], ['C1.example.org']), self.update(
+                self.hosts('C1.example.org'), made.make_node('n'),
+                NO_PROJECT, before))
+            self.ties.forget('n')
+
+    def test_what_is_ambiguous_is_warned_of(self) -> None:
+        self.assertEqual(NOTHING, self.decide(
+            self.hosts('c1.a', 'c1.b'), made.make_node('c1')))
+        self.assertEqual(
+            {'node c1 of cluster u may be each of the compute hosts c1.a, '
+             'c1.b; there is no tie to it. Give Nova and Kubernetes the same '
+             'full names'}, self.ties.warnings)
+        self.decide(self.hosts('c1.a'), made.make_node('c1'))
+        self.assertEqual(set(), self.ties.warnings)
+
+    def test_where_there_are_no_hosts_nobody_waits(self) -> None:
+        self.ties = ties.Ties(['nova.instance'])
+        self.assertEqual(NOTHING, self.decide(
+            self.hosts(), made.make_node('c1')))
+        self.assertFalse(self.ties.wants_graph(1000))

@@ -9,14 +9,18 @@ from vitrage_k8s.api import clusters
 from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import properties
 
-OWN = {*properties.NAMES, 'cluster', 'status', 'state'}
+# Told once a minute.
+COUNTED = ('nodes', 'nodes_ready', 'kubernetes_version')
+ALWAYS = ('cluster', 'status', 'state')
 
 Shown = dict[str, dict[str, Any]]
 
 
 def own(vertex: dict[str, Any]) -> dict[str, Any]:
     """Return which properties of a vertex are of our making."""
-    return {name: value for name, value in vertex.items() if name in OWN}
+    return {name: value for name, value in vertex.items()
+            if name in ALWAYS or properties.may_be_lost(name)
+            and name not in COUNTED}
 
 
 class Truth:
@@ -31,6 +35,7 @@ class Truth:
         self._nodes = graph.shown(graphs.NODE)
         self._clusters = graph.shown(graphs.CLUSTER)
         self._servers = graph.shown(graphs.SERVER)
+        self._hosts = {*graph.shown(graphs.HOST)}
         self._edges = graph.edges()
         self.vertices: Shown = {}
         for name in {*self._clusters} - {*view.clusters}:
@@ -46,7 +51,7 @@ class Truth:
             self._add_node(uid)
 
     def _cluster(self, name: str, cluster: clusters.Cluster) -> dict[str, Any]:
-        now = properties.of_cluster(cluster.settings, cluster.health)
+        now = own(properties.of_cluster(cluster, {}))
         before = own(self._clusters.get(name, {}))
         if before and cluster.health == made.CONNECTING:
             return before
@@ -71,6 +76,8 @@ class Truth:
             server = self._server(owner.settings, node)
             if server:
                 self.edges.add((server, 'contains', uid))
+            elif (host := self._host(owner.settings, node)):
+                self.edges.add((host, 'contains', uid))
         elif is_claimed or claim and claim not in self._view.clusters \
                 and not self._view.is_removed(claim):
             self.vertices[uid] = own(self._nodes[uid])
@@ -81,3 +88,15 @@ class Truth:
         server = properties.server_of(cluster, node)
         return server if server in self._servers and cluster.project_id in (
             None, self._servers[server]['project_id']) else None
+
+    def _host(self, cluster: clusters.ClusterSettings,
+              node: nodes.Node) -> str | None:
+        """Return the host of a node; the names are equal here, or short."""
+        rivals = [each for owner, found in self._view.owned()
+                  if owner.settings.are_hosts for each in found.values()
+                  if each.name == node.name
+                  and not self._server(owner.settings, each)]
+        found = {host for host in self._hosts
+                 if host.partition('.')[0] == node.name}
+        return found.pop() if len(found) == 1 and len(rivals) == 1 \
+            and cluster.are_hosts else None

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the conditions of a node say. Pure.
+
+Kubernetes' own are known by their names
+(https://kubernetes.io/docs/reference/node/node-status/#condition); what the
+others mean, their names must say.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+import re
+
+import msgspec
+
+
+class Condition(msgspec.Struct, rename='camel'):
+    """A condition as the API server has it."""
+
+    type: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: str | None = None
+
+
+Conditions = Mapping[str, Condition]
+
+READY = 'Ready'
+PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
+             'NetworkUnavailable')
+# https://kubernetes.io/docs/reference/node/node-lifecycle-conditions/ (1.37)
+LIFECYCLE = ('DrainInProgress', 'Drained', 'MaintenancePlanned',
+             'MaintenanceInProgress', 'GracefulNodeShutdownInProgress')
+_OWN = frozenset((READY, *PRESSURES, *LIFECYCLE))
+
+_WORD = re.compile('[A-Z]+(?![a-z])|[A-Z]?[a-z]+')
+_GOOD = re.compile(
+    'accepted|active|alive|applied|attached|available|bound|completed|'
+    'configured|connected|enabled|established|functional|healthy|'
+    'initialized|installed|joined|loaded|mounted|ok|online|operational|'
+    'programmed|provisioned|reachable|ready|reconciled|registered|resolvable|'
+    'routable|running|schedulable|stable|started|succeeded|synced|'
+    'synchronized|up|usable|valid|validated|verified|working|writable')
+_NEGATIONS = frozenset(('never', 'no', 'non', 'not', 'un', 'yet'))
+# OpenYurt's, and that of Kontena Pharos.
+_GOOD_NOUNS = frozenset(('Autonomy', 'HostUpgrades'))
+
+
+def _is_good(kind: str) -> bool:
+    """Return whether a condition is named for what should be so.
+
+    As KernelReady (EKS), ContainerdHasNoDeprecations (k0s) and SufficientIP
+    (Terway) are; Unhealthy, Unavailable and NotReady are not.
+    """
+    words = [word.lower() for word in _WORD.findall(kind.rpartition('/')[2])]
+    return kind in _GOOD_NOUNS or words[:1] == ['sufficient'] \
+        or ('has', 'no') in zip(words, words[1:], strict=False) \
+        or bool(_GOOD.fullmatch(''.join(words[-1:]))) \
+        and _NEGATIONS.isdisjoint(words[-2:-1])
+
+
+def abnormal(conditions: Conditions) -> Iterator[str]:
+    """Yield which conditions that others than Kubernetes add are abnormal.
+
+    They are when True, as node-problem-detector has it (KernelDeadlock,
+    ReadonlyFilesystem), but for those that are named for what should be so:
+    these are when False. That is a guess, which the operator may overrule
+    (ignored_conditions). On a node that is well, Unknown is abnormal, too.
+
+    :returns: the types; of those that are Unknown, as ``Type=Unknown``
+    """
+    for kind, condition in conditions.items():
+        if kind in _OWN:
+            continue
+        if condition.status == ('False' if _is_good(kind) else 'True'):
+            yield kind
+        elif condition.status == 'Unknown' \
+                and conditions.get(READY, Condition()).status == 'True':
+            yield f'{kind}=Unknown'
+
+
+def reasons(conditions: Conditions) -> Iterator[str]:
+    """Yield ``Type=Reason`` of what is not well, and of maintenance."""
+    wanted = {each.removesuffix('=Unknown') for each in abnormal(conditions)}
+    for kind, condition in conditions.items():
+        if kind in wanted or condition.status == 'True' \
+                and kind in (*PRESSURES, *LIFECYCLE):
+            yield f'{kind}={condition.reason or ""}'
+
+
+_NUMBERS = re.compile(r'\d(?:[\d.hmsnu\u00b5]*\d)?[hmsnu\u00b5]*')
+
+
+def masked(message: str | None) -> str:
+    """Return a message with # for each number and duration.
+
+    The others change from one heartbeat to the next, as in ``PLEG was last
+    seen active 3m5.2s ago``.
+    """
+    return _NUMBERS.sub('#', message or '')
