@@ -178,7 +178,7 @@ class OracleTest(base.FunctionalTest):
         self.servers = (self.https, http)
         for each in self.servers:
             self.addCleanup(each.stop)
-            # What is sent is looked at, and all of it is accepted.
+            # What is sent is compared, and not judged.
             each.authenticate = lambda request: 'anyone'
         (self.directory / 'token').write_text('of-file\n')
         (self.directory / 'ca.crt').write_bytes(

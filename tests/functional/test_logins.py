@@ -316,9 +316,9 @@ class LoginTest(base.FunctionalTest):
 
     def test_server_that_is_not_verified_makes_no_warning(self) -> None:
         self.start_tls(self.authority.self_signed())
-        self.simulator.allow_anonymous = True
-        self.use({}, **{'insecure-skip-tls-verify': True,
-                        'certificate-authority-data': ''})
+        self.want_tokens('good')
+        self.use({'token': 'good'}, **{'insecure-skip-tls-verify': True,
+                                       'certificate-authority-data': ''})
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter('always')
             self.assert_polled()
@@ -384,8 +384,8 @@ class LoginTest(base.FunctionalTest):
 
     def test_authority_among_others(self) -> None:
         junk = base64.encodebytes(b'junk')
-        self.simulator.allow_anonymous = True
-        self.use({}, **{'certificate-authority-data': base.b64(
+        self.want_tokens('good')
+        self.use({'token': 'good'}, **{'certificate-authority-data': base.b64(
             b'# F\xc5\x91tan\xfas\n-----BEGIN CERTIFICATE-----\n' + junk
             + b'-----END CERTIFICATE-----\n' + self.authority.certificate
             + b'-----BEGIN X-----\n')})

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 import importlib.metadata
 import importlib.util
+import os
 import pathlib
 import sys
 
@@ -23,7 +24,7 @@ _INSTALL = 'run: vitrage-k8s install-files'
 def check_values_files() -> Iterator[Finding]:
     """Are the state mappings where Vitrage reads them, and of this version."""
     directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
-    if not (directory / 'default.yaml').is_file():
+    if not os.path.isfile(directory / 'default.yaml'):
         yield error(str(directory), 'it has no default.yaml, without which '
                     'Vitrage computes no state', "take it from Vitrage's "
                     'sources (etc/vitrage/datasources_values)')
