@@ -9,8 +9,11 @@ import runs
 
 # Of more nodes than this, the slow ones are not read.
 MOST_TYPED = 20_000
+# What the ratios need is always measured.
+ALWAYS = ('floor', 'ours')
 _FAST = ('read', 'floor', 'ours', 'graph')
 _SLOW = ('in-tree', 'typed')
+SUBJECTS = (*_FAST, *_SLOW)
 # (subject, step): what it is called.
 ROWS = {
     ('read', 'all'): '(a) read and inflate all pages',
@@ -29,10 +32,10 @@ Results = dict[str, Rounds]
 
 
 def run(counts: Iterable[int], rounds: int, tls: bool,
-        kubeconfig: str | None, is_fast: bool) -> dict[str, Results]:
+        kubeconfig: str | None, only: Iterable[str]) -> dict[str, Results]:
     """Measure lists of each count of nodes.
 
-    :param is_fast: leave out what takes long, the typed peers
+    :param only: what is measured
     :param kubeconfig: of a real API server, which has the nodes that it has
     :returns: results by count
     """
@@ -40,7 +43,7 @@ def run(counts: Iterable[int], rounds: int, tls: bool,
     for count in [0] if kubeconfig else counts:
         with runs.serving(count, tls) as (large, small, *_):
             results = _run(count, rounds, kubeconfig or large, small,
-                           is_lab=not kubeconfig, is_fast=is_fast)
+                           is_lab=not kubeconfig, only=set(only))
         count = count or results['ours'][0]['all']['count']
         for subject, each in results.items():
             for step in each[0]:
@@ -54,7 +57,7 @@ def run(counts: Iterable[int], rounds: int, tls: bool,
 
 
 def _run(count: int, rounds: int, kubeconfig: str, small: str,
-         is_lab: bool, is_fast: bool) -> Results:
+         is_lab: bool, only: set[str]) -> Results:
     results: Results = {}
     options: dict[str, Any] = {'kubeconfig': kubeconfig, 'small': small}
     # The small server is asked to change, too, and takes no notice.
@@ -62,8 +65,10 @@ def _run(count: int, rounds: int, kubeconfig: str, small: str,
         if is_lab else {}
     for number in range(1, rounds + 1):
         # The slow ones take minutes: every other round will do.
-        has_slow = number % 2 and count <= MOST_TYPED and not is_fast
+        has_slow = number % 2 and count <= MOST_TYPED
         for subject in _FAST + (_SLOW if has_slow else ()):
+            if subject not in only:
+                continue
             result = runs.measure(subject, **options,
                                   **(state if subject == 'graph' else {}))
             results.setdefault(subject, []).append(result)
@@ -102,7 +107,7 @@ def per_node(results: Results, count: int) -> dict[str, float]:
     median = statistics.median
     costs = {'(c) our list': median(
         each['all']['cpu'] for each in results['ours'])}
-    for step in results['graph'][0]:
+    for step in results.get('graph', [{}])[0]:
         if step not in ('held', 'kept'):
             costs[f'ours of (d), {step}'] = median(
                 own(each, step) for each in results['graph'])
@@ -169,7 +174,8 @@ def _goals(count: int, results: Results) -> list[str]:
     lines += [
         goal('MB of (c) at its peak, without the inventory',
               passing(results, count), 40, '.1f'),
-        goal('KB kept of a node', kept_per_node(results, count, 'graph'),
+        goal('KB kept of a node', kept_per_node(
+            results, count, 'graph' if 'graph' in results else 'ours'),
               1.6) + ' (the inventory alone '
         f'{kept_per_node(results, count, "ours"):.2f})']
     return lines

@@ -20,6 +20,7 @@ import sys
 import time
 from typing import Any
 
+import graphs
 import subjects
 import watches
 
@@ -88,7 +89,8 @@ def main(what: str, kubeconfig: str, small: str | None = None,
          **options: Any) -> None:
     logging.disable()
     received = Bytes()
-    subject = {**subjects.SUBJECTS, **watches.SUBJECTS}[what](**options)
+    subject = {**subjects.SUBJECTS, **graphs.SUBJECTS,
+               **watches.SUBJECTS}[what](**options)
     # What it imports and makes once.
     for _ in subject.run(small) if small else ():
         pass

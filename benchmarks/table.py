@@ -34,7 +34,7 @@ def main() -> None:
         found = figures.setdefault(part, {}).setdefault(kind, {})
         if part == 'lists':
             found |= lists.run(options.nodes, options.rounds, options.tls,
-                               options.kubeconfig, options.is_fast)
+                               options.kubeconfig, options.only)
         elif part == 'between':
             found |= between.run(options.nodes, options.rounds)
         elif part == 'live':
@@ -63,8 +63,10 @@ def _parse() -> argparse.Namespace:
         help='how many nodes the simulated cluster has')
     parser.add_argument('--rounds', type=int, default=5,
                         help='how often each thing is measured')
-    parser.add_argument('--fast', dest='is_fast', action='store_true',
-                        help='leave the slow peers out: in-tree and typed')
+    parser.add_argument(
+        '--only', default=','.join(lists.SUBJECTS), metavar='SUBJECT,...',
+        type=lambda text: {*text.split(','), *lists.ALWAYS},
+        help='what is measured of lists; the last two take minutes')
     parser.add_argument('--tls', action='store_true',
                         help='let the simulated API server speak TLS')
     parser.add_argument(
@@ -76,6 +78,8 @@ def _parse() -> argparse.Namespace:
     for part in options.parts:
         if part not in PARTS:
             parser.error(f'{part} is none of {", ".join(PARTS)}')
+    if unknown := options.only - {*lists.SUBJECTS}:
+        parser.error(f'{unknown} is none of {lists.SUBJECTS}')
     if 'between' in options.parts and (options.tls or options.kubeconfig):
         parser.error('between is measured with the lab, without TLS')
     return options

@@ -9,6 +9,7 @@ from typing import Any
 import urllib.parse
 import urllib.request
 
+import graphs
 import subjects
 
 _STAMP = re.compile(r'v1[.]36[.]1[+]([0-9.]+)')
@@ -132,7 +133,7 @@ class OurWatch(Watch):
             time.sleep(0.01)
 
 
-class Changes(subjects.Graph):
+class Changes(graphs.Graph):
     """Our changes into Vitrage's graph, asked for every second.
 
     :param url: of the server
