@@ -31,29 +31,24 @@ Rounds = list[dict[str, Any]]
 Results = dict[str, Rounds]
 
 
-def run(counts: Iterable[int], rounds: int, tls: bool,
-        kubeconfig: str | None, only: Iterable[str]) -> dict[str, Results]:
-    """Measure lists of each count of nodes.
+def run(count: int, rounds: int, tls: bool, kubeconfig: str | None,
+        only: Iterable[str]) -> dict[str, Results]:
+    """Measure lists of so many nodes.
 
-    :param only: what is measured
     :param kubeconfig: of a real API server, which has the nodes that it has
+    :param only: what is measured
     :returns: results by count
     """
-    found = {}
-    for count in [0] if kubeconfig else counts:
-        with runs.serving(count, tls) as (large, small, *_):
-            results = _run(count, rounds, kubeconfig or large, small,
-                           is_lab=not kubeconfig, only=set(only))
-        count = count or results['ours'][0]['all']['count']
-        for subject, each in results.items():
-            for step in each[0]:
-                counted = {one[step].get('count') for one in each
-                           if isinstance(one[step], dict)}
-                if subject != 'read' and counted - {count}:
-                    raise RuntimeError(
-                        f'{subject} read {counted} nodes of {count}')
-        found[str(count)] = results
-    return found
+    with runs.serving(count, tls) as (large, small, *_):
+        results = _run(count, rounds, kubeconfig or large, small,
+                       is_lab=not kubeconfig, only=set(only))
+    count = count or results['ours'][0]['all']['count']
+    for subject, each in results.items():
+        counted = {step['count'] for one in each for step in one.values()
+                   if isinstance(step, dict)}
+        if subject != 'read' and counted != {count}:
+            raise RuntimeError(f'{subject} read {counted} nodes of {count}')
+    return {str(count): results}
 
 
 def _run(count: int, rounds: int, kubeconfig: str, small: str,

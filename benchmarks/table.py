@@ -10,8 +10,10 @@ that what else the machine does is the same for all.
 """
 
 import argparse
+from collections.abc import Iterator
 import pathlib
 import sys
+from typing import Any
 
 import between
 import clusters
@@ -32,23 +34,33 @@ def main() -> None:
     for part in options.parts:
         runs.say(f'{part}:')
         found = figures.setdefault(part, {}).setdefault(kind, {})
-        if part == 'lists':
-            found |= lists.run(options.nodes, options.rounds, options.tls,
-                               options.kubeconfig, options.only)
-        elif part == 'between':
-            found |= between.run(options.nodes, options.rounds)
-        elif part == 'live':
-            found |= live.run(options.nodes[-1])
-        else:
-            found |= clusters.run(options.rounds, options.tls)
-        text = PARTS[part].table(found)
+        for each in _measure(part, options):
+            found |= each
+            text = PARTS[part].table(found)
+            if options.write:
+                # Now, for what comes next takes longer.
+                runs.store(figures)
+                (runs.FIGURES.parent / f'{part}-{kind}.txt').write_text(
+                    f'{figures["machine"]}\n\n{text}')
         print(text)
-        if options.write:
-            runs.store(figures)
-            (runs.FIGURES.parent / f'{part}-{kind}.txt').write_text(
-                f'{figures["machine"]}\n\n{text}')
     if options.write:
         plots.draw(figures)
+
+
+def _measure(part: str, options: argparse.Namespace) -> Iterator[Any]:
+    """Yield results, each with its name."""
+    counts = [0] if options.kubeconfig else options.nodes
+    if part == 'clusters':
+        yield clusters.run(options.rounds, options.tls)
+    elif part == 'live':
+        yield live.run(options.nodes[-1])
+    elif part == 'between':
+        for count in counts:
+            yield between.run(count, options.rounds)
+    else:
+        for count in counts:
+            yield lists.run(count, options.rounds, options.tls,
+                            options.kubeconfig, options.only)
 
 
 def _parse() -> argparse.Namespace:
