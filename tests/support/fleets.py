@@ -141,6 +141,7 @@ class FleetTestCase(testtools.TestCase):
         return fleets.Settings(**{
             'config_file': '/k', 'contexts': ('x', 'y'),
             'cluster_name': 'kubernetes', 'projects': (),
+            'host_contexts': frozenset(),
             'link_by_system_uuid': False, 'ignored_conditions': frozenset(),
             'max_concurrent_lists': 4, 'reading': READING, **options})
 

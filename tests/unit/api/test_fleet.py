@@ -231,7 +231,7 @@ class WholeTest(fleets.FleetTestCase):
 
     def test_projects_of_what_is_not_read_are_named_once(self) -> None:
         for projects, said in (
-                (('a:p',), []), (('v:p', 'u:p'), ['u, v']),
+                (('a:p',), []), (('v:p', 'u:p'), ['u', 'v']),
                 (('u:p', 'v:p'), []), ((), []), (('u:p',), ['u'])):
             self.use('a', projects=projects)
             self.assertEqual([

@@ -65,8 +65,8 @@ class FieldsTest(testtools.TestCase):
             found = {field: getattr(node, field)
                      for field in node.__struct_fields__}
             self.assertEqual(
-                {**dict.fromkeys(found), 'id': 'u', 'unschedulable': 'False'},
-                found)
+                {**dict.fromkeys(found), 'id': 'u', 'unschedulable': 'False',
+                 'maintenance': 'False', 'labels': ()}, found)
 
     def test_node_that_was_not_decoded_has_a_key_all_the_same(self) -> None:
         for metadata, key in ((None, ''), (nodes.Metadata('n'), 'n'),
