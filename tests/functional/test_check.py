@@ -13,6 +13,7 @@ import fixtures
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 import testtools
+from testtools import matchers
 
 from tests.support import base
 from vitrage_k8s import cli
@@ -189,8 +190,15 @@ class FilesTest(CheckTest):
             self.assert_found('ERROR', str(path), text, datasources=types,
                               prometheus={'config_file': path})
         path.write_text(json.dumps({'alerts': [catch_all]}))
-        self.assertEqual((0, []), self.check(
-            datasources=types, prometheus={'config_file': path}))
+        enabled = {'datasources': types, 'prometheus': {'config_file': path}}
+        self.assertEqual((0, []), self.check(**enabled))
+        cfg.CONF.reset()
+        severities = self.values / 'prometheus.yaml'
+        severities.write_text('')
+        self.assertEqual((0, []), self.check(**enabled))
+        cfg.CONF.reset()
+        severities.unlink()
+        self.assert_found('WARNING', str(severities), 'severities', **enabled)
 
 
 class ClusterTest(CheckTest):
@@ -203,8 +211,17 @@ class ClusterTest(CheckTest):
 
     def test_says_what_it_found(self) -> None:
         self.assertIn(f'2 nodes at {self.simulator.url}', self.infos())
-        self.assertIn('1 of 2 nodes name a Nova server; 1 do not: no '
-                      'providerID', self.infos())
+        self.assertIn('1 of 2 nodes name a Nova server, and hang on it if '
+                      'Nova has it', self.infos())
+        self.assertIn('1 of 2 nodes hang on nothing: they have no providerID',
+                      self.infos())
+        self.assertThat(self.infos(), matchers.AnyMatch(
+            matchers.StartsWith('Kubernetes v1.')))
+
+    def test_clocks_that_differ(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.check.clusters.MOST_SKEW', -1.0))
+        self.assert_found('WARNING', 'simulator', 'the clocks')
 
     def test_an_api_server_that_refuses(self) -> None:
         for fault, text in ((faults.internal_error(), 'answered 500'),

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import zlib
 
 import kubernetes.client
+import msgspec
 import urllib3
 
 from vitrage_k8s.api import bodies
@@ -223,10 +224,38 @@ class Client:
                 f'the watch of {self._server} ended without a whole line; is '
                 'that the API server, or a proxy or login page before it?')
 
+    def ask(self, api: str, method: str, deadline: float,
+            **arguments: Any) -> tuple[Any, str]:
+        """Call a method of the official client, for ``vitrage-k8s check``.
+
+        :param api: the name of its class
+        :param deadline: when to give up, by ``time.monotonic()``
+        :returns: the decoded answer, and its header Date
+        :raises ClusterError: there is no answer
+        :raises AttributeError: this version of the client has no such method
+        """
+        call = getattr(getattr(kubernetes.client, api)(self._api_client),
+                       method)
+
+        def read(response: Any) -> tuple[bytes, str]:
+            return (bodies.read_all(response, _LONGEST_LINE),
+                    response.headers.get('Date', ''))
+
+        body, date = self._request(arguments, deadline, read, call=call)
+        try:
+            return msgspec.json.decode(body), date
+        except msgspec.DecodeError as error:
+            raise self.malformed(str(error)) from error
+
     def _request(self, query: dict[str, Any], deadline: float,
                  read: Callable[[Any], Read],
-                 read_timeout: float | None = None) -> Read:
-        """Request nodes, and read the answer, before the deadline."""
+                 read_timeout: float | None = None,
+                 call: Callable[..., Any] | None = None) -> Read:
+        """Make a request, and read the answer, before the deadline.
+
+        :param call: what makes it; None to ask for nodes
+        """
+        call = call or self._api.list_node
         is_second = False
         while True:
             until = min(deadline, time.monotonic() + self._request_timeout)
@@ -238,7 +267,7 @@ class Client:
                 raise self.late()
             try:
                 with connections.within(timeout):
-                    return read(self._api.list_node(
+                    return read(call(
                         **query, _preload_content=False, _request_timeout=(
                             min(_CONNECT_TIMEOUT, timeout),
                             read_timeout or timeout)))

@@ -53,11 +53,15 @@ class Inventory:
 
     :param max_nodes: how many there may be
     :ivar is_complete: whether there has been a complete list
+    :ivar listed_at, watched_since: the hours (ISO 8601, UTC) of the last list
+        and of the begin of the watch, for people
     :ivar resource_version: where a watch goes on; None before the first list
     """
 
     def __init__(self, max_nodes: int) -> None:
         self.is_complete = False
+        self.listed_at: str | None = None
+        self.watched_since: str | None = None
         self.resource_version: str | None = None
         self._max_nodes = max_nodes
         self._lock = threading.Lock()

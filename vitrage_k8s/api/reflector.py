@@ -7,6 +7,7 @@ and the inventory keeps what they read. Knows nothing of Vitrage.
 
 from collections.abc import Callable
 import contextlib
+import datetime
 import functools
 import random
 import threading
@@ -194,6 +195,7 @@ class Reflector:
                 if is_aborted:
                     continue
                 if failure is None:
+                    self.inventory.listed_at = _hour()
                     self._policy.list_succeeded(now)
                 else:
                     self._policy.list_failed(now, failure)
@@ -217,6 +219,8 @@ class Reflector:
             watch = _Watch()
             failure, is_aborted = self._attempt(
                 'watch', functools.partial(self._watch, watch))
+            if failure is not None:
+                self.inventory.watched_since = None
             if is_aborted:
                 failure = None
             with self._changed:
@@ -278,6 +282,7 @@ class Reflector:
     def _watch_began(self, version: str) -> None:
         with self._changed:
             self._policy.watch_began(time.monotonic())
+        self.inventory.watched_since = self.inventory.watched_since or _hour()
         LOG.debug('Cluster %s: watching %d nodes from version %s',
                   self._name, len(self.inventory), text.make_safe(version))
 
@@ -323,6 +328,11 @@ class Reflector:
         else:
             LOG.debug('Cluster %s: %s; trying again', self._name,
                       failure.reason)
+
+
+def _hour() -> str:
+    # Not more precise, or each list would change a vertex.
+    return f'{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H}:00:00Z'
 
 
 class _Watch:

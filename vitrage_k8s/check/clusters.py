@@ -4,10 +4,15 @@
 import collections
 from collections.abc import Iterator
 import contextlib
+import email.utils
 import logging
+import time
+from typing import Any
 
 import msgspec
 from oslo_config import cfg
+from vitrage.datasources.nova.host import NOVA_HOST_DATASOURCE
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import clusters
@@ -15,6 +20,7 @@ from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import nodes
+from vitrage_k8s.api import text
 from vitrage_k8s.check.findings import error
 from vitrage_k8s.check.findings import Finding
 from vitrage_k8s.check.findings import info
@@ -24,6 +30,8 @@ from vitrage_k8s.graph import properties
 from vitrage_k8s import settings
 
 CONF = cfg.CONF
+# A token is not valid before the second in which it was issued.
+MOST_SKEW = 60.0
 
 
 def check_clusters() -> Iterator[Finding]:
@@ -63,8 +71,41 @@ def _check_cluster(cluster: clusters.Cluster,
     yield info(name, f'{len(cluster.inventory)} nodes at {endpoint.server}')
     with contextlib.closing(api_client.Client(
             name, endpoint, CONF.kubernetes.request_timeout)) as client:
+        yield from _check_server(client, name)
         yield from _check_watch(client, cluster)
     yield from _check_ties(cluster)
+
+
+def _check_server(client: api_client.Client,
+                  name: str) -> Iterator[Finding]:
+    version = _ask(client, 'VersionApi', 'get_code')
+    review = _ask(client, 'AuthenticationV1Api', 'create_self_subject_review',
+                  body={'apiVersion': 'authentication.k8s.io/v1',
+                        'kind': 'SelfSubjectReview'})
+    about = []
+    if version:
+        about.append(f'Kubernetes {version[0].get("gitVersion")}')
+        with contextlib.suppress(TypeError, ValueError):
+            skew = time.time() - email.utils.parsedate_to_datetime(
+                version[1]).timestamp()
+            if abs(skew) > MOST_SKEW:
+                yield warning(name, 'the clocks of its API server and of this '
+                              f'machine differ by {abs(skew):.0f} s, so that '
+                              'certificates and tokens may not be valid',
+                              'synchronize both (NTP)')
+    with contextlib.suppress(KeyError, TypeError):
+        about.append(f'as {review[0]["status"]["userInfo"]["username"]}')
+    if about:
+        yield info(name, ', '.join(about))
+
+
+def _ask(client: api_client.Client, api: str, method: str,
+         **arguments: Any) -> Any:
+    deadline = time.monotonic() + CONF.kubernetes.request_timeout
+    # Not all servers answer, and old clients have no such method.
+    with contextlib.suppress(errors.ClusterError, AttributeError):
+        return client.ask(api, method, deadline, **arguments)
+    return None
 
 
 def _check_watch(client: api_client.Client,
@@ -81,20 +122,27 @@ def _check_watch(client: api_client.Client,
 
 def _check_ties(cluster: clusters.Cluster) -> Iterator[Finding]:
     found = cluster.inventory.all_nodes().values()
-    why = collections.Counter(_why_untied(cluster, node) for node in found)
-    tied = why.pop(None, 0)
-    text = f'{tied} of {len(found)} nodes name a Nova server'
-    for reason, count in why.most_common():
-        text += f'; {count} do not: {reason}'
-    yield info(cluster.settings.name, text)
+    for reason, count in collections.Counter(
+            _tie(cluster.settings, node) for node in found).most_common():
+        yield info(cluster.settings.name, f'{count} of {len(found)} nodes '
+                   f'{reason}')
 
 
-def _why_untied(cluster: clusters.Cluster, node: nodes.Node) -> str | None:
-    if properties.server_of(cluster.settings, node):
-        return None
+def _tie(settings: clusters.ClusterSettings, node: nodes.Node) -> str:
+    """Return what a node can hang on, or why it cannot."""
+    types = CONF.datasources.types
+    if properties.server_of(settings, node):
+        return 'name a Nova server, and hang on it if Nova has it' \
+            if NOVA_INSTANCE_DATASOURCE in types else \
+            'name a Nova server, and nova.instance is not enabled'
+    if settings.are_hosts:
+        return 'hang on the host of their name if Nova has it' \
+            if NOVA_HOST_DATASOURCE in types else \
+            'may be hosts, and nova.host is not enabled'
     if not node.provider_id:
-        return 'no providerID'
-    return f'a providerID of {node.provider or "an unknown form"}'
+        return 'hang on nothing: they have no providerID'
+    return 'hang on nothing: their providerID is of ' \
+        f'{text.make_safe(node.provider or "an unknown form", 60)}'
 
 
 RULES = (check_clusters,)

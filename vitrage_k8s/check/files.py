@@ -29,7 +29,9 @@ def check_values_files() -> Iterator[Finding]:
                     'Vitrage computes no state', "take it from Vitrage's "
                     'sources (etc/vitrage/datasources_values)')
     for name, ours in install_files.find().items():
-        if name.parent != install_files.VALUES:
+        # That of Prometheus is its datasource's.
+        if name.parent != install_files.VALUES or \
+                not name.name.startswith('kubernetes.'):
             continue
         path = directory / name.name
         try:
@@ -76,6 +78,12 @@ def check_prometheus() -> Iterator[Finding]:
     """Do unmapped alerts of Prometheus hang on nothing."""
     if 'prometheus' not in CONF.datasources.types:
         return
+    values = pathlib.Path(CONF.entity_graph.datasources_values_dir,
+                          'prometheus.yaml')
+    if not values.is_file():
+        yield warning(str(values), 'it is missing: the severities of alerts '
+                      'are not understood',
+                      f'{_INSTALL} {values.parent.parent}')
     path = CONF.prometheus.config_file
     mend = f'take over prometheus_conf.yaml ({_INSTALL})'
     try:

@@ -51,7 +51,8 @@ _LONGEST = {
 }
 
 
-_COUNTED = ('nodes', 'nodes_ready', 'kubernetes_version')
+_COUNTED = ('nodes', 'nodes_ready', 'kubernetes_version', 'listed_at',
+            'watched_since')
 
 
 def count(inventory: inventories.Inventory) -> Properties:
@@ -66,8 +67,9 @@ def count(inventory: inventories.Inventory) -> Properties:
                  key=lambda version: [int(number) for number in re.findall(
                      '[0-9]{1,9}', version)[:3]])
     ready = sum(node.ready == 'True' for node in found)
-    return dict(zip(_COUNTED, (str(len(found)), str(ready), newest),
-                    strict=True))
+    return dict(zip(_COUNTED, (
+        str(len(found)), str(ready), newest, inventory.listed_at or '',
+        inventory.watched_since or ''), strict=True))
 
 
 def counted(before: Seen) -> Properties:

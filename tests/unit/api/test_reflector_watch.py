@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watches of a reflector: their events and their ends."""
 
+from testtools import matchers
+
 from tests.support import reflectors
 from tests.support.reflectors import error_event
 from tests.support.reflectors import event
@@ -105,6 +107,19 @@ class EventsTest(WatchTestCase):
                          [client.asked[0][0] for client in self.clients])
         self.watches(self.pass_time(0))
         self.assertEqual('5', self.clients[0].asked[0][0])
+
+
+class HoursTest(WatchTestCase):
+
+    def test_says_since_when_it_is_read(self) -> None:
+        hour = '^20[0-9-]{8}T[0-9]{2}:00:00Z$'
+        inventory = self.reflector.inventory
+        self.assertThat(inventory.listed_at, matchers.MatchesRegex(hour))
+        self.assertIsNone(inventory.watched_since)
+        self.watches(event('ADDED', 'x', 7))
+        self.assertThat(inventory.watched_since, matchers.MatchesRegex(hour))
+        self.watches(b'junk')
+        self.assertIsNone(inventory.watched_since)
 
 
 class EndsTest(WatchTestCase):
