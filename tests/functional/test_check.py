@@ -190,7 +190,8 @@ class FilesTest(CheckTest):
             self.assert_found('ERROR', str(path), text, datasources=types,
                               prometheus={'config_file': path})
         path.write_text(json.dumps({'alerts': [catch_all]}))
-        enabled = {'datasources': types, 'prometheus': {'config_file': path}}
+        enabled: dict[str, dict[str, Any]] = {
+            'datasources': types, 'prometheus': {'config_file': path}}
         self.assertEqual((0, []), self.check(**enabled))
         cfg.CONF.reset()
         severities = self.values / 'prometheus.yaml'

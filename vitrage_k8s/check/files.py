@@ -52,7 +52,12 @@ def check_values_files() -> Iterator[Finding]:
 
 def check_libraries() -> Iterator[Finding]:
     """Are the libraries those that this version and Vitrage work with."""
-    for line in importlib.metadata.requires('vitrage-k8s') or ():
+    try:
+        lines = importlib.metadata.requires('vitrage-k8s') or ()
+    except importlib.metadata.PackageNotFoundError:
+        # Run from a checkout, or by who may not read what pip installed.
+        return
+    for line in lines:
         wanted = requirements.Requirement(line)
         if wanted.marker and not wanted.marker.evaluate():
             continue
