@@ -41,7 +41,7 @@ from mutations import PRODUCT
 
 CHECKOUT = pathlib.Path(__file__).parents[1]
 PACKAGES = ('api', 'graph')
-# Whose tests are those of a module that has none of its own.
+# Whose tests are a module's, too.
 TESTED_BY = {'logins': 'credentials', 'reader': 'reflector'}
 # They try much, and take seconds.
 SLOW = ('_machine', '_any', '_states')
@@ -72,9 +72,9 @@ def sample(modules: Iterable[str], count: int | None) -> list[Mutant]:
 def tests_of(module: str) -> list[str]:
     """Return the names of the test modules of a module; slow ones last."""
     package, name = module.split('/')
-    name = TESTED_BY.get(name, name)
     directory = CHECKOUT / 'tests/unit' / package
-    found = {path.stem for path in directory.glob(f'test_{name}*.py')}
+    found = {path.stem for each in (name, TESTED_BY.get(name, name))
+             for path in directory.glob(f'test_{each}*.py')}
     # Another module's name may begin with this one's.
     found -= {path.stem for other in modules_of(package)
               if len(other) > len(name) and other.startswith(name)

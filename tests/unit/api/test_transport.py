@@ -263,6 +263,32 @@ class PoolTest(ConnectionsTestCase):
             self.assertIs(False, asked[-1]['redirect'])
 
 
+class HeadersTest(testtools.TestCase):
+
+    def test_login_is_sent_with_each_request(self) -> None:
+        sent: list[urllib3.HTTPHeaderDict] = []
+
+        def urlopen(pool: object, *arguments: object,
+                    headers: urllib3.HTTPHeaderDict, **options: object,
+                    ) -> urllib3.HTTPResponse:
+            sent.append(headers)
+            return urllib3.HTTPResponse(b'')
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'urllib3.HTTPConnectionPool.urlopen', urlopen))
+        for login, expected in (
+                (logins.Login(), {}),
+                (logins.Login('Bearer x'), {'Authorization': 'Bearer x'}),
+                # A name may come several times.
+                (logins.Login('Bearer x', headers=(('A', '1'), ('A', '2'))),
+                 {'Authorization': 'Bearer x', 'A': '1, 2'})):
+            manager = connect('http://host', login).pool_manager
+            for _ in range(2):
+                manager.request('GET', 'http://host/', headers={'X': 'y'})
+                self.assertEqual({**expected, 'X': 'y'},
+                                 {name: sent[-1][name] for name in sent[-1]})
+
+
 class ProxyTest(testtools.TestCase):
 
     def manager(self, proxy_url: str = '', **environment: str) -> Any:

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is presented to an API server, and why that is nobody."""
+
+import testtools
+
+from vitrage_k8s.api import errors
+from vitrage_k8s.api import logins
+from vitrage_k8s.api.logins import Login
+
+BLOCK = b'-----BEGIN %s-----\n%s\n-----END %s-----\n'
+
+
+class AnonymousTest(testtools.TestCase):
+
+    def test_who_is_nobody_and_why(self) -> None:
+        for login, is_anonymous, why in (
+                (Login(), True, 'no credentials were sent'),
+                (Login(headers=(('Impersonate-User', 'x'),)), True,
+                 'no credentials were sent'),
+                (Login('Basic dTpw'), True,
+                 'no API server takes a username and password'),
+                (Login('Basic dTpw', b'x', b'y'), True,
+                 'no API server takes a username and password'),
+                (Login('Bearer x'), False,
+                 'the credentials of the kubeconfig are not known there'),
+                (Login(None, b'x', b'y'), False,
+                 'the credentials of the kubeconfig are not known there')):
+            self.assertIs(is_anonymous, login.is_anonymous)
+            self.assertTrue(login.why_anonymous.startswith(why),
+                            login.why_anonymous)
+
+    def test_what_threads_share_stays_as_it_is(self) -> None:
+        self.assertRaises(AttributeError, setattr, Login(), 'key', b'')
+
+
+class PemTest(testtools.TestCase):
+
+    def test_what_is_not_asked_for_or_cannot_be_read_is_passed_over(
+            self) -> None:
+        certificate = BLOCK % (b'CERTIFICATE', b'eA==', b'CERTIFICATE')
+        for before in (b'', b'junk\n', BLOCK % (
+                b'PRIVATE KEY', b'eA==', b'PRIVATE KEY'), BLOCK % (
+                b'CERTIFICATE', b'!', b'CERTIFICATE')):
+            [found] = logins.find_pem(
+                logins.CERTIFICATE, 'the field', before + certificate)
+            self.assertEqual(b''.join(certificate.split()),
+                             b''.join(found.split()))
+        self.assertRaises(errors.PemError, logins.find_pem,
+                          logins.PRIVATE_KEY, 'the field', certificate)
