@@ -102,8 +102,9 @@ OPTS = [
     cfg.ListOpt('node_labels',
                 default=[],
                 help='Labels of nodes that become properties, as team, '
-                     'topology.kubernetes.io/rack, nvidia.com/*: each is '
-                     'named as kube-state-metrics names it (label_team, '
+                     'topology.kubernetes.io/rack or nvidia.com/* (all that '
+                     'begin so). Each is named as kube-state-metrics names it '
+                     '(label_team, '
                      'label_topology_kubernetes_io_rack). Empty: none, since '
                      'each one that changes is an event of its node. All of '
                      'a node may have 4096 characters; the rest is left '

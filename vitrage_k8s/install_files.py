@@ -190,8 +190,8 @@ def _advice(directory: pathlib.Path,
         if path.suffix == _BESIDE:
             yield (f'* {path.with_suffix("")} stays as it is: take over into '
                    f'it what {path} says.')
-        elif path.parent == directory / _place(TEMPLATES):
-            yield f'* Run: vitrage template add --path {_quote(path)}'
+    yield ('* Run: vitrage template add --path '
+           f'{_quote(directory / _place(TEMPLATES))} --overwrite')
 
 
 def _quote(path: pathlib.Path) -> str:

@@ -219,7 +219,7 @@ class InstallTest(testtools.TestCase):
             f'kubectl apply -f {etc}/kubernetes/rbac.yaml',
             'systemctl restart vitrage-graph',
             'vitrage resource list --all-tenants --type kubernetes.node',
-            f'vitrage template add --path {etc}/templates',
+            f'vitrage template add --path {etc}/templates --overwrite',
             ], called.read_text().splitlines())
         for path in called.read_text().split():
             if path.startswith(str(etc)):

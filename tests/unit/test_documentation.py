@@ -5,11 +5,17 @@ import pathlib
 import re
 
 import testtools
+import yaml
 
+from tests.support import clusters as made
 from tests.support import pages
 import vitrage_k8s
+from vitrage_k8s.api import clusters
+from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import text
+from vitrage_k8s.graph import properties
+from vitrage_k8s import install_files
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
 GRAPH = (pages.PAGES / 'graph.rst').read_text()
@@ -48,6 +54,19 @@ class PagesTest(testtools.TestCase):
                     self.assertIn(name, options, path)
 
 
+class RootCausesTest(testtools.TestCase):
+
+    def test_names_every_template(self) -> None:
+        table = (pages.PAGES / 'root-causes.rst').read_text().partition(
+            '   * - Template\n')[2]
+        directory = install_files.ETC / install_files.TEMPLATES
+
+        self.assertEqual(
+            {yaml.safe_load(path.read_text())['metadata']['name']
+             for path in directory.iterdir()},
+            set(re.findall(r'^   \* - ``(\w+)``', table, re.MULTILINE)))
+
+
 class GraphTest(testtools.TestCase):
 
     def test_explains_every_property_of_a_node(self) -> None:
@@ -55,13 +74,30 @@ class GraphTest(testtools.TestCase):
             'Properties of a cluster')[0]
         explained = {name for row in re.findall(
             r'^   \* - (.*(?:\n       .*)*)', table, re.MULTILINE)
-            for name in re.findall('``([a-z_]+)``', row)}
+            for name in re.findall(r'``([a-z_]+\*?)``', row)}
 
         # These are not the node's: our driver and Vitrage make them.
         self.assertEqual(
             {*nodes.Node.__struct_fields__, 'cluster', 'project_id', 'state',
-             'status', 'vitrage_state', 'vitrage_operational_state'},
+             'status', 'vitrage_state', 'vitrage_operational_state',
+             'label_*'} - {'labels'},
             explained)
+
+    def test_explains_every_property_of_a_cluster(self) -> None:
+        terms = GRAPH.partition('Properties of a cluster')[2].partition(
+            'Bounds of text')[0]
+        inventory = inventories.Inventory(1)
+        made.list_nodes(inventory, [
+            made.make_node('uid', kubelet_version='v1.36.2')])
+        cluster = clusters.Cluster(
+            clusters.ClusterSettings('production', 'a project'),
+            clusters.Health('Unreadable', 'a reason'), inventory, 'https://x')
+
+        self.assertEqual(
+            {*properties.of_cluster(cluster, properties.count(inventory)),
+             'vitrage_state', 'vitrage_operational_state'},
+            {name for line in re.findall('^``.*', terms, re.MULTILINE)
+             for name in re.findall('``(.+?)``', line)})
 
     def test_says_how_long_text_may_be(self) -> None:
         said = ' '.join(GRAPH.partition('Bounds of text')[2]

@@ -2,8 +2,8 @@
 """When to list, watch, wait and doubt one cluster, and which health it shows.
 
 Pure: no threads, no I/O, no clock. The caller reports what happened and when,
-in seconds of a monotonic clock. doc/source/outages.rst shows the decisions as
-a table. The waits follow client-go's reflector where it has them
+in seconds of a monotonic clock. doc/source/troubleshooting.rst shows the
+decisions as a table. The waits follow client-go's reflector where it has them
 (k8s.io/client-go/tools/cache/reflector.go).
 """
 
