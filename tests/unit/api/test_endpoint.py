@@ -95,8 +95,9 @@ class PlaceTest(testtools.TestCase):
         info = self.place(
             tls_server_name='x', insecure_skip_tls_verify=True,
             proxy_url='y', extensions=[
-                endpoint.Extension('other', 1), endpoint.Extension(
-                    'client.authentication.k8s.io/exec', {'a': 'b'})],
+                {'name': 'other', 'extension': 1},
+                {'name': 'client.authentication.k8s.io/exec',
+                 'extension': {'a': 'b'}}],
             certificate_authority_data=base64.b64encode(pem).decode())(
                 INFINITE)
         self.assertEqual(unwrapped(pem), unwrapped(base64.b64decode(
