@@ -4,6 +4,7 @@
 import pathlib
 import socket
 import ssl
+import types
 from typing import Any
 
 import fixtures
@@ -86,7 +87,8 @@ def connect(server: str, login: logins.Login | None = None,
     place = endpoint.Place(server, endpoint.Cluster(server, **cluster),
                            directory, 'the cluster')
     return transport.Connections(
-        endpoint.Endpoint('c', place, None),  # type: ignore[arg-type]
+        endpoint.Endpoint('c', place, types.SimpleNamespace(
+            field='the user')),  # type: ignore[arg-type]
         login or logins.Login(), float('inf'))
 
 
@@ -429,4 +431,5 @@ class TlsTest(testtools.TestCase):
                 ValueError, self.context,
                 logins.Login(None, certificate, key))
             self.assertTrue(str(error).startswith(
-                'the client certificate cannot be used with its key: '))
+                'the user: the client certificate cannot be used with its '
+                'key: '))
