@@ -107,7 +107,7 @@ class Credentials:
                  cluster_info: Callable[[float], Mapping[str, Any]]
                  | None = None, field: str = 'users[].user', *,
                  is_safe: bool = True) -> None:
-        self._field = field
+        self.field = field
         self._user = user
         self.keeps_back = not is_safe and any((
             user.token, user.token_file, user.username, user.exec,
@@ -208,7 +208,7 @@ class Credentials:
 
     def _load(self, kind: str, field: str, data: str, file: str,
               deadline: float) -> list[bytes]:
-        return logins.load_pem(kind, f'{self._field}.{field}', data,
+        return logins.load_pem(kind, f'{self.field}.{field}', data,
                                self._directory / file if file else None,
                                deadline)
 
@@ -224,11 +224,11 @@ class Credentials:
         return None
 
     def _bearer(self, token: str) -> str:
-        return logins.bearer(token, f'{self._field}.token')
+        return logins.bearer(token, f'{self.field}.token')
 
     def _token_of_file(self, file: str, deadline: float) -> str:
         path = self._directory / file
-        field = f'{self._field}.tokenFile ({path})'
+        field = f'{self.field}.tokenFile ({path})'
         problem, cause, token = 'is empty', None, ''
         try:
             # Any byte is a character of this, and those of a token are ASCII.
@@ -257,4 +257,4 @@ class Credentials:
             'service may read') from cause
 
     def _error(self, field: str, problem: str) -> errors.CredentialsError:
-        return errors.CredentialsError(f'{self._field}.{field}: {problem}')
+        return errors.CredentialsError(f'{self.field}.{field}: {problem}')

@@ -16,13 +16,6 @@ from vitrage_k8s.api import logins
 _FOR_PLUGINS = 'client.authentication.k8s.io/exec'
 
 
-class Extension(msgspec.Struct, frozen=True):
-    """clusters[].cluster.extensions[] of a kubeconfig."""
-
-    name: str = ''
-    extension: Any = None
-
-
 class Cluster(msgspec.Struct, rename='kebab', frozen=True):
     """clusters[].cluster of a kubeconfig (clientcmd/api/v1 Cluster)."""
 
@@ -32,7 +25,7 @@ class Cluster(msgspec.Struct, rename='kebab', frozen=True):
     insecure_skip_tls_verify: bool = False
     tls_server_name: str = ''
     proxy_url: str = ''
-    extensions: list[Extension] = []
+    extensions: list[Any] = []
 
 
 class Place(msgspec.Struct, frozen=True, eq=False):
@@ -88,8 +81,10 @@ class Place(msgspec.Struct, frozen=True, eq=False):
             ('insecure-skip-tls-verify', cluster.insecure_skip_tls_verify),
             ('certificate-authority-data', base64.b64encode(pem).decode()),
             ('proxy-url', cluster.proxy_url),
-            ('config', next((each.extension for each in cluster.extensions
-                             if each.name == _FOR_PLUGINS), None))) if value}
+            ('config', next((
+                each.get('extension') for each in cluster.extensions
+                if each and each.get('name') == _FOR_PLUGINS), None)))
+            if value}
 
 
 class Endpoint(msgspec.Struct, frozen=True):

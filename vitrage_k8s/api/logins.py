@@ -5,11 +5,13 @@ Files are read within bounds, for a dead network mount or a FIFO has no end.
 """
 
 import base64
+import concurrent.futures
 import os
 import pathlib
 import re
 import threading
 import time
+from typing import NamedTuple
 
 import msgspec
 
@@ -74,40 +76,17 @@ class Login(Discreet, frozen=True):
                'proxy on the way keeps them'
 
 
-class File(msgspec.Struct):
+class File(NamedTuple):
     """What was read of a file, and its mode."""
 
     content: bytes
     mode: int
 
 
-class _Reading(threading.Thread):
-    """Reads a file. A read that hangs is the only one of its file."""
-
-    def __init__(self, key: tuple[int, str]) -> None:
-        super().__init__(name='vitrage-k8s file', daemon=True)
-        self.key = key
-        self.found: File | Exception | None = None
-
-    def run(self) -> None:
-        try:
-            with open(self.key[1], 'rb') as file:
-                mode = os.fstat(file.fileno()).st_mode
-                content = b''
-                # Not in one go, for which Python would take all the memory.
-                while len(content) <= _LARGEST_FILE and (
-                        piece := file.read(_PIECE)):
-                    content += piece
-                self.found = File(content, mode)
-        except (OSError, ValueError) as error:
-            self.found = error
-        finally:
-            with _lock:
-                del _readings[self.key]
-
-
 _lock = threading.Lock()
-_readings: dict[tuple[int, str], _Reading] = {}
+# What is under way: a file that hangs has one thread, however often it is
+# asked for. A forked child does not have the threads.
+_reads: dict[tuple[int, str], concurrent.futures.Future[File]] = {}
 
 
 def read_file(path: pathlib.Path, deadline: float) -> File:
@@ -117,27 +96,50 @@ def read_file(path: pathlib.Path, deadline: float) -> File:
     :raises OSError: it cannot be read, is too large, or does not answer;
         its strerror says what to show
     """
-    # A forked child does not have the threads.
     key = (os.getpid(), str(path))
     with _lock:
-        reading = _readings.get(key)
-        if reading is None:
-            reading = _readings[key] = _Reading(key)
-            reading.start()
-    seconds = max(deadline - time.monotonic(), 0.0)
-    reading.join(min(seconds, threading.TIMEOUT_MAX))
-    match reading.found:
-        case None:
-            raise TimeoutError(0, 'it did not answer within request_timeout; '
-                               'is that a FIFO, or on a dead mount?')
-        case OSError() as error:
-            raise OSError(error.errno, error.strerror) from error
-        case Exception() as error:
-            raise OSError(0, str(error)) from error
-        case found if len(found.content) > _LARGEST_FILE:
-            raise OSError(0, f'it has more than {_LARGEST_FILE >> 20} MiB')
-        case found:
-            return found
+        if key not in _reads:
+            _reads[key] = concurrent.futures.Future()
+            threading.Thread(target=_read, args=(key, _reads[key]),
+                             name='vitrage-k8s file', daemon=True).start()
+        read = _reads[key]
+    try:
+        return read.result(min(max(deadline - time.monotonic(), 0.0),
+                               threading.TIMEOUT_MAX))
+    except concurrent.futures.TimeoutError:
+        raise TimeoutError(0, 'it did not answer within request_timeout; is '
+                           'that a FIFO, or on a dead mount?') from None
+
+
+def _read(key: tuple[int, str],
+          read: concurrent.futures.Future[File]) -> None:
+    found: File | OSError
+    try:
+        found = _read_all(key[1])
+    except OSError as error:
+        found = error
+    except ValueError as error:
+        # A path with a character that is none.
+        found = OSError(0, str(error))
+    # Who asks from now on gets what is there from now on.
+    with _lock:
+        del _reads[key]
+    if isinstance(found, OSError):
+        read.set_exception(found)
+    else:
+        read.set_result(found)
+
+
+def _read_all(path: str) -> File:
+    content = b''
+    with open(path, 'rb') as file:
+        # Not in one go, for which Python would take all the memory.
+        while piece := file.read(_PIECE):
+            content += piece
+            if len(content) > _LARGEST_FILE:
+                raise OSError(
+                    0, f'it has more than {_LARGEST_FILE >> 20} MiB')
+        return File(content, os.fstat(file.fileno()).st_mode)
 
 
 def bearer(token: str, field: str) -> str:

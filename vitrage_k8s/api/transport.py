@@ -84,7 +84,7 @@ def _make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
     }
     cluster = endpoint.place.cluster
     if urlsplit(endpoint.server).scheme == 'https':
-        options['ssl_context'] = _tls_context(endpoint.place, login, deadline)
+        options['ssl_context'] = _tls_context(endpoint, login, deadline)
     if cluster.tls_server_name:
         options['server_hostname'] = cluster.tls_server_name
     field, proxy = f'{endpoint.place.field}.proxy-url', cluster.proxy_url
@@ -117,8 +117,9 @@ class _TlsContext(ssl.SSLContext):
                 options.get('server_hostname') or self.server_name}
 
 
-def _tls_context(place: endpoints.Place, login: logins.Login,
+def _tls_context(endpoint: endpoints.Endpoint, login: logins.Login,
                  deadline: float) -> ssl.SSLContext:
+    place, field = endpoint.place, endpoint.credentials.field
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = place.cluster.tls_server_name or \
         urlsplit(place.server).hostname or ''
@@ -149,8 +150,9 @@ def _tls_context(place: endpoints.Place, login: logins.Login,
                 context.load_cert_chain(pem.name, password='')  # noqa: S106
             except ssl.SSLError as error:
                 raise ValueError(
-                    'the client certificate cannot be used with its key: '
-                    f'{error.reason or "one of them is no PEM"}') from None
+                    f'{field}: the client certificate cannot be used with its '
+                    f'key: {error.reason or "one of them is no PEM"}; give '
+                    'the key that it was made for') from None
     return context
 
 
