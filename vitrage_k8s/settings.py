@@ -4,16 +4,16 @@
 from oslo_config import cfg
 from vitrage.common.constants import UpdateMethod
 
-from vitrage_k8s.api import fleet
+from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import reflector
 
 CONF = cfg.CONF
 
 
-def read() -> fleet.Settings:
+def read() -> fleet_settings.Settings:
     """Return what the configuration says of all clusters."""
     options = CONF.kubernetes
-    return fleet.Settings(
+    return fleet_settings.Settings(
         options.config_file, tuple(options.contexts), options.cluster_name,
         tuple(options.projects), frozenset(options.host_contexts),
         options.link_by_system_uuid,

@@ -15,6 +15,7 @@ from tests.support import reflectors
 from tests.support.reflectors import Idle
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import fleet as fleets
+from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import reflector as api_reflector
 
@@ -137,8 +138,8 @@ class FleetTestCase(testtools.TestCase):
         return self.conditions[-1]
 
     @staticmethod
-    def settings(**options: Any) -> fleets.Settings:
-        return fleets.Settings(**{
+    def settings(**options: Any) -> fleet_settings.Settings:
+        return fleet_settings.Settings(**{
             'config_file': '/k', 'contexts': ('x', 'y'),
             'cluster_name': 'kubernetes', 'projects': (),
             'host_contexts': frozenset(),

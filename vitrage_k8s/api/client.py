@@ -9,8 +9,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import itertools
-import math
-import sys
 import threading
 import time
 from typing import Any
@@ -23,11 +21,10 @@ import msgspec
 import urllib3
 
 from vitrage_k8s.api import bodies
-from vitrage_k8s.api import decoding
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import logins
-from vitrage_k8s.api import text
+from vitrage_k8s.api import refusals
 from vitrage_k8s.api import transport
 from vitrage_k8s.api import watch_policy
 
@@ -48,8 +45,6 @@ _LARGEST_PACKED = 64 * 1024 * 1024
 # has 100 to 300 of them.
 _MOST_OBJECTS = 1_000_000
 _LONGEST_LINE = 32 * 1024 * 1024
-# Of a server's message; the advice needs room, too.
-_LONGEST_QUOTE = 400
 
 # No answer, or an incomplete one.
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
@@ -72,6 +67,7 @@ class Client:
         self._endpoint = endpoint
         server = urlsplit(endpoint.server)
         self._server = f'{server.scheme}://{server.netloc.rpartition("@")[2]}'
+        self._refusals = refusals.Refusals(name, self._server)
         self._request_timeout = request_timeout
         self._aborted = threading.Event()
         configuration = kubernetes.client.Configuration()
@@ -148,7 +144,7 @@ class Client:
         except bodies.TooLargeError as error:
             raise self._too_large(_LARGEST_ANSWER) from error
         except (EOFError, zlib.error) as error:
-            raise self._connection_error(error) from error
+            raise self._refusals.of_connection(error) from error
         # A sample is enough, and costs next to nothing.
         if body[::31].count(b'{') * 31 > _MOST_OBJECTS:
             raise self.malformed(
@@ -217,7 +213,7 @@ class Client:
                     self.name, 'the watch was silent') from error
             if not isinstance(error, zlib.error) and (
                     has_lines or not has_text):
-                raise self._connection_error(error) from error
+                raise self._refusals.of_connection(error) from error
             has_text, has_lines = True, False
         if has_text and not has_lines:
             raise self.malformed(
@@ -275,12 +271,12 @@ class Client:
                 if error.status != 401 or is_second or \
                         not self._endpoint.credentials.refused(
                             self._login, until):
-                    raise self._api_error(
-                        error, 'watch' if 'watch' in query else 'list'
-                    ) from None
+                    raise self._refusals.of_status(
+                        error, 'watch' if 'watch' in query else 'list',
+                        self._login) from None
                 is_second = True
             except _BROKEN as error:
-                raise self._connection_error(error) from error
+                raise self._refusals.of_connection(error) from error
 
     def _log_in(self, deadline: float) -> transport.Connections:
         """Return the connections of the present login."""
@@ -327,59 +323,3 @@ class Client:
         return self.malformed(
             f'the answer of {self._server} is larger than {largest >> 20} '
             'MiB; see [kubernetes] page_size')
-
-    def _connection_error(self, error: Exception) -> errors.ClusterError:
-        cause = transport.root_cause(error)
-        if transport.is_tls_failure(error):
-            return errors.TlsFailedError(
-                self.name, f'no safe connection to the API server at '
-                f'{self._server}: {cause}. If the server is the right one, '
-                'see certificate-authority and tls-server-name of its '
-                'cluster in the kubeconfig')
-        return errors.ConnectionFailedError(
-            self.name, f'cannot read from the API server at '
-            f'{self._server}: {cause}')
-
-    def _api_error(self, error: Any, verb: str) -> errors.ClusterError:
-        if not error.status:
-            # This is how the client raises urllib3's SSLError.
-            return self._connection_error(error)
-        retry_after = parse_retry_after(
-            (error.headers or {}).get('Retry-After'))
-        message = text.make_safe(
-            decoding.decode_message(error.body) or error.reason or '',
-            _LONGEST_QUOTE)
-        problem = f'the API server at {self._server} answered ' \
-                  f'{error.status} ({message})'
-        if retry_after:
-            problem += f' and asks to wait for {retry_after:g} s'
-        if error.status == 401:
-            problem += ': it does not accept the credentials; ' \
-                       'renew them in the kubeconfig'
-        elif error.status == 403 and ('system:anonymous' in message or (
-                self._login.is_anonymous and 'User "' not in message)):
-            # A role for these would be a role for everybody.
-            problem += f': an anonymous user may not {verb} nodes; ' \
-                       f'{self._login.why_anonymous}. Give the user of the ' \
-                       'kubeconfig a token, a client certificate or exec'
-        elif error.status == 403:
-            problem += f': these credentials may not {verb} nodes; bind ' \
-                       f'them to a role with the verb {verb} on the ' \
-                       'resource nodes (kubernetes/rbac.yaml of vitrage-k8s)'
-        kind = errors.ExpiredError if error.status == 410 else errors.ApiError
-        return kind(self.name, problem, error.status, retry_after)
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header: seconds, or an HTTP date (RFC 9110).
-
-    :returns: seconds from now, at least 0; None if it is neither
-    """
-    headers = urllib3.Retry()
-    # Newer versions cut it to six hours; the log shows what was sent.
-    headers.retry_after_max = sys.maxsize
-    try:
-        wait = headers.parse_retry_after(value or '')
-    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
-        return None
-    return max(float(wait), 0.0) if math.isfinite(wait) else None

@@ -14,14 +14,15 @@ import os
 import threading
 import time
 
-import msgspec
 from oslo_log import log
 
 from vitrage_k8s.api import clusters
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import kubeconfig
+from vitrage_k8s.api import member as fleet_members
 from vitrage_k8s.api import reflector
 from vitrage_k8s.api import text
 from vitrage_k8s.api import watch_policy
@@ -32,49 +33,6 @@ LOG = log.getLogger(__name__)
 READ_AGAIN = 10.0
 # How long a list that has failed for its time may take to say so.
 GRACE = 2.0
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What the operator says of all clusters: the options of these names."""
-
-    config_file: str | None
-    contexts: tuple[str, ...]
-    cluster_name: str | None
-    projects: tuple[str, ...]
-    host_contexts: frozenset[str]
-    link_by_system_uuid: bool
-    ignored_conditions: frozenset[str]
-    max_concurrent_lists: int
-    reading: reflector.Options
-
-
-class _Member:
-    """A cluster of the configuration.
-
-    :ivar reflector: reads it; None as long as that could not be tried
-    :ivar problem: what is wrong with its configuration; None if nothing is
-    """
-
-    def __init__(self, settings: clusters.ClusterSettings,
-                 max_nodes: int) -> None:
-        self.settings = settings
-        self.reflector: reflector.Reflector | None = None
-        self.problem: str | None = None
-        self._no_inventory = inventories.Inventory(max_nodes)
-
-    @property
-    def inventory(self) -> inventories.Inventory:
-        """Its nodes."""
-        return self.reflector.inventory if self.reflector \
-            else self._no_inventory
-
-    @property
-    def health(self) -> clusters.Health:
-        """Whether it can be read."""
-        if self.problem is not None:
-            return clusters.Health(watch_policy.MISCONFIGURED, self.problem)
-        return self.reflector.health if self.reflector \
-            else clusters.Health(watch_policy.CONNECTING)
 
 
 class Fleet:
@@ -92,8 +50,8 @@ class Fleet:
         self._pid = os.getpid()
         # Guards what follows, and is notified of news.
         self._news = threading.Condition()
-        self._settings: Settings | None = None
-        self._members: dict[str, _Member] = {}
+        self._settings: fleet_settings.Settings | None = None
+        self._members: dict[str, fleet_members.Member] = {}
         self._is_whole = False
         self._reads_wanted = self._reads_done = 0
         self._is_stopped = False
@@ -103,7 +61,8 @@ class Fleet:
         self._left_out: frozenset[str] = frozenset()
         self._slots = threading.Semaphore()
 
-    def use(self, settings: Settings, *, anew: bool = False) -> None:
+    def use(self, settings: fleet_settings.Settings, *,
+            anew: bool = False) -> None:
         """Read the clusters of these settings from now on; does not wait.
 
         :param anew: whether to read the kubeconfig now in any case
@@ -163,7 +122,8 @@ class Fleet:
         return clusters.View(shown, self._left_out, is_whole)
 
     @staticmethod
-    def _reader_beside(member: _Member, others: list[_Member]) -> str | None:
+    def _reader_beside(member: fleet_members.Member,
+                       others: list[fleet_members.Member]) -> str | None:
         """Return who reads the address of a cluster that cannot be read.
 
         A kubeconfig may have users who may not list nodes; so this is for
@@ -280,7 +240,7 @@ class Fleet:
                     member.health.state == watch_policy.READY
                     for member in self._members.values())
 
-    def _read(self, settings: Settings) -> None:
+    def _read(self, settings: fleet_settings.Settings) -> None:
         """Read the kubeconfig, and begin and end to read clusters."""
         known = {name: member.reflector.endpoint.credentials
                  for name, member in self._members.items()
@@ -288,8 +248,7 @@ class Fleet:
         projects: dict[str, str] = {}
         found: list[endpoints.Endpoint | errors.KubernetesDatasourceError]
         try:
-            projects = _parse_projects(settings.projects)
-            _refuse_tenants(_host_clusters(settings) & projects.keys())
+            projects = settings.project_ids()
             found = list(kubeconfig.load(
                 settings.config_file, list(settings.contexts),
                 settings.cluster_name, known,
@@ -310,7 +269,7 @@ class Fleet:
         if is_whole:
             self._warn_of_unused({(option, each) for option, given in (
                 ('projects', projects.keys()),
-                ('host_contexts', _host_clusters(settings)))
+                ('host_contexts', settings.host_clusters()))
                 for each in given - members.keys()})
         with self._news:
             before, self._members = self._members, members
@@ -327,16 +286,14 @@ class Fleet:
                 member.reflector.stop()
 
     def _member(self, found: endpoints.Endpoint | errors.MisconfiguredError,
-                settings: Settings, projects: dict[str, str]) -> _Member:
+                settings: fleet_settings.Settings,
+                projects: dict[str, str]) -> fleet_members.Member:
         name = found.name if isinstance(found, endpoints.Endpoint) \
             else found.cluster
-        identity = clusters.ClusterSettings(
-            name, projects.get(name), settings.link_by_system_uuid,
-            settings.ignored_conditions,
-            name in _host_clusters(settings))
+        identity = settings.of_cluster(name, projects.get(name))
         member = self._members.get(name)
         if member is None:
-            member = _Member(identity, settings.reading.max_nodes)
+            member = fleet_members.Member(identity, settings.reading.max_nodes)
         member.settings = identity
         if not isinstance(found, endpoints.Endpoint):
             member.problem = found.problem
@@ -367,50 +324,3 @@ class Fleet:
                         'the names of clusters in the graph', option,
                         text.make_safe(name))
         self._unused = unused
-
-
-def _host_clusters(settings: Settings) -> Set[str]:
-    """Return the names in the graph of host_contexts."""
-    named = {context.strip(): name.strip() for name, _, context in (
-        entry.partition('=') for entry in settings.contexts) if context}
-    return {named.get(each, each) for each in settings.host_contexts}
-
-
-def _refuse_tenants(names: Set[str]) -> None:
-    """Refuse clusters whose nodes are compute hosts, and a project's.
-
-    :raises ConfigurationError: there are such
-    """
-    if names:
-        raise errors.ConfigurationError(
-            '[kubernetes] host_contexts: '
-            f'{text.make_safe(", ".join(sorted(names)))} has a project, '
-            'and compute hosts are of none; take it out of host_contexts or '
-            'of projects')
-
-
-def _parse_projects(pairs: Iterable[str]) -> dict[str, str]:
-    """Return the project of each cluster.
-
-    :param pairs: cluster:project_id; a name may have colons of its own, as
-        those of EKS and OpenShift do
-    :raises ConfigurationError: a pair is none
-    """
-    projects: dict[str, str] = {}
-    for pair in pairs:
-        name, _, project = map(str.strip, pair.rpartition(':'))
-        if not (name and project):
-            raise errors.ConfigurationError(
-                f'[kubernetes] projects: "{pair}" is not cluster:project_id')
-        if not text.is_key(project, text.LONGEST_PROJECT_ID):
-            raise errors.ConfigurationError(
-                '[kubernetes] projects: the project '
-                f'{text.make_safe(project, text.LONGEST_VALUE)} of the '
-                f'cluster {name} has more than {text.LONGEST_PROJECT_ID} '
-                'characters, or some that cannot be printed; give the id of '
-                'an OpenStack project')
-        if projects.setdefault(name, project) != project:
-            raise errors.ConfigurationError(
-                f'[kubernetes] projects: the cluster {name} has two '
-                'projects; leave one of them')
-    return projects

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to an API server: TLS, client certificates, proxies, deadlines.
+"""Connections to an API server: proxies and deadlines.
 
 Made here and not by the official client, whose options for this differ
 between its versions, and which keeps the keys of a kubeconfig in files.
@@ -14,7 +14,6 @@ import contextlib
 import http.client
 import socket
 import ssl
-import tempfile
 import threading
 import time
 from typing import Any
@@ -28,6 +27,7 @@ from vitrage_k8s.api import bodies
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import proxies
+from vitrage_k8s.api import tls
 
 # A peer that is gone without a word is noticed after 30 + 4 * 10 s.
 _KEEP_ALIVE = [
@@ -84,7 +84,7 @@ def _make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
     }
     cluster = endpoint.place.cluster
     if urlsplit(endpoint.server).scheme == 'https':
-        options['ssl_context'] = _tls_context(endpoint, login, deadline)
+        options['ssl_context'] = tls.make_context(endpoint, login, deadline)
     if cluster.tls_server_name:
         options['server_hostname'] = cluster.tls_server_name
     field, proxy = f'{endpoint.place.field}.proxy-url', cluster.proxy_url
@@ -95,65 +95,6 @@ def _make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
             else _PoolManager(**options)
     except ValueError as error:
         raise ValueError(f'{field}: {error}') from error
-
-
-class _TlsContext(ssl.SSLContext):
-    """Expects a server's name, even where urllib3 does not name it.
-
-    urllib3 before 2.0 names no IP address, for SNI does not take one
-    (urllib3.util.ssl_.ssl_wrap_socket); OpenSSL would check it all the same.
-    """
-
-    server_name = ''
-
-    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*arguments, **self._named(options))
-
-    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
-        return super().wrap_bio(*arguments, **self._named(options))
-
-    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {**options, 'server_hostname':
-                options.get('server_hostname') or self.server_name}
-
-
-def _tls_context(endpoint: endpoints.Endpoint, login: logins.Login,
-                 deadline: float) -> ssl.SSLContext:
-    place, field = endpoint.place, endpoint.credentials.field
-    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.server_name = place.cluster.tls_server_name or \
-        urlsplit(place.server).hostname or ''
-    # As Go has it: whatever certificate is given is trusted, root or not, and
-    # no name counts but those of subjectAltName.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.hostname_checks_common_name = False
-    if place.cluster.insecure_skip_tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif authorities := place.read_authorities(deadline):
-        # Go passes over those that it cannot read, among others.
-        for authority in authorities:
-            with contextlib.suppress(ssl.SSLError):
-                context.load_verify_locations(cadata=authority.decode())
-        if not context.cert_store_stats()['x509']:
-            raise ValueError(f'{place.field}.certificate-authority: is not '
-                             'the PEM of a certificate')
-    else:
-        context.load_default_certs()
-    if login.certificate and login.key:
-        # OpenSSL takes them from a file only; it exists for this moment.
-        with tempfile.NamedTemporaryFile(prefix='vitrage-k8s-') as pem:
-            pem.write(login.certificate + login.key)
-            pem.flush()
-            try:
-                # An empty password, for without one OpenSSL asks on stdin.
-                context.load_cert_chain(pem.name, password='')  # noqa: S106
-            except ssl.SSLError as error:
-                raise ValueError(
-                    f'{field}: the client certificate cannot be used with its '
-                    f'key: {error.reason or "one of them is no PEM"}; give '
-                    'the key that it was made for') from None
-    return context
 
 
 def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:

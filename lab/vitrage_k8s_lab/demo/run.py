@@ -19,6 +19,7 @@ import tempfile
 import time
 
 from vitrage_k8s.api import fleet
+from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import reflector
 from vitrage_k8s_lab.demo import host_failure
 from vitrage_k8s_lab.demo import node_alert
@@ -136,7 +137,7 @@ def _list_once(config_file: str,
     # Without a handler, Python would print the warnings.
     logging.getLogger('vitrage_k8s').addHandler(logging.NullHandler())
     clusters = fleet.Fleet()
-    clusters.use(fleet.Settings(
+    clusters.use(fleet_settings.Settings(
         config_file=config_file, contexts=tuple(contexts), cluster_name=None,
         projects=(), host_contexts=frozenset(), link_by_system_uuid=False,
         ignored_conditions=frozenset(), max_concurrent_lists=4,
