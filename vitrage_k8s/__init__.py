@@ -151,7 +151,7 @@ OPTS = [
                help='Nodes that one cluster may have. A cluster with more is '
                     'shown as Unreadable, and its nodes as last known: this '
                     'bounds the memory that an API server gone wrong can '
-                    'take. A node takes about 2 KB.'),
+                    'take. A node takes about 1 KB.'),
     cfg.IntOpt('max_concurrent_lists',
                default=8,
                min=1,
