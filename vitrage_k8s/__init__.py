@@ -54,7 +54,7 @@ OPTS = [
                     'listed again, beside the watch, and the kubeconfig is '
                     'read again. No effect with update_method = none.'),
     cfg.StrOpt(DSOpts.CONFIG_FILE,
-               help='Path of the kubeconfig file that tells where the API '
+               help='Path of the kubeconfig file that says where the API '
                     'servers are and how to log in. Unset: the in-cluster '
                     'configuration where there is one (the poller runs in a '
                     'pod), else the default kubeconfig ($KUBECONFIG, or '
@@ -113,9 +113,9 @@ OPTS = [
                 default=False,
                 help='Tie a node that has no providerID, or that of a '
                      'distribution (k3s, RKE2), to the Nova server whose '
-                     'UUID its firmware tells (status.nodeInfo.systemUUID). '
+                     'UUID its firmware has (status.nodeInfo.systemUUID). '
                      'That UUID is the server\'s with Nova on KVM; other '
-                     'hypervisors swap its bytes, or tell another. Only '
+                     'hypervisors swap its bytes, or have another. Only '
                      'where nova.instance is in [datasources] types.'),
     cfg.IntOpt('page_size',
                default=500,
@@ -151,7 +151,7 @@ OPTS = [
                help='Nodes that one cluster may have. A cluster with more is '
                     'shown as Unreadable, and its nodes as last known: this '
                     'bounds the memory that an API server gone wrong can '
-                    'take. A node takes about 2 KB.'),
+                    'take. A node takes about 1 KB.'),
     cfg.IntOpt('max_concurrent_lists',
                default=8,
                min=1,

@@ -89,6 +89,7 @@ class GraphTest(testtools.TestCase):
         inventory = inventories.Inventory(1)
         made.list_nodes(inventory, [
             made.make_node('uid', kubelet_version='v1.36.2')])
+        inventory.listed_at = inventory.watched_since = 'an hour'
         cluster = clusters.Cluster(
             clusters.ClusterSettings('production', 'a project'),
             clusters.Health('Unreadable', 'a reason'), inventory, 'https://x')
