@@ -103,9 +103,9 @@ class ClustersTest(base.FunctionalTest):
             simulator.requests.clear()
         self.simulators['two'].start()
 
-        self.wait_for(lambda: self.host.get_changes() > 0)
+        self.wait_for(lambda: self.host.get_changes() > 0
+                      and self.states()['two'] == 'OK')
 
-        self.assertEqual('OK', self.states()['two'])
         self.assertEqual(6, len(self.host.node_names()))
         # The others go on to be watched.
         self.assertEqual([], [request for request
