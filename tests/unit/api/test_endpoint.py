@@ -38,6 +38,7 @@ class ServerTest(testtools.TestCase):
         for server, said in (
                 ('', 'is missing'), ('ftp://host', 'is no URL of https://'),
                 ('host/path', 'is no URL of https://'),
+                ('https://host/a b', 'white space in it'),
                 ('https://', ''), ('https://host:x', ''),
                 ('https://host:99999', '')):
             error = self.assertRaises(ValueError, endpoint.parse_server,
@@ -91,7 +92,8 @@ class PlaceTest(testtools.TestCase):
         self.assertIn('the cluster.certificate-authority', str(error))
 
     def test_plugin_gets_what_it_may_ask_for(self) -> None:
-        pem = trustme.CA().cert_pem.bytes()
+        # A plugin gets all of several.
+        pem = trustme.CA().cert_pem.bytes() + trustme.CA().cert_pem.bytes()
         info = self.place(
             tls_server_name='x', insecure_skip_tls_verify=True,
             proxy_url='y', extensions=[

@@ -63,6 +63,25 @@ class BesideTest(fleets.FleetTestCase):
         self.assertEqual(['a', 'b'], list(self.fleet.view().clusters))
 
 
+class HostsTest(fleets.FleetTestCase):
+
+    def test_compute_hosts_are_of_no_project(self) -> None:
+        for contexts, hosts, projects, is_refused in (
+                (('a',), ('a',), (), False), (('a',), (), ('a:p',), False),
+                (('a',), ('a',), ('a:p',), True),
+                (('x=a',), ('a',), ('x:p',), True),
+                (('x = a', 'a=b'), ('a',), ('x:p',), True),
+                (('x=a',), ('x',), ('x:p',), True)):
+            name = contexts[0].partition('=')[0].strip()
+            self.use(name, contexts=contexts, projects=projects,
+                     host_contexts=frozenset(hosts))
+            self.assertIs(not is_refused, self.fleet.view().is_whole,
+                          (contexts, hosts, projects))
+            self.assertEqual(is_refused, any(
+                'take it out of host_contexts or' in problem
+                for problem in self.fleet.problems))
+
+
 class QuestionsTest(fleets.FleetTestCase):
 
     def test_problems_are_those_of_the_last_read(self) -> None:

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is presented to an API server, and why that is nobody."""
 
+import os
+import pathlib
+import threading
+
+import fixtures
 import testtools
 
 from vitrage_k8s.api import errors
@@ -31,6 +36,26 @@ class AnonymousTest(testtools.TestCase):
 
     def test_what_threads_share_stays_as_it_is(self) -> None:
         self.assertRaises(AttributeError, setattr, Login(), 'key', b'')
+
+
+class FileTest(testtools.TestCase):
+
+    def test_file_that_hangs_is_no_reason_to_go_on(self) -> None:
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'fifo')
+        os.mkfifo(path)
+        for _ in range(2):
+            error = self.assertRaises(TimeoutError, logins.read_file, path, 0)
+            self.assertIn('did not answer within request_timeout',
+                          str(error.strerror))
+            # It does not keep the process alive, and there is one only.
+            [thread] = [each for each in threading.enumerate()
+                        if each.name == 'vitrage-k8s file']
+            self.assertTrue(thread.daemon)
+        path.write_bytes(b'x')
+        thread.join()
+        path.unlink()
+        path.write_bytes(b'x')
+        self.assertEqual(b'x', logins.read_file(path, float('inf')).content)
 
 
 class PemTest(testtools.TestCase):
