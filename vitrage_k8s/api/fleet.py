@@ -99,7 +99,6 @@ class Fleet:
         self._is_stopped = False
         self._thread: threading.Thread | None = None
         self._logged: dict[str, int] = {}
-        self._unused: Set[tuple[str, str]] = frozenset()
         self._left_out: frozenset[str] = frozenset()
         self._slots = threading.Semaphore()
 
@@ -296,8 +295,6 @@ class Fleet:
                 settings.reading.request_timeout))
         except errors.ConfigurationError as error:
             found = [error]
-        self._note_errors([each for each in found
-                           if not isinstance(each, endpoints.Endpoint)])
         named = [each for each in found if isinstance(
             each, (endpoints.Endpoint, errors.MisconfiguredError))]
         members = {}
@@ -308,10 +305,15 @@ class Fleet:
             endpoints.Endpoint, errors.MisconfiguredError,
             errors.UnusableEntryError)) for each in found)
         if is_whole:
-            self._warn_of_unused({(option, each) for option, given in (
-                ('projects', projects.keys()),
-                ('host_contexts', _host_clusters(settings)))
-                for each in given - members.keys()})
+            found += [errors.AdviceError(
+                f'[kubernetes] {option} names what is not read: {each}. It '
+                'takes the names of clusters in the graph')
+                for option, given in (
+                    ('projects', projects.keys()),
+                    ('host_contexts', _host_clusters(settings)))
+                for each in given - members.keys()]
+        self._note_errors([each for each in found
+                           if not isinstance(each, endpoints.Endpoint)])
         with self._news:
             before, self._members = self._members, members
             self._is_whole = is_whole
@@ -360,13 +362,6 @@ class Fleet:
         for each, level in sorted(levels.items()):
             LOG.log(log.DEBUG if each in self._logged else level, '%s', each)
         self._logged = levels
-
-    def _warn_of_unused(self, unused: Set[tuple[str, str]]) -> None:
-        for option, name in sorted(unused - self._unused):
-            LOG.warning('[kubernetes] %s names what is not read: %s. It takes '
-                        'the names of clusters in the graph', option,
-                        text.make_safe(name))
-        self._unused = unused
 
 
 def _host_clusters(settings: Settings) -> Set[str]:
