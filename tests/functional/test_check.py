@@ -104,6 +104,14 @@ class ConfigurationTest(CheckTest):
                  'from vitrage.datasources -> path = vitrage_k8s,'),
                 ({'path': 'vitrage_k8,vitrage_k8s,vitrage.datasources'},
                  'ERROR', 'path', 'Python finds no module vitrage_k8 '),
+                ({'path': 'vitrage_k8s,,vitrage.datasources'}, 'ERROR',
+                 'path', 'Python finds no module of an empty name -> '),
+                ({'path': 'vitrage_k8s'}, 'ERROR', 'types',
+                 'no datasource nova.host, nova.instance ->'),
+                ({'types': 'kubernetes,nova.hots'}, 'ERROR', 'types',
+                 'no datasource nova.hots -> '),
+                ({'snapshots_interval': '5'}, 'ERROR', 'snapshots_interval',
+                 'greater than or equal to 10'),
                 ({'types': 'nova.host'}, 'ERROR', 'types',
                  'not enabled -> add kubernetes'),
                 ({'types': 'kubernetes,nova.host,kubernetes'}, 'WARNING',
@@ -119,6 +127,9 @@ class ConfigurationTest(CheckTest):
                 ('context', 'a', 'ERROR',
                  '-> did you mean contexts?'),
                 ('zzz', '1', 'ERROR', 'take it out'),
+                ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
+                ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
+                 'the default is right'),
                 ('page_size', '0', 'ERROR', 'greater than or equal to 1'),
                 ('page_size', 'many', 'ERROR', "int() with base 10: 'many'"),
                 ('page-size', '5', 'ERROR', 'did you mean page_size?'),
@@ -145,6 +156,13 @@ class ConfigurationTest(CheckTest):
         self.assert_found(
             'WARNING', '[kubernetes] projects', 'openstack project show',
             kubernetes={'projects': 'simulator:demo'})
+
+    def test_names_of_clusters_that_are_not_read(self) -> None:
+        for option, value in (('projects', f'other:{"a" * 32}'),
+                              ('host_contexts', 'other')):
+            self.assert_found(
+                'WARNING', '[kubernetes]', f'{option} names what is not read',
+                kubernetes={option: value})
 
     def test_a_file_that_is_not_there(self) -> None:
         status, output = self.run_check('--config-file', '/no/such/file')
@@ -182,12 +200,15 @@ class FilesTest(CheckTest):
         for content, text in (
                 (None, 'cannot be read'), ('alerts: [', 'no mapping'),
                 ('[]', 'no mapping'), ('alerts: []', 'no mapping'),
+                ('alerts: \xff', 'no mapping'),
                 (json.dumps({'alerts': [catch_all, {'key': {'a': 'b'}}]}),
                  'every vertex')):
             if content is not None:
-                path.write_text(content)
+                path.write_text(content, 'latin-1')
             self.assert_found('ERROR', str(path), text, datasources=types,
                               prometheus={'config_file': path})
+        self.assert_found('ERROR', str(path), f'{self.directory})',
+                          datasources=types, prometheus={'config_file': path})
         path.write_text(json.dumps({'alerts': [catch_all]}))
         self.assertEqual((0, []), self.check(
             datasources=types, prometheus={'config_file': path}))
