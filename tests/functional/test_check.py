@@ -143,6 +143,15 @@ class ConfigurationTest(CheckTest):
             self.assert_found(level, f'[kubernetes] {name}', text,
                               kubernetes={name: value})
 
+    def test_options_for_types_that_are_not_enabled(self) -> None:
+        for option, value, enabled in (
+                ('host_contexts', 'simulator', 'nova.instance'),
+                ('link_by_system_uuid', 'true', 'nova.host')):
+            self.assert_found(
+                'WARNING', f'[kubernetes] {option}', 'to [datasources] types',
+                datasources={'types': f'kubernetes,{enabled}'},
+                kubernetes={option: value})
+
     def test_a_slow_list_without_a_watch(self) -> None:
         self.assert_found(
             'WARNING', '[kubernetes] list_timeout', 'snapshots_interval',
@@ -216,9 +225,9 @@ class FilesTest(CheckTest):
 
 class ClusterTest(CheckTest):
 
-    def infos(self) -> list[str]:
+    def infos(self, **changes: dict[str, Any]) -> list[str]:
         _, output = self.run_check(
-            '--config-file', self.write(), '--format', 'json')
+            '--config-file', self.write(**changes), '--format', 'json')
         return [each['text'] for each in json.loads(output)
                 if each['subject'] == 'simulator']
 
@@ -226,6 +235,12 @@ class ClusterTest(CheckTest):
         self.assertIn(f'2 nodes at {self.simulator.url}', self.infos())
         self.assertIn('1 of 2 nodes name a Nova server; 1 do not: no '
                       'providerID', self.infos())
+
+    def test_says_that_no_servers_are_shown(self) -> None:
+        self.assertIn(
+            '1 of 2 nodes name a Nova server; 1 do not: no providerID. None '
+            'is tied to it: nova.instance is not in [datasources] types',
+            self.infos(datasources={'types': 'kubernetes'}))
 
     def test_an_api_server_that_refuses(self) -> None:
         for fault, text in ((faults.internal_error(), 'answered 500'),
@@ -248,6 +263,11 @@ class ClusterTest(CheckTest):
         self.kubeconfig.write_text(self.simulator.kubeconfig(
             user={'token': 't'}))
         self.assert_found('WARNING', '[kubernetes]', 'Use https://')
+
+    def test_a_misconfigured_cluster_is_found_once(self) -> None:
+        self.kubeconfig.write_text(self.simulator.kubeconfig().replace(
+            self.simulator.url, 'https://host:port'))
+        self.assert_found('ERROR', 'simulator', 'server: has a host or port')
 
     def test_a_context_that_is_not_there(self) -> None:
         status, found = self.check(kubernetes={'contexts': 'other'})

@@ -8,6 +8,7 @@ import logging
 
 import msgspec
 from oslo_config import cfg
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import clusters
@@ -36,10 +37,13 @@ def check_clusters() -> Iterator[Finding]:
     found.use(wanted)
     try:
         found.list_all(wanted.reading.list_timeout)
-        for problem, level in sorted(found.problems.items()):
-            yield Finding(Level.ERROR if level >= logging.ERROR
-                          else Level.WARNING, '[kubernetes]', problem)
         view = found.view()
+        for problem, level in sorted(found.problems.items()):
+            # Of a cluster that is misconfigured it is said below.
+            if not any(problem == f'Cluster {name}: {cluster.health.reason}'
+                       for name, cluster in view.clusters.items()):
+                yield Finding(Level.ERROR if level >= logging.ERROR
+                              else Level.WARNING, '[kubernetes]', problem)
         for name in sorted(view.left_out):
             yield warning(name, 'all of its nodes are nodes of another '
                           'cluster too, so it is left out of the graph',
@@ -86,6 +90,9 @@ def _check_ties(cluster: clusters.Cluster) -> Iterator[Finding]:
     text = f'{tied} of {len(found)} nodes name a Nova server'
     for reason, count in why.most_common():
         text += f'; {count} do not: {reason}'
+    if tied and NOVA_INSTANCE_DATASOURCE not in CONF.datasources.types:
+        text += '. None is tied to it: nova.instance is not in ' \
+                '[datasources] types'
     yield info(cluster.settings.name, text)
 
 

@@ -14,6 +14,8 @@ from oslo_config import cfg
 from oslo_utils import importutils
 from vitrage.common.constants import DatasourceOpts as DSOpts
 from vitrage.common.constants import UpdateMethod
+from vitrage.datasources.nova.host import NOVA_HOST_DATASOURCE
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage import opts as vitrage_opts
 
 from vitrage_k8s.check.findings import error
@@ -192,6 +194,15 @@ def check_intervals() -> Iterator[Finding]:
                       'set update_method = pull, or a shorter list_timeout')
 
 
+def check_ties() -> Iterator[Finding]:
+    """Is there what nodes are to be tied to."""
+    for name, each in (('host_contexts', NOVA_HOST_DATASOURCE),
+                       ('link_by_system_uuid', NOVA_INSTANCE_DATASOURCE)):
+        if CONF.kubernetes[name] and each not in CONF.datasources.types:
+            yield warning(f'[kubernetes] {name}', 'it has no effect without '
+                          f'{each}', f'add {each} to [datasources] types')
+
+
 def check_projects() -> Iterator[Finding]:
     """Are the projects ids; whether they are named right, the fleet says."""
     for pair in CONF.kubernetes.projects:
@@ -206,4 +217,4 @@ def check_projects() -> Iterator[Finding]:
 RULES = (check_files, check_path, check_types, check_names, check_values)
 # These read the values.
 VALUE_RULES = (check_classes, check_update_method, check_entities,
-               check_intervals, check_projects)
+               check_intervals, check_ties, check_projects)
