@@ -94,7 +94,7 @@ class PlaceTest(testtools.TestCase):
         pem = trustme.CA().cert_pem.bytes()
         info = self.place(
             tls_server_name='x', insecure_skip_tls_verify=True,
-            proxy_url='y', extensions=[
+            disable_compression=True, proxy_url='y', extensions=[
                 endpoint.Extension('other', 1), endpoint.Extension(
                     'client.authentication.k8s.io/exec', {'a': 'b'})],
             certificate_authority_data=base64.b64encode(pem).decode())(
@@ -104,5 +104,8 @@ class PlaceTest(testtools.TestCase):
         self.assertEqual({
             'server': 'https://host', 'tls-server-name': 'x',
             'insecure-skip-tls-verify': True, 'proxy-url': 'y',
-            'config': {'a': 'b'}}, info)
-        self.assertEqual({'server': 'https://host'}, self.place()(INFINITE))
+            'disable-compression': True, 'config': {'a': 'b'}}, info)
+        self.assertEqual({'server': 'https://host', 'config': None},
+                         self.place()(INFINITE))
+        self.assertEqual({}, self.place(extensions=[endpoint.Extension(
+            'client.authentication.k8s.io/exec', {})])(INFINITE)['config'])
