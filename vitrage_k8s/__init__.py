@@ -126,12 +126,14 @@ OPTS = [
     cfg.FloatOpt('request_timeout',
                  default=60,
                  min=0.1,
+                 max=86400,
                  help='Seconds that one request (a page of nodes) may take '
                       'in all, from connecting to the last byte. One that '
                       'takes longer has failed.'),
     cfg.FloatOpt('list_timeout',
                  default=120,
                  min=0.1,
+                 max=86400,
                  help='Seconds that the list of one cluster may take in all, '
                       'with all its pages, retries and waits. One that '
                       'takes longer has failed, and the nodes stay in the '

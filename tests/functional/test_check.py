@@ -105,6 +105,14 @@ class ConfigurationTest(CheckTest):
                  'from vitrage.datasources -> path = vitrage_k8s,'),
                 ({'path': 'vitrage_k8,vitrage_k8s,vitrage.datasources'},
                  'ERROR', 'path', 'Python finds no module vitrage_k8 '),
+                ({'path': 'vitrage_k8s,,vitrage.datasources'}, 'ERROR',
+                 'path', 'Python finds no module of an empty name -> '),
+                ({'path': 'vitrage_k8s'}, 'ERROR', 'types',
+                 'no datasource nova.host, nova.instance ->'),
+                ({'types': 'kubernetes,nova.hots'}, 'ERROR', 'types',
+                 'no datasource nova.hots -> '),
+                ({'snapshots_interval': '5'}, 'ERROR', 'snapshots_interval',
+                 'greater than or equal to 10'),
                 ({'types': 'nova.host'}, 'ERROR', 'types',
                  'not enabled -> add kubernetes'),
                 ({'types': 'kubernetes,nova.host,kubernetes'}, 'WARNING',
@@ -120,6 +128,9 @@ class ConfigurationTest(CheckTest):
                 ('context', 'a', 'ERROR',
                  '-> did you mean contexts?'),
                 ('zzz', '1', 'ERROR', 'take it out'),
+                ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
+                ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
+                 'the default is right'),
                 ('page_size', '0', 'ERROR', 'greater than or equal to 1'),
                 ('page_size', 'many', 'ERROR', "int() with base 10: 'many'"),
                 ('page-size', '5', 'ERROR', 'did you mean page_size?'),
@@ -132,6 +143,15 @@ class ConfigurationTest(CheckTest):
         ):
             self.assert_found(level, f'[kubernetes] {name}', text,
                               kubernetes={name: value})
+
+    def test_options_for_types_that_are_not_enabled(self) -> None:
+        for option, value, enabled in (
+                ('host_contexts', 'simulator', 'nova.instance'),
+                ('link_by_system_uuid', 'true', 'nova.host')):
+            self.assert_found(
+                'WARNING', f'[kubernetes] {option}', 'to [datasources] types',
+                datasources={'types': f'kubernetes,{enabled}'},
+                kubernetes={option: value})
 
     def test_a_slow_list_without_a_watch(self) -> None:
         self.assert_found(
@@ -146,6 +166,13 @@ class ConfigurationTest(CheckTest):
         self.assert_found(
             'WARNING', '[kubernetes] projects', 'openstack project show',
             kubernetes={'projects': 'simulator:demo'})
+
+    def test_names_of_clusters_that_are_not_read(self) -> None:
+        for option, value in (('projects', f'other:{"a" * 32}'),
+                              ('host_contexts', 'other')):
+            self.assert_found(
+                'WARNING', '[kubernetes]', f'{option} names what is not read',
+                kubernetes={option: value})
 
     def test_a_file_that_is_not_there(self) -> None:
         status, output = self.run_check('--config-file', '/no/such/file')
@@ -183,12 +210,15 @@ class FilesTest(CheckTest):
         for content, text in (
                 (None, 'cannot be read'), ('alerts: [', 'no mapping'),
                 ('[]', 'no mapping'), ('alerts: []', 'no mapping'),
+                ('alerts: \xff', 'no mapping'),
                 (json.dumps({'alerts': [catch_all, {'key': {'a': 'b'}}]}),
                  'every vertex')):
             if content is not None:
-                path.write_text(content)
+                path.write_text(content, 'latin-1')
             self.assert_found('ERROR', str(path), text, datasources=types,
                               prometheus={'config_file': path})
+        self.assert_found('ERROR', str(path), f'{self.directory})',
+                          datasources=types, prometheus={'config_file': path})
         path.write_text(json.dumps({'alerts': [catch_all]}))
         enabled: dict[str, dict[str, Any]] = {
             'datasources': types, 'prometheus': {'config_file': path}}
@@ -204,9 +234,9 @@ class FilesTest(CheckTest):
 
 class ClusterTest(CheckTest):
 
-    def infos(self) -> list[str]:
+    def infos(self, **changes: dict[str, Any]) -> list[str]:
         _, output = self.run_check(
-            '--config-file', self.write(), '--format', 'json')
+            '--config-file', self.write(**changes), '--format', 'json')
         return [each['text'] for each in json.loads(output)
                 if each['subject'] == 'simulator']
 
@@ -223,6 +253,12 @@ class ClusterTest(CheckTest):
         self.useFixture(fixtures.MonkeyPatch(
             'vitrage_k8s.check.clusters.MOST_SKEW', -1.0))
         self.assert_found('WARNING', 'simulator', 'the clocks')
+
+    def test_says_that_no_servers_are_shown(self) -> None:
+        self.assertIn(
+            '1 of 2 nodes name a Nova server; 1 do not: no providerID. None '
+            'is tied to it: nova.instance is not in [datasources] types',
+            self.infos(datasources={'types': 'kubernetes'}))
 
     def test_an_api_server_that_refuses(self) -> None:
         for fault, text in ((faults.internal_error(), 'answered 500'),
@@ -245,6 +281,11 @@ class ClusterTest(CheckTest):
         self.kubeconfig.write_text(self.simulator.kubeconfig(
             user={'token': 't'}))
         self.assert_found('WARNING', '[kubernetes]', 'Use https://')
+
+    def test_a_misconfigured_cluster_is_found_once(self) -> None:
+        self.kubeconfig.write_text(self.simulator.kubeconfig().replace(
+            self.simulator.url, 'https://host:port'))
+        self.assert_found('ERROR', 'simulator', 'server: has a host or port')
 
     def test_a_context_that_is_not_there(self) -> None:
         status, found = self.check(kubernetes={'contexts': 'other'})

@@ -12,15 +12,16 @@ The reference is client-go, https://github.com/kubernetes/client-go:
 
 - token or tokenFile, or else username and password, or else exec
   (plugin/pkg/client/auth/exec: UpdateTransportConfig leaves exec alone when
-  there is one of the others); a token and a username are an error
+  there is one of the others, or a certificate); a token and a username are an
+  error
   (transport: HTTPWrappersForConfig). A password without a username, and a key
   without a certificate, count for nothing.
 - tokenFile comes before token, which serves until the file is there
   (transport: NewBearerAuthWithRefreshRoundTripper). A file that is missing or
   empty for a moment counts as it was before (token_source.go).
-- A certificate goes with any of these, and comes before that of a plugin
-  (transport: TLSConfigFor). What is given as data comes before files
-  (dataFromSliceOrFile), and files are read again when they may have changed.
+- A certificate goes with a token or a username. What is given as data comes
+  before files (transport: dataFromSliceOrFile), and files are read again when
+  they may have changed.
 - as and its kin become headers (transport: NewImpersonatingRoundTripper).
 - Relative paths are relative to the kubeconfig (clientcmd:
   GetAuthInfoFileReferences). An empty string is as good as none.
@@ -116,7 +117,9 @@ class Credentials:
         self._directory = directory.absolute()
         self._cluster_info = cluster_info
         self._plugin: exec_plugin.Plugin | None = None
-        if user.exec and not (user.token or user.token_file or user.username):
+        if user.exec and not (
+                user.token or user.token_file or user.username
+                or user.client_certificate or user.client_certificate_data):
             self._plugin = exec_plugin.Plugin(
                 user.exec, self._directory, cluster_info, field)
         # Guards what follows.
@@ -169,10 +172,8 @@ class Credentials:
         self.check()
         login = self._static_login(deadline)
         if self._plugin and not self.keeps_back:
-            issued = self._plugin.login(deadline)
-            login = Login(issued.authorization,
-                          login.certificate or issued.certificate,
-                          login.key or issued.key, login.headers)
+            return msgspec.structs.replace(
+                self._plugin.login(deadline), headers=login.headers)
         return login
 
     def refused(self, login: Login, deadline: float) -> bool:

@@ -25,6 +25,7 @@ class Cluster(msgspec.Struct, rename='kebab', frozen=True):
     insecure_skip_tls_verify: bool = False
     tls_server_name: str = ''
     proxy_url: str = ''
+    disable_compression: bool = False
     extensions: list[Any] = []
 
 
@@ -75,16 +76,16 @@ class Place(msgspec.Struct, frozen=True, eq=False):
         (rest: ConfigToExecCluster).
         """
         cluster, pem = self.cluster, b''.join(self.read_authorities(deadline))
-        return {key: value for key, value in (
+        info = {key: value for key, value in (
             ('server', self.server),
             ('tls-server-name', cluster.tls_server_name),
             ('insecure-skip-tls-verify', cluster.insecure_skip_tls_verify),
             ('certificate-authority-data', base64.b64encode(pem).decode()),
             ('proxy-url', cluster.proxy_url),
-            ('config', next((
-                each.get('extension') for each in cluster.extensions
-                if each and each.get('name') == _FOR_PLUGINS), None)))
-            if value}
+            ('disable-compression', cluster.disable_compression)) if value}
+        return {**info, 'config': next((
+            each.get('extension') for each in cluster.extensions
+            if each and each.get('name') == _FOR_PLUGINS), None)}
 
 
 class Endpoint(msgspec.Struct, frozen=True):

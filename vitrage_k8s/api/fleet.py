@@ -9,7 +9,6 @@ Vitrage.
 
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Set
 import os
 import threading
 import time
@@ -24,7 +23,6 @@ from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import kubeconfig
 from vitrage_k8s.api import member as fleet_members
 from vitrage_k8s.api import reflector
-from vitrage_k8s.api import text
 from vitrage_k8s.api import watch_policy
 
 LOG = log.getLogger(__name__)
@@ -57,7 +55,6 @@ class Fleet:
         self._is_stopped = False
         self._thread: threading.Thread | None = None
         self._logged: dict[str, int] = {}
-        self._unused: Set[tuple[str, str]] = frozenset()
         self._left_out: frozenset[str] = frozenset()
         self._slots = threading.Semaphore()
 
@@ -255,8 +252,6 @@ class Fleet:
                 settings.reading.request_timeout))
         except errors.ConfigurationError as error:
             found = [error]
-        self._note_errors([each for each in found
-                           if not isinstance(each, endpoints.Endpoint)])
         named = [each for each in found if isinstance(
             each, (endpoints.Endpoint, errors.MisconfiguredError))]
         members = {}
@@ -267,10 +262,15 @@ class Fleet:
             endpoints.Endpoint, errors.MisconfiguredError,
             errors.UnusableEntryError)) for each in found)
         if is_whole:
-            self._warn_of_unused({(option, each) for option, given in (
-                ('projects', projects.keys()),
-                ('host_contexts', settings.host_clusters()))
-                for each in given - members.keys()})
+            found += [errors.AdviceError(
+                f'[kubernetes] {option} names what is not read: {each}. It '
+                'takes the names of clusters in the graph')
+                for option, given in (
+                    ('projects', projects.keys()),
+                    ('host_contexts', settings.host_clusters()))
+                for each in given - members.keys()]
+        self._note_errors([each for each in found
+                           if not isinstance(each, endpoints.Endpoint)])
         with self._news:
             before, self._members = self._members, members
             self._is_whole = is_whole
@@ -318,9 +318,3 @@ class Fleet:
             LOG.log(log.DEBUG if each in self._logged else level, '%s', each)
         self._logged = levels
 
-    def _warn_of_unused(self, unused: Set[tuple[str, str]]) -> None:
-        for option, name in sorted(unused - self._unused):
-            LOG.warning('[kubernetes] %s names what is not read: %s. It takes '
-                        'the names of clusters in the graph', option,
-                        text.make_safe(name))
-        self._unused = unused

@@ -125,11 +125,11 @@ class Files:
         # What an earlier file says stays (kubectl's rule for $KUBECONFIG).
         try:
             parsed = _parse(content)
-            current = parsed.get('current-context') or ''
-            if not isinstance(current, str):
+            current = parsed.get('current-context')
+            if not isinstance(current, str | None):
                 raise ValueError(
                     'current-context: is no text; put it in quotes')
-            self.current = self.current or current
+            self.current = self.current or current or ''
             for section, known in self.entries.items():
                 for name, entry in self._find(parsed, section, path).items():
                     known.setdefault(name, entry)
@@ -141,7 +141,9 @@ class Files:
 
     def _find(self, parsed: dict[str, Any], section: str,
               path: pathlib.Path) -> dict[str, _Entry]:
-        entries = parsed.get(section) or []
+        entries = parsed.get(section)
+        if entries is None:
+            return {}
         if not isinstance(entries, list):
             raise ValueError(f'{section}: is no list; correct it')
         found: dict[str, _Entry] = {}
@@ -211,9 +213,13 @@ def _parse(content: bytes) -> dict[str, Any]:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Return a value in which null leaves what Go's JSON does: empty."""
+    """Return a value in which null leaves what Go's JSON does: empty.
+
+    An extension is not looked at, as in client-go (runtime.RawExtension).
+    """
     if isinstance(value, dict):
-        return {str(key): _without_nulls(each) for key, each in value.items()
+        return {str(key): each if key == 'extension'
+                else _without_nulls(each) for key, each in value.items()
                 if each is not None}
     if isinstance(value, list):
         return ['' if each is None else _without_nulls(each)

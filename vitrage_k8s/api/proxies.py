@@ -56,7 +56,7 @@ def _is_excepted(entry: str, host: str, port: str,
         else (entry, '')
     if not name or only_port not in ('', port):
         return False
-    if _address(name):
+    if address or _address(name):
         return _address(name) == address
     name = name.removeprefix('*') if name.startswith('*.') else name
     return host.endswith(name if name.startswith('.') else f'.{name}') \

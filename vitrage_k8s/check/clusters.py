@@ -44,10 +44,13 @@ def check_clusters() -> Iterator[Finding]:
     found.use(wanted)
     try:
         found.list_all(wanted.reading.list_timeout)
-        for problem, level in sorted(found.problems.items()):
-            yield Finding(Level.ERROR if level >= logging.ERROR
-                          else Level.WARNING, '[kubernetes]', problem)
         view = found.view()
+        for problem, level in sorted(found.problems.items()):
+            # Of a cluster that is misconfigured it is said below.
+            if not any(problem == f'Cluster {name}: {cluster.health.reason}'
+                       for name, cluster in view.clusters.items()):
+                yield Finding(Level.ERROR if level >= logging.ERROR
+                              else Level.WARNING, '[kubernetes]', problem)
         for name in sorted(view.left_out):
             yield warning(name, 'all of its nodes are nodes of another '
                           'cluster too, so it is left out of the graph',

@@ -12,7 +12,10 @@ import re
 
 from oslo_config import cfg
 from oslo_utils import importutils
+from vitrage.common.constants import DatasourceOpts as DSOpts
 from vitrage.common.constants import UpdateMethod
+from vitrage.datasources.nova.host import NOVA_HOST_DATASOURCE
+from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage import opts as vitrage_opts
 
 from vitrage_k8s.check.findings import error
@@ -62,9 +65,9 @@ def check_path() -> Iterator[Finding]:
     paths = CONF.datasources.path
     loaded = None
     for each in paths:
-        if importutils.try_import(each) is None:
-            yield error('[datasources] path',
-                        f'Python finds no module {each}', f'path = {_PATH}')
+        if not each or importutils.try_import(each) is None:
+            yield error('[datasources] path', 'Python finds no module '
+                        f'{each or "of an empty name"}', f'path = {_PATH}')
         elif loaded is None and importutils.try_import(
                 f'{each}.{KUBERNETES_DATASOURCE}'):
             loaded = each
@@ -86,10 +89,18 @@ def check_types() -> Iterator[Finding]:
         if types.count(each) > 1:
             yield warning(subject, f'{each} is enabled twice',
                           'leave one of them')
-    for each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):
-        if each in types:
+    lost = set()
+    for each in sorted(set(types) - {KUBERNETES_DATASOURCE}):
+        if each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):
             yield error(subject, f'{each} is no datasource but an entity type '
                         'of kubernetes', 'take it out; kubernetes serves it')
+        elif not any(importutils.try_import(f'{path}.{each}')
+                     for path in CONF.datasources.path):
+            lost.add(each)
+    if lost:
+        yield error(subject, 'in path there is no datasource '
+                    f'{", ".join(sorted(lost))}',
+                    f'correct types, or path = {_PATH}')
 
 
 def check_names() -> Iterator[Finding]:
@@ -119,14 +130,15 @@ def _files() -> list[str]:
 
 def check_values() -> Iterator[Finding]:
     """Has each option a value that it can have."""
-    for opt in OPTS:
-        try:
-            CONF[KUBERNETES_DATASOURCE][opt.dest]
-        except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError,
-                ValueError) as problem:
-            yield error(f'[kubernetes] {opt.dest}',
-                        str(problem).rpartition(' is not valid: ')[2],
-                        'see its help in vitrage-k8s.conf.sample')
+    for group in ('datasources', 'entity_graph', KUBERNETES_DATASOURCE):
+        for name in CONF[group]:
+            try:
+                CONF[group][name]
+            except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError,
+                    ValueError) as problem:
+                yield error(f'[{group}] {name}',
+                            str(problem).rpartition(' is not valid: ')[2],
+                            'see its help in the sample configuration')
 
 
 def check_entities() -> Iterator[Finding]:
@@ -135,6 +147,16 @@ def check_entities() -> Iterator[Finding]:
         if each not in CONF.kubernetes.entities:
             yield error('[kubernetes] entities', f'{each} is missing, so that '
                         'Vitrage rejects its events',
+                        'take the option out; the default is right')
+
+
+def check_classes() -> Iterator[Finding]:
+    """Are driver and transformer those of this package."""
+    for opt in OPTS:
+        if opt.dest in (DSOpts.DRIVER, DSOpts.TRANSFORMER) and \
+                CONF.kubernetes[opt.dest] != opt.default:
+            yield error(f'[kubernetes] {opt.dest}', 'it is not that of '
+                        'vitrage-k8s',
                         'take the option out; the default is right')
 
 
@@ -172,6 +194,15 @@ def check_intervals() -> Iterator[Finding]:
                       'set update_method = pull, or a shorter list_timeout')
 
 
+def check_ties() -> Iterator[Finding]:
+    """Is there what nodes are to be tied to."""
+    for name, each in (('host_contexts', NOVA_HOST_DATASOURCE),
+                       ('link_by_system_uuid', NOVA_INSTANCE_DATASOURCE)):
+        if CONF.kubernetes[name] and each not in CONF.datasources.types:
+            yield warning(f'[kubernetes] {name}', 'it has no effect without '
+                          f'{each}', f'add {each} to [datasources] types')
+
+
 def check_projects() -> Iterator[Finding]:
     """Are the projects ids; whether they are named right, the fleet says."""
     for pair in CONF.kubernetes.projects:
@@ -185,5 +216,5 @@ def check_projects() -> Iterator[Finding]:
 
 RULES = (check_files, check_path, check_types, check_names, check_values)
 # These read the values.
-VALUE_RULES = (check_update_method, check_entities, check_intervals,
-               check_projects)
+VALUE_RULES = (check_classes, check_update_method, check_entities,
+               check_intervals, check_ties, check_projects)

@@ -90,14 +90,15 @@ def check_prometheus() -> Iterator[Finding]:
                       'are not understood',
                       f'{_INSTALL} {values.parent.parent}')
     path = CONF.prometheus.config_file
-    mend = f'take over prometheus_conf.yaml ({_INSTALL})'
+    mend = f'take over prometheus_conf.yaml ({_INSTALL} ' \
+           f'{os.path.dirname(path)})'
     try:
         with open(path, encoding='utf-8') as file:
             entries = yaml.safe_load(file)['alerts']
         catches_all = entries[-1]['key'] == {}
     except OSError as problem:
         yield error(path, f'it cannot be read: {problem.strerror}', mend)
-    except (yaml.YAMLError, KeyError, IndexError, TypeError):
+    except (yaml.YAMLError, ValueError, LookupError, TypeError):
         yield error(path, 'it is no mapping of alerts', mend)
     else:
         if not catches_all:

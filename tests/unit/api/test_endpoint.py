@@ -96,7 +96,7 @@ class PlaceTest(testtools.TestCase):
         pem = trustme.CA().cert_pem.bytes() + trustme.CA().cert_pem.bytes()
         info = self.place(
             tls_server_name='x', insecure_skip_tls_verify=True,
-            proxy_url='y', extensions=[
+            disable_compression=True, proxy_url='y', extensions=[
                 {'name': 'other', 'extension': 1},
                 {'name': 'client.authentication.k8s.io/exec',
                  'extension': {'a': 'b'}}],
@@ -107,5 +107,9 @@ class PlaceTest(testtools.TestCase):
         self.assertEqual({
             'server': 'https://host', 'tls-server-name': 'x',
             'insecure-skip-tls-verify': True, 'proxy-url': 'y',
-            'config': {'a': 'b'}}, info)
-        self.assertEqual({'server': 'https://host'}, self.place()(INFINITE))
+            'disable-compression': True, 'config': {'a': 'b'}}, info)
+        self.assertEqual({'server': 'https://host', 'config': None},
+                         self.place()(INFINITE))
+        self.assertEqual({}, self.place(extensions=[{
+            'name': 'client.authentication.k8s.io/exec', 'extension': {}}])(
+                INFINITE)['config'])

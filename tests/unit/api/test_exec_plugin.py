@@ -9,7 +9,6 @@ import fixtures
 
 from tests.support.credentials import CERTIFICATE
 from tests.support.credentials import KEY
-from tests.support.credentials import pem
 from tests.support.credentials import SECRET
 from tests.support.credentials import soon
 from tests.support.plugins import after
@@ -49,17 +48,10 @@ class IssuedTest(ExecTestCase):
         self.issues_token('abc', self.plugin(
             prints(token='abc', proxyConfig={'x': [1]})))
 
-    def test_prefers_the_certificate_of_the_user(self) -> None:
-        logs_in = self.plugin(
-            prints(token='t',
-                   clientCertificateData=pem('CERTIFICATE', 'its').decode(),
-                   clientKeyData=pem('PRIVATE KEY', 'its').decode()),
-            user={'client_certificate': self.write('crt', CERTIFICATE),
-                  'client_key': self.write('key', KEY)})
-        self.issues(Login('Bearer t', CERTIFICATE, KEY), logs_in)
-
     def test_is_left_alone_where_there_is_something_else(self) -> None:
-        for user in ({'token': 't'}, {'username': 'u'},
+        certificate = {'client_certificate': self.write('crt', CERTIFICATE),
+                       'client_key': self.write('key', KEY)}
+        for user in ({'token': 't'}, {'username': 'u'}, certificate,
                      {'token_file': self.write('token', 't')}):
             logs_in = self.plugin(COUNT, user=user)
             logs_in.check()

@@ -111,6 +111,9 @@ class ContentTest(FilesTestCase):
                 ('a: ' + '[' * 200, 'it is nested too deeply'),
                 ('current-context: 5',
                  'current-context: is no text; put it in quotes'),
+                ('current-context: no',
+                 'current-context: is no text; put it in quotes'),
+                ('users: false', 'users: is no list; correct it'),
                 ('clusters: x', 'clusters: is no list; correct it'),
                 ('users: {}x', 'it is not YAML')):
             path = self.write(content)
@@ -197,6 +200,14 @@ class EntriesTest(FilesTestCase):
         user, _, _ = found.get('users', 'a', credentials.User)
         assert user.exec is not None
         self.assertEqual(['', 'y'], user.exec.args)
+
+    def test_extension_stays_as_it_is(self) -> None:
+        found = self.files(str(self.write(
+            'clusters: [{name: a, cluster: {server: null, extensions: '
+            '[{name: x, extension: {b: null, c: [null]}}]}}]')))
+        cluster, _, _ = found.get('clusters', 'a', endpoints.Cluster)
+        self.assertEqual({'b': None, 'c': [None]},
+                         cluster.extensions[0].extension)
 
     def test_context_without_a_name_is_said(self) -> None:
         for contexts, numbers in (
