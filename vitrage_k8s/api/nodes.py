@@ -244,12 +244,11 @@ def odd_keys(node: Node) -> list[str]:
 
     Keys are not cut: a shorter one would be another's.
     """
-    return list(dict.fromkeys(field for field, key, longest in (
+    return text.odd_keys((
         ('metadata.uid', node.id, text.LONGEST_NAME),
         ('metadata.name', node.name, text.LONGEST_NAME),
         ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
-        ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID))
-        if key and not text.is_key(key, longest)))
+        ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID)))
 
 
 def _of_type(addresses: list[_Address], kind: str) -> str | None:

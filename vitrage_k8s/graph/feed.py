@@ -296,10 +296,11 @@ class Feed:
         uid = node.id
         self._nodes[uid] = settings, node
         now = properties.of_node(settings, node)
-        properties.keep_message(before, now)
         deleted = shown.deleted(KUBERNETES_NODE, uid) if shown else {}
         made = []
-        if properties.has_moved(before, now):
+        if before:
+            properties.keep_message(before, now)
+        if before and properties.has_moved(before, now):
             made.append(events.deletion(KUBERNETES_NODE, uid))
             before = {}
         if not before or self._batches.has_lost(KUBERNETES_NODE, uid):

@@ -41,9 +41,9 @@ SCHEDULING_DISABLED = 'SchedulingDisabled'
 READY = 'Ready'
 
 # Keys are never cut: decoding leaves a node out that has a longer one.
-_KEYS = frozenset((VProps.ID, VProps.NAME, CLUSTER, VProps.PROJECT_ID,
-                   'provider_id', 'instance_id'))
-_LONGEST = {
+_LONGEST: dict[str, int | None] = {
+    **dict.fromkeys((VProps.ID, VProps.NAME, CLUSTER, VProps.PROJECT_ID,
+                     'provider_id', 'instance_id')),
     **dict.fromkeys(('addresses', 'internal_ip', 'external_ip', 'hostname',
                      'internal_dns', 'roles', 'abnormal_conditions',
                      'condition_reasons', 'taints'), text.LONGEST_LIST),
@@ -80,10 +80,10 @@ def counted(before: Seen) -> Properties:
 def of_cluster(cluster: clusters.Cluster, counts: Properties) -> Properties:
     """Return the properties of a cluster."""
     settings, health = cluster.settings, cluster.health
-    return _bounded({
+    return text.make_all_safe({
         VProps.ID: settings.name, VProps.NAME: settings.name,
         VProps.PROJECT_ID: settings.project_id, VProps.STATE: health.state,
-        REASON: health.reason, 'server': cluster.server, **counts})
+        REASON: health.reason, 'server': cluster.server, **counts}, _LONGEST)
 
 
 def of_node(settings: clusters.ClusterSettings,
@@ -100,7 +100,7 @@ def of_node(settings: clusters.ClusterSettings,
     properties[STATUS] = _status(node)
     properties[CLUSTER] = settings.name
     properties[VProps.PROJECT_ID] = settings.project_id
-    return _bounded(properties)
+    return text.make_all_safe(properties, _LONGEST)
 
 
 _NAMES = frozenset((*nodes.Node.__struct_fields__, VProps.PROJECT_ID,
@@ -128,12 +128,6 @@ def keep_message(before: Seen, now: Properties) -> None:
     shown, new = (each.get(READY_MESSAGE) for each in (before, now))
     if shown and new and conditions.masked(shown) == conditions.masked(new):
         now[READY_MESSAGE] = shown
-
-
-def _bounded(values: Mapping[str, str | None]) -> Properties:
-    return {name: value if name in _KEYS else text.make_safe(
-        value, _LONGEST.get(name, text.LONGEST_VALUE))
-        for name, value in values.items() if value}
 
 
 def _state(node: nodes.Node, is_abnormal: bool) -> str:

@@ -207,7 +207,7 @@ class EntriesTest(FilesTestCase):
             '[{name: x, extension: {b: null, c: [null]}}]}}]')))
         cluster, _, _ = found.get('clusters', 'a', endpoints.Cluster)
         self.assertEqual({'b': None, 'c': [None]},
-                         cluster.extensions[0].extension)
+                         cluster.extensions[0]['extension'])
 
     def test_context_without_a_name_is_said(self) -> None:
         for contexts, numbers in (
