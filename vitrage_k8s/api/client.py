@@ -137,6 +137,19 @@ class Client:
                     raise
         raise AssertionError  # for mypy: the loop has no end
 
+    def get_version(self) -> tuple[bytes, str]:
+        """Return what the server says of its version, and its time of day.
+
+        :returns: the JSON of a version.Info, and the header Date, if any
+        :raises ClusterError: there is no complete answer
+        """
+        packed, date = self._request(
+            {}, time.monotonic() + self._request_timeout,
+            lambda response: (self._read_packed(response),
+                              response.headers.get('Date', '')),
+            call=kubernetes.client.VersionApi(self._api_client).get_code)
+        return self.inflate(packed), date
+
     def inflate(self, packed: bodies.Packed) -> bytes:
         """Return the JSON of an answer.
 
@@ -225,8 +238,12 @@ class Client:
 
     def _request(self, query: dict[str, Any], deadline: float,
                  read: Callable[[Any], Read],
-                 read_timeout: float | None = None) -> Read:
-        """Request nodes, and read the answer, before the deadline."""
+                 read_timeout: float | None = None,
+                 call: Callable[..., Any] | None = None) -> Read:
+        """Request nodes, and read the answer, before the deadline.
+
+        :param call: what to call instead of list_node
+        """
         is_second = False
         while True:
             until = min(deadline, time.monotonic() + self._request_timeout)
@@ -238,7 +255,7 @@ class Client:
                 raise self.late()
             try:
                 with connections.within(timeout):
-                    return read(self._api.list_node(
+                    return read((call or self._api.list_node)(
                         **query, _preload_content=False, _request_timeout=(
                             min(_CONNECT_TIMEOUT, timeout),
                             read_timeout or timeout)))
@@ -307,6 +324,9 @@ class Client:
                 f'{self._server}: {cause}. If the server is the right one, '
                 'see certificate-authority and tls-server-name of its '
                 'cluster in the kubeconfig')
+        if isinstance(error, urllib3.exceptions.ProxyError):
+            cause += '; see its proxy: proxy-url in the kubeconfig, or ' \
+                     'HTTPS_PROXY'
         return errors.ConnectionFailedError(
             self.name, f'cannot read from the API server at '
             f'{self._server}: {cause}')

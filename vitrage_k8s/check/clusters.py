@@ -4,7 +4,9 @@
 import collections
 from collections.abc import Iterator
 import contextlib
+from email.utils import parsedate_to_datetime
 import logging
+import time
 
 import msgspec
 from oslo_config import cfg
@@ -16,6 +18,7 @@ from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import nodes
+from vitrage_k8s.api import text
 from vitrage_k8s.check.findings import error
 from vitrage_k8s.check.findings import Finding
 from vitrage_k8s.check.findings import info
@@ -25,6 +28,16 @@ from vitrage_k8s.graph import properties
 from vitrage_k8s import settings
 
 CONF = cfg.CONF
+
+# How much clocks may differ, in seconds: an exec plugin's credentials are
+# renewed that long before they expire.
+_MOST_SKEW = 60.0
+
+
+class _Version(msgspec.Struct, rename='camel'):
+    """version.Info of Kubernetes."""
+
+    git_version: str
 
 
 def check_clusters() -> Iterator[Finding]:
@@ -65,10 +78,31 @@ def _check_cluster(cluster: clusters.Cluster,
         yield error(name, f'{health.state}: {health.reason}')
         return
     yield info(name, f'{len(cluster.inventory)} nodes at {endpoint.server}')
+    if endpoint.server.startswith('https:') and \
+            endpoint.place.cluster.insecure_skip_tls_verify:
+        yield warning(name, 'its certificate is not verified, so that anyone '
+                      'on the way can read the credentials',
+                      'set certificate-authority in the kubeconfig, and take '
+                      'insecure-skip-tls-verify out')
     with contextlib.closing(api_client.Client(
             name, endpoint, CONF.kubernetes.request_timeout)) as client:
+        yield from _check_server(client)
         yield from _check_watch(client, cluster)
     yield from _check_ties(cluster)
+
+
+def _check_server(client: api_client.Client) -> Iterator[Finding]:
+    # Not everybody may see the version, and nothing depends on it.
+    with contextlib.suppress(errors.ClusterError, msgspec.DecodeError,
+                             ValueError, TypeError):
+        body, date = client.get_version()
+        version = msgspec.json.decode(body, type=_Version).git_version
+        yield info(client.name, f'Kubernetes {text.make_safe(version, 80)}')
+        ahead = parsedate_to_datetime(date).timestamp() - time.time()
+        if abs(ahead) > _MOST_SKEW:
+            yield warning(client.name, f'its clock differs by {ahead:+.0f} s, '
+                          'and credentials may be taken for expired',
+                          'set the clocks of both machines, as by NTP')
 
 
 def _check_watch(client: api_client.Client,
@@ -87,13 +121,13 @@ def _check_ties(cluster: clusters.Cluster) -> Iterator[Finding]:
     found = cluster.inventory.all_nodes().values()
     why = collections.Counter(_why_untied(cluster, node) for node in found)
     tied = why.pop(None, 0)
-    text = f'{tied} of {len(found)} nodes name a Nova server'
+    line = f'{tied} of {len(found)} nodes name a Nova server'
     for reason, count in why.most_common():
-        text += f'; {count} do not: {reason}'
+        line += f'; {count} do not: {reason}'
     if tied and NOVA_INSTANCE_DATASOURCE not in CONF.datasources.types:
-        text += '. None is tied to it: nova.instance is not in ' \
+        line += '. None is tied to it: nova.instance is not in ' \
                 '[datasources] types'
-    yield info(cluster.settings.name, text)
+    yield info(cluster.settings.name, line)
 
 
 def _why_untied(cluster: clusters.Cluster, node: nodes.Node) -> str | None:
