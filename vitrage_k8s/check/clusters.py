@@ -72,6 +72,12 @@ def _check_cluster(cluster: clusters.Cluster,
         yield error(name, f'{health.state}: {health.reason}')
         return
     yield info(name, f'{len(cluster.inventory)} nodes at {endpoint.server}')
+    if endpoint.server.startswith('https:') and \
+            endpoint.place.cluster.insecure_skip_tls_verify:
+        yield warning(name, 'its certificate is not verified, so that anyone '
+                      'on the way can read the credentials',
+                      'set certificate-authority in the kubeconfig, and take '
+                      'insecure-skip-tls-verify out')
     with contextlib.closing(api_client.Client(
             name, endpoint, CONF.kubernetes.request_timeout)) as client:
         yield from _check_server(client, name)
@@ -99,7 +105,7 @@ def _check_server(client: api_client.Client,
     with contextlib.suppress(KeyError, TypeError):
         about.append(f'as {review[0]["status"]["userInfo"]["username"]}')
     if about:
-        yield info(name, ', '.join(about))
+        yield info(name, text.make_safe(', '.join(about), text.LONGEST_VALUE))
 
 
 def _ask(client: api_client.Client, api: str, method: str,
