@@ -7,8 +7,6 @@ What it refuses is tried again for ever, and nothing else is stored.
 import json
 import pathlib
 
-import yaml
-
 from tests.e2e import base
 from tests.support import services
 from vitrage_k8s_lab.kube_api.http import Answer
@@ -24,14 +22,10 @@ class TestWorstVertex(base.ServicesTest):
     @classmethod
     def _options(cls, directory: pathlib.Path) -> services.Options:
         options = super()._options(directory)
-        path = directory / 'kubeconfig'
-        kubeconfig = json.loads(path.read_text())
-        kubeconfig['clusters'][1]['name'] = CLUSTER
-        kubeconfig['contexts'][1]['context']['cluster'] = CLUSTER
-        path.write_text(yaml.safe_dump(kubeconfig, allow_unicode=True))
         return {**options, 'kubernetes': {
             **options['kubernetes'],
-            'projects': f'blue:shop,green:{LONG * 64}'}}
+            'contexts': f'blue,{CLUSTER}=green',
+            'projects': f'blue:shop,{CLUSTER}:{LONG * 64}'}}
 
     def stored(self, **properties: str) -> list[str]:
         """Return the rows of vertices with these properties."""
