@@ -110,8 +110,9 @@ class TestTemplates(cloud.CloudTest):
         whole = self.kubeconfig.read_text()
         self.addCleanup(self.kubeconfig.write_text, whole)
 
+        # A current-context that is not there is a file that was cut.
         self.kubeconfig.write_text(json.dumps(
-            {**json.loads(whole), 'contexts': []}))
+            {**json.loads(whole), 'contexts': [], 'current-context': ''}))
         self.expect_alarms()
         self.assertNotIn('worker', {
             vertex['name'] for vertex in self.topology()['nodes']})
