@@ -24,6 +24,9 @@ _MEND = '; set config_file to the path of a kubeconfig that the user of ' \
 
 # How deep YAML may be nested: PyYAML's C code dies of a full stack.
 _DEEPEST = 100
+# How many nodes YAML may have, with those that its aliases stand for: go-yaml
+# has a limit too. A context, its cluster and its user have some 40.
+_MOST_NODES = 1_000_000
 
 T = TypeVar('T')
 
@@ -191,12 +194,22 @@ def _parse(content: bytes) -> dict[str, Any]:
     :raises ValueError: there is none; it quotes no secret
     """
     try:
-        depth = 0
+        total = 0
+        sizes: dict[str | None, int] = {}
+        unfinished: list[tuple[str | None, int]] = []
         for event in yaml.parse(content, _Loader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
+            if isinstance(event, yaml.NodeEvent):
+                total += sizes.get(event.anchor, 1) \
+                    if isinstance(event, yaml.AliasEvent) else 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                unfinished.append((event.anchor, total))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, before = unfinished.pop()
+                sizes[anchor] = total - before
+            if len(unfinished) > _DEEPEST:
                 raise ValueError('it is nested too deeply')
+            if total > _MOST_NODES:
+                raise ValueError('its aliases make it too large')
             if isinstance(event, yaml.DocumentEndEvent):
                 break
         parsed = next(yaml.load_all(content, _Loader), None)  # noqa: S506
@@ -212,16 +225,16 @@ def _parse(content: bytes) -> dict[str, Any]:
     return parsed or {}
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any, is_kept: bool = False) -> Any:
     """Return a value in which null leaves what Go's JSON does: empty.
 
-    An extension is not looked at, as in client-go (runtime.RawExtension).
+    :param is_kept: whether null is null: in an extension, at which client-go
+        does not look (runtime.RawExtension)
     """
     if isinstance(value, dict):
-        return {str(key): each if key == 'extension'
-                else _without_nulls(each) for key, each in value.items()
-                if each is not None}
+        return {str(key): _without_nulls(each, is_kept or key == 'extension')
+                for key, each in value.items() if is_kept or each is not None}
     if isinstance(value, list):
-        return ['' if each is None else _without_nulls(each)
-                for each in value]
+        return ['' if each is None and not is_kept
+                else _without_nulls(each, is_kept) for each in value]
     return value

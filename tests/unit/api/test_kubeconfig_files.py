@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kubeconfig files: which are read, how they are merged, what is none."""
 
+import itertools
 from typing import Any
 
 import fixtures
@@ -111,6 +112,10 @@ class ContentTest(FilesTestCase):
                 ('a: ' + '[' * 200, 'it is nested too deeply'),
                 ('current-context: 5',
                  'current-context: is no text; put it in quotes'),
+                ('a: &a [x, x]\n' + ''.join(
+                    f'{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}]\n'
+                    for a, b in itertools.pairwise('abcdefghi')),
+                 'its aliases make it too large'),
                 ('current-context: no',
                  'current-context: is no text; put it in quotes'),
                 ('users: false', 'users: is no list; correct it'),
@@ -192,6 +197,9 @@ class EntriesTest(FilesTestCase):
         self.assertEqual(
             f'{self.path}: clusters[a].cluster: holds itself; correct it',
             self.get('clusters: [{name: a, cluster: &x {extensions: [*x]}}]'))
+        self.assertIn('holds itself', self.get(
+            'clusters: [{name: a, cluster: {extensions: [{name: x, extension: '
+            '&x [*x]}]}}]'))
 
     def test_null_is_empty(self) -> None:
         found = self.files(str(self.write(
