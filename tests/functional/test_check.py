@@ -2,6 +2,7 @@
 """``vitrage-k8s check``: broken configurations, and what it says of them."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import pathlib
@@ -21,6 +22,7 @@ from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.testing import certificates
 
 UUID = '3a0c8f8e-4a4b-4e11-9e0c-2f3a1d1c9b11'
 GOOD: dict[str, dict[str, Any]] = {
@@ -254,11 +256,16 @@ class ClusterTest(CheckTest):
             'vitrage_k8s.check.clusters.MOST_SKEW', -1.0))
         self.assert_found('WARNING', 'simulator', 'the clocks')
 
-    def test_says_that_no_servers_are_shown(self) -> None:
-        self.assertIn(
-            '1 of 2 nodes name a Nova server; 1 do not: no providerID. None '
-            'is tied to it: nova.instance is not in [datasources] types',
-            self.infos(datasources={'types': 'kubernetes'}))
+    def test_a_certificate_that_is_not_verified(self) -> None:
+        authority = self.useFixture(certificates.Authority())
+        simulator = Simulator([samples.node('a')], cluster='simulator', tls=(
+            authority.server().server_context())).start()
+        self.addCleanup(simulator.stop)
+        kubeconfig = json.loads(simulator.kubeconfig())
+        kubeconfig['clusters'][0]['cluster'] = {
+            'server': simulator.url, 'insecure-skip-tls-verify': True}
+        self.kubeconfig.write_text(json.dumps(kubeconfig))
+        self.assert_found('WARNING', 'simulator', 'not verified')
 
     def test_an_api_server_that_refuses(self) -> None:
         for fault, text in ((faults.internal_error(), 'answered 500'),

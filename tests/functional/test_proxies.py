@@ -180,6 +180,15 @@ class ProxyTest(base.FunctionalTest):
 
         self.assertIn('407', self.cluster()['reason'])
 
+    def test_proxy_that_is_not_there(self) -> None:
+        self.use('http://me:SECRET@127.0.0.1:1')
+
+        self.host.start()
+
+        self.assertIn('refused; see its proxy: proxy-url in the kubeconfig, '
+                      'or HTTPS_PROXY', self.cluster()['reason'])
+        self.assertNotIn('SECRET', self.log.output)
+
     def test_proxy_url_that_is_none(self) -> None:
         for url in ('ftp://proxy', 'http://', 'nonsense', 'http://p:99999',
                     'http://p p', 'http://[::1'):

@@ -37,6 +37,9 @@ class Refusals:
                 f'{self._server}: {cause}. If the server is the right one, '
                 'see certificate-authority and tls-server-name of its '
                 'cluster in the kubeconfig')
+        if isinstance(error, urllib3.exceptions.ProxyError):
+            cause += '; see its proxy: proxy-url in the kubeconfig, or ' \
+                     'HTTPS_PROXY'
         return errors.ConnectionFailedError(
             self._name, f'cannot read from the API server at '
             f'{self._server}: {cause}')

@@ -72,6 +72,12 @@ def _check_cluster(cluster: clusters.Cluster,
         yield error(name, f'{health.state}: {health.reason}')
         return
     yield info(name, f'{len(cluster.inventory)} nodes at {endpoint.server}')
+    if endpoint.server.startswith('https:') and \
+            endpoint.place.cluster.insecure_skip_tls_verify:
+        yield warning(name, 'its certificate is not verified, so that anyone '
+                      'on the way can read the credentials',
+                      'set certificate-authority in the kubeconfig, and take '
+                      'insecure-skip-tls-verify out')
     with contextlib.closing(api_client.Client(
             name, endpoint, CONF.kubernetes.request_timeout)) as client:
         yield from _check_server(client, name)
