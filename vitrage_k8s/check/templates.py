@@ -20,7 +20,7 @@ from vitrage_k8s import install_files
 
 _SUBJECT = 'templates'
 # Seconds that one answer of Keystone or Vitrage may take.
-_TIMEOUT = 30.0
+_TIMEOUT = 10.0
 
 
 def check_templates() -> Iterator[Finding]:
