@@ -7,6 +7,7 @@ import io
 import json
 import pathlib
 import shutil
+import sys
 import tempfile
 from typing import Any
 
@@ -15,6 +16,7 @@ from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 import testtools
 from testtools import matchers
+import yaml
 
 from tests.support import base
 from vitrage_k8s import cli
@@ -130,6 +132,7 @@ class ConfigurationTest(CheckTest):
                 ('context', 'a', 'ERROR',
                  '-> did you mean contexts?'),
                 ('zzz', '1', 'ERROR', 'take it out'),
+                ('config_file', '$HOME/x', 'ERROR', '$$ is a $'),
                 ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
                 ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
                  'the default is right'),
@@ -180,6 +183,34 @@ class ConfigurationTest(CheckTest):
         status, output = self.run_check('--config-file', '/no/such/file')
         self.assertEqual(2, status)
         self.assertIn('/no/such/file', output)
+
+    def test_a_file_that_is_not_utf_8(self) -> None:
+        path = self.directory / 'vitrage.conf'
+        path.write_bytes(b'# \xfc')
+        status, output = self.run_check('--config-file', str(path))
+        self.assertEqual(2, status)
+        self.assertIn(f'ERROR    {path}: ', output)
+
+    def test_modules_that_fail(self) -> None:
+        (self.directory / 'fails_here.py').write_text('1 / 0')
+        self.useFixture(fixtures.MonkeyPatch(
+            'sys.path', [*sys.path, str(self.directory)]))
+        for each in ('fails_here', '.vitrage'):
+            self.assert_found(
+                'ERROR', '[datasources] path', f'no module {each}',
+                datasources={'path': f'{each},vitrage_k8s,vitrage.datasources'
+                             })
+
+    def test_rule_that_fails_hides_no_other(self) -> None:
+        def fails() -> None:
+            raise ZeroDivisionError
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.check.files.RULES', (fails,)))
+        status, found = self.check(kubernetes={'contexts': 'other'})
+        self.assertEqual(2, status)
+        self.assertIn('ZeroDivisionError', str(found))
+        self.assertIn('has no context other', str(found))
 
     def test_prints_a_line_and_the_mend(self) -> None:
         status, output = self.run_check('--config-file', self.write(
@@ -232,6 +263,59 @@ class FilesTest(CheckTest):
         cfg.CONF.reset()
         severities.unlink()
         self.assert_found('WARNING', str(severities), 'severities', **enabled)
+
+
+class TemplatesTest(CheckTest):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.EnvironmentVariable('OS_USERNAME', 'me'))
+        self.shown: dict[str, Any] = {}
+        for path, file in install_files.find().items():
+            if path.parent == install_files.TEMPLATES:
+                content = yaml.load(file.read_text(), yaml.BaseLoader)
+                self.shown[content['metadata']['name']] = content
+        self.name = sorted(self.shown)[0]
+        self.rows: Any = [
+            {'name': name, 'uuid': name, 'status': 'ACTIVE',
+             'type': 'standard', 'status details': 'why'}
+            for name in self.shown]
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.check.templates._client', lambda shell: self))
+        self.template = self
+
+    def list(self) -> Any:
+        if isinstance(self.rows, Exception):
+            raise self.rows
+        print('a line of the library')
+        return self.rows
+
+    def show(self, uuid: str) -> Any:
+        return self.shown[uuid]
+
+    def test_templates_that_are_well(self) -> None:
+        self.assertEqual((0, []), self.check())
+
+    def test_templates_that_are_not(self) -> None:
+        for changes, level, text in (
+                ({'name': 'x'}, 'WARNING', 'not loaded -> run: vitrage'),
+                ({'status': 'ERROR'}, 'ERROR', 'in ERROR: why -> run: '),
+                ({'type': 'equivalence'}, 'ERROR', 'stops every template')):
+            row = next(each for each in self.rows
+                       if each['name'] == self.name)
+            before = dict(row)
+            row.update(changes)
+            self.assert_found(level, self.name, text)
+            row.update(before)
+        self.shown[self.name] = {}
+        self.assert_found('WARNING', self.name, 'not that of this version')
+
+    def test_an_api_that_does_not_answer_so(self) -> None:
+        rows: Any
+        for rows in (None, {'x': 1}, [{}], OSError('no file'),
+                     Exception('HTTP 500')):
+            self.rows = rows
+            self.assert_found('WARNING', 'templates', 'not looked at')
 
 
 class ClusterTest(CheckTest):

@@ -49,7 +49,16 @@ def load(config_files: Sequence[str]) -> None:
     # Whichever of the name is loaded: this is about ours.
     CONF.register_opts(OPTS, group=KUBERNETES_DATASOURCE)
     for each in set(CONF.datasources.types) - {KUBERNETES_DATASOURCE}:
-        vitrage_opts.register_opts(each, CONF.datasources.path)
+        vitrage_opts.register_opts(each, [
+            path for path in CONF.datasources.path if _find(f'{path}.{each}')])
+
+
+def _find(name: str) -> bool:
+    """Return whether Python finds a module, and it can be imported."""
+    try:
+        return bool(name) and importutils.try_import(name) is not None
+    except Exception:  # noqa: BLE001 what a module of others does
+        return False
 
 
 def check_files() -> Iterator[Finding]:
@@ -65,11 +74,10 @@ def check_path() -> Iterator[Finding]:
     paths = CONF.datasources.path
     loaded = None
     for each in paths:
-        if not each or importutils.try_import(each) is None:
+        if not _find(each):
             yield error('[datasources] path', 'Python finds no module '
                         f'{each or "of an empty name"}', f'path = {_PATH}')
-        elif loaded is None and importutils.try_import(
-                f'{each}.{KUBERNETES_DATASOURCE}'):
+        elif loaded is None and _find(f'{each}.{KUBERNETES_DATASOURCE}'):
             loaded = each
     if loaded != 'vitrage_k8s':
         yield error('[datasources] path',
@@ -94,9 +102,9 @@ def check_types() -> Iterator[Finding]:
         if each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):
             yield error(subject, f'{each} is no datasource but an entity type '
                         'of kubernetes', 'take it out; kubernetes serves it')
-        elif not any(importutils.try_import(f'{path}.{each}')
+        elif not any(_find(f'{path}.{each}')
                      for path in CONF.datasources.path):
-            lost.add(each)
+            lost.add(each or 'of an empty name')
     if lost:
         yield error(subject, 'in path there is no datasource '
                     f'{", ".join(sorted(lost))}',
@@ -134,11 +142,11 @@ def check_values() -> Iterator[Finding]:
         for name in CONF[group]:
             try:
                 CONF[group][name]
-            except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError,
-                    ValueError) as problem:
+            except (cfg.Error, ValueError) as problem:
                 yield error(f'[{group}] {name}',
                             str(problem).rpartition(' is not valid: ')[2],
-                            'see its help in the sample configuration')
+                            'see its help in the sample configuration; $$ is '
+                            'a $')
 
 
 def check_entities() -> Iterator[Finding]:

@@ -4,6 +4,7 @@
 As the user that runs it; nothing is changed.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import logging
@@ -49,17 +50,25 @@ def _line(finding: Finding) -> str:
 def _find(config_files: Sequence[str]) -> Iterator[Finding]:
     try:
         configuration.load(config_files)
-    except (cfg.Error, OSError) as problem:
-        yield error('vitrage.conf', str(problem), 'mend it, or name another '
-                    'one with --config-file')
+    except (cfg.Error, OSError, ValueError) as problem:
+        yield error(', '.join(config_files) or 'vitrage.conf', str(problem),
+                    'mend it, or name another one with --config-file')
         return
     is_valid = True
     for rule in configuration.RULES:
-        for each in rule():
+        for each in _apply(rule):
             yield each
             is_valid = is_valid and rule is not configuration.check_values
     rules = [*files.RULES, *templates.RULES]
     if is_valid:
         rules += [*configuration.VALUE_RULES, *clusters.RULES]
     for rule in rules:
+        yield from _apply(rule)
+
+
+def _apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
         yield from rule()
+    except Exception as problem:  # noqa: BLE001 it hides no other rule
+        yield error(rule.__name__, 'this rule failed: '
+                    f'{type(problem).__name__}: {problem}')
