@@ -132,7 +132,7 @@ def _warn_of_setup() -> None:
     """Log what ``vitrage-k8s check`` would find before it reads a cluster."""
     for rule in (configuration.check_update_method, files.check_values_files,
                  files.check_libraries):
-        for finding in rule():
+        for finding in findings.apply(rule):
             if finding.level is findings.Level.ERROR:
                 LOG.warning('%s: %s. To mend it, %s', finding.subject,
                             finding.text, finding.mend)

@@ -23,6 +23,9 @@ _INSTALL = 'run: vitrage-k8s install-files'
 
 def check_values_files() -> Iterator[Finding]:
     """Are the state mappings where Vitrage reads them, and of this version."""
+    if 'entity_graph' not in CONF:
+        # The driver runs outside of vitrage-graph.
+        return
     directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
     if not os.path.isfile(directory / 'default.yaml'):
         yield error(str(directory), 'it has no default.yaml, without which '

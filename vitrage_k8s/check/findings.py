@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a rule of ``vitrage-k8s check`` finds."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import enum
 
 import msgspec
@@ -41,3 +43,12 @@ def warning(subject: str, text: str, mend: str = '') -> Finding:
 def error(subject: str, text: str, mend: str = '') -> Finding:
     """Return a finding about what does not work."""
     return Finding(Level.ERROR, subject, text, mend)
+
+
+def apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield what a rule finds, or that it failed: it hides no other."""
+    try:
+        yield from rule()
+    except Exception as problem:  # noqa: BLE001
+        yield error(rule.__name__, 'this rule failed: '
+                    f'{type(problem).__name__}: {problem}')

@@ -4,7 +4,6 @@
 As the user that runs it; nothing is changed.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import logging
@@ -15,6 +14,7 @@ from oslo_config import cfg
 from vitrage_k8s.check import clusters
 from vitrage_k8s.check import configuration
 from vitrage_k8s.check import files
+from vitrage_k8s.check.findings import apply
 from vitrage_k8s.check.findings import error
 from vitrage_k8s.check.findings import Finding
 from vitrage_k8s.check.findings import Level
@@ -56,19 +56,11 @@ def _find(config_files: Sequence[str]) -> Iterator[Finding]:
         return
     is_valid = True
     for rule in configuration.RULES:
-        for each in _apply(rule):
+        for each in apply(rule):
             yield each
             is_valid = is_valid and rule is not configuration.check_values
     rules = [*files.RULES, *templates.RULES]
     if is_valid:
         rules += [*configuration.VALUE_RULES, *clusters.RULES]
     for rule in rules:
-        yield from _apply(rule)
-
-
-def _apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        yield from rule()
-    except Exception as problem:  # noqa: BLE001 it hides no other rule
-        yield error(rule.__name__, 'this rule failed: '
-                    f'{type(problem).__name__}: {problem}')
+        yield from apply(rule)
