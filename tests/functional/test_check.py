@@ -227,14 +227,20 @@ class FilesTest(CheckTest):
         node.write_text(node.read_text() + '# mine\n')
         self.assert_found('WARNING', str(node), 'install-files --force '
                           f'{self.directory}')
+        node.write_text('category: RESOURCE\n')
+        self.assert_found('ERROR', str(node), 'Vitrage cannot read it')
         node.unlink()
         self.assert_found('ERROR', str(node), 'it is missing')
         node.mkdir()
         self.assert_found('ERROR', str(node), 'cannot be read')
 
     def test_no_default_values(self) -> None:
-        (self.values / 'default.yaml').unlink()
-        self.assert_found('ERROR', str(self.values), 'no default.yaml')
+        for content in ('', 'category: [', None):
+            if content is None:
+                (self.values / 'default.yaml').unlink()
+            else:
+                (self.values / 'default.yaml').write_text(content)
+            self.assert_found('ERROR', str(self.values), 'no default.yaml')
 
     def test_prometheus(self) -> None:
         path = self.directory / 'prometheus.yaml'

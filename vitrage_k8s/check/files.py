@@ -10,6 +10,8 @@ import sys
 
 from oslo_config import cfg
 from packaging import requirements
+from vitrage.entity_graph.mappings.datasource_info_mapper import \
+    DatasourceInfoMapper
 import yaml
 
 from vitrage_k8s.check.findings import error
@@ -27,10 +29,13 @@ def check_values_files() -> Iterator[Finding]:
         # The driver runs outside of vitrage-graph.
         return
     directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
-    if not os.path.isfile(directory / 'default.yaml'):
-        yield error(str(directory), 'it has no default.yaml, without which '
-                    'Vitrage computes no state', "take it from Vitrage's "
-                    'sources (etc/vitrage/datasources_values)')
+    read = DatasourceInfoMapper().datasources_value_confs \
+        if directory.is_dir() else {}
+    if 'default' not in read:
+        yield error(str(directory), 'it has no default.yaml that Vitrage can '
+                    'read; without one, it computes no state',
+                    "take it from Vitrage's sources "
+                    '(etc/vitrage/datasources_values)')
     for name, ours in install_files.find().items():
         # That of Prometheus is its datasource's.
         if name.parent != install_files.VALUES or \
@@ -47,7 +52,11 @@ def check_values_files() -> Iterator[Finding]:
             yield error(str(path), f'it cannot be read: {problem.strerror}',
                         'let the user of vitrage-graph read it')
         else:
-            if not is_ours:
+            if path.stem not in read:
+                yield error(str(path), 'Vitrage cannot read it: states of '
+                            'nodes and clusters are not understood',
+                            f'{_INSTALL} --force {directory.parent}')
+            elif not is_ours:
                 yield warning(str(path), 'it is not that of this version: '
                               'older, or changed by hand', 'compare, then '
                               f'{_INSTALL} --force {directory.parent}')
