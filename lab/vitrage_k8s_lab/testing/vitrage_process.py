@@ -33,7 +33,7 @@ def spawn(script: str, directory: str) -> subprocess.Popen[str]:
 
     def guard() -> None:
         try:
-            process.wait(5 * PATIENCE)
+            process.wait(15 * PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
 
