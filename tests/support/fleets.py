@@ -53,7 +53,8 @@ class Reflector:
 
     def __init__(self, name: str, endpoint: endpoints.Endpoint,
                  options: api_reflector.Options, slots: Any,
-                 news: Any) -> None:
+                 news: Any, is_beside: Callable[[], bool]) -> None:
+        self.is_beside = is_beside
         self.name = name
         self.endpoint = endpoint
         self.options = options

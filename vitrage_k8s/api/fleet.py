@@ -9,6 +9,7 @@ Vitrage.
 
 from collections.abc import Callable
 from collections.abc import Iterable
+import functools
 import os
 import threading
 import time
@@ -117,6 +118,11 @@ class Fleet:
             LOG.warning('Cluster %s: %s', name, left_out[name])
         self._left_out = frozenset(left_out)
         return clusters.View(shown, self._left_out, is_whole)
+
+    def _is_beside(self, member: fleet_members.Member) -> bool:
+        with self._news:
+            members = list(self._members.values())
+        return self._reader_beside(member, members) is not None
 
     @staticmethod
     def _reader_beside(member: fleet_members.Member,
@@ -305,7 +311,8 @@ class Fleet:
                 member.reflector = None
             if member.reflector is None:
                 member.reflector = reflector.Reflector(
-                    name, found, settings.reading, self._slots, self._news)
+                    name, found, settings.reading, self._slots, self._news,
+                    functools.partial(self._is_beside, member))
                 member.reflector.start()
             else:
                 member.reflector.use(found)

@@ -66,13 +66,17 @@ class Reflector:
     :param options: how to read
     :param decoding_slots: bounds how many lists are decoded at a time
     :param news: is notified when a list ends
+    :param is_beside: returns whether another cluster reads this address, so
+        that it is no news if this one cannot
     :ivar inventory: its nodes
     :ivar endpoint, options: as they are in use
     """
 
     def __init__(self, name: str, endpoint: endpoints.Endpoint,
                  options: Options, decoding_slots: threading.Semaphore,
-                 news: threading.Condition) -> None:
+                 news: threading.Condition,
+                 is_beside: Callable[[], bool] = lambda: False) -> None:
+        self._is_beside = is_beside
         self.inventory = inventories.Inventory(options.max_nodes)
         self.endpoint = endpoint
         self._name = name
@@ -297,6 +301,8 @@ class Reflector:
                      ' again' if before.state in _FAILED else '',
                      len(self.inventory))
             self._warn_of_no_watch(health)
+        elif health.state in _FAILED and self._is_beside():
+            LOG.debug('Cluster %s: %s', self._name, failure.reason)
         elif health.state in _FAILED:
             self._notices.warn(f'{failure.reason}. Its nodes stay in the '
                                'graph as last known')

@@ -38,6 +38,8 @@ class BesideTest(fleets.FleetTestCase):
             self.use_contexts(is_named=is_named, others=others)
             view = self.fleet.view()
             self.assertEqual(shown, list(view.clusters))
+            # What is left out is no news to its reflector.
+            self.assertIs('b' not in shown, self.reflectors[1].is_beside())
             self.assertEqual(
                 [] if 'b' in shown else [
                     'WARNING Cluster b: its user cannot list nodes, so it is '
