@@ -64,8 +64,8 @@ def count(inventory: inventories.Inventory) -> Properties:
     """
     found = inventory.all_nodes().values()
     newest = max({node.kubelet_version or '' for node in found}, default='',
-                 key=lambda version: [int(number) for number in re.findall(
-                     '[0-9]{1,9}', version)[:3]])
+                 key=lambda version: ([int(number) for number in re.findall(
+                     '[0-9]{1,9}', version)[:3]], version))
     ready = sum(node.ready == 'True' for node in found)
     return dict(zip(_COUNTED, (
         str(len(found)), str(ready), newest, inventory.listed_at or '',

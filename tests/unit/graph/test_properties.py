@@ -169,6 +169,15 @@ class ClusterTest(testtools.TestCase):
                 (shown['nodes'], shown['nodes_ready'],
                  shown.get('kubernetes_version')))
 
+    def test_its_version_does_not_depend_on_an_order(self) -> None:
+        # That of a set differs from one process to the next.
+        versions = [f'v1.30.0+k3s{number}' for number in range(10)]
+        shown = of_cluster(made.READY, CLUSTER, *(
+            made.make_node(version, kubelet_version=version)
+            for version in versions))
+
+        self.assertEqual(max(versions), shown['kubernetes_version'])
+
     def test_shows_where_its_api_server_is(self) -> None:
         self.assertEqual('https://a', of_cluster(
             made.READY, server='https://a')['server'])
