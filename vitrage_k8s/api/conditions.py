@@ -35,13 +35,15 @@ _OWN = frozenset((READY, *PRESSURES, *LIFECYCLE))
 
 _WORD = re.compile('[A-Z]+(?![a-z])|[A-Z]?[a-z]+')
 _GOOD = re.compile(
-    'accepted|active|alive|applied|attached|available|bound|completed|'
-    'configured|connected|enabled|established|functional|healthy|'
-    'initialized|installed|joined|loaded|mounted|ok|online|operational|'
-    'programmed|provisioned|reachable|ready|reconciled|registered|resolvable|'
-    'routable|running|schedulable|stable|started|succeeded|synced|'
-    'synchronized|up|usable|valid|validated|verified|working|writable')
-_NEGATIONS = frozenset(('never', 'no', 'non', 'not', 'un', 'yet'))
+    'accepted|active|alive|applied|attached|attested|authenticated|authorized|'
+    'available|bound|completed?|configured|connected|enabled|established|'
+    'functional|healthy|initialized|installed|joined|loaded|mounted|ok|online|'
+    'operational|programmed|provisioned|reachable|ready|reconciled|registered|'
+    'resolvable|resolved|routable|running|schedulable|stable|started|'
+    'succeeded|synced|synchronized|trusted|up|updated|usable|valid|validated|'
+    'verified|working|writable')
+_NEGATIONS = frozenset(('longer', 'never', 'no', 'non', 'not', 'un', 'yet'))
+_GOOD_PAIRS = {('has', 'no'), ('has', 'sufficient')}
 # OpenYurt's, and that of Kontena Pharos.
 _GOOD_NOUNS = frozenset(('Autonomy', 'HostUpgrades'))
 
@@ -54,7 +56,7 @@ def _is_good(kind: str) -> bool:
     """
     words = [word.lower() for word in _WORD.findall(kind.rpartition('/')[2])]
     return kind in _GOOD_NOUNS or words[:1] == ['sufficient'] \
-        or ('has', 'no') in zip(words, words[1:], strict=False) \
+        or bool(_GOOD_PAIRS & {*zip(words, words[1:], strict=False)}) \
         or bool(_GOOD.fullmatch(''.join(words[-1:]))) \
         and _NEGATIONS.isdisjoint(words[-2:-1])
 
@@ -85,10 +87,11 @@ def reasons(conditions: Conditions) -> Iterator[str]:
     for kind, condition in conditions.items():
         if kind in wanted or condition.status == 'True' \
                 and kind in (*PRESSURES, *LIFECYCLE):
-            yield f'{kind}={condition.reason or ""}'
+            # In a list, so without the comma that a reason may have.
+            yield f'{kind}={condition.reason or ""}'.replace(',', ';')
 
 
-_NUMBERS = re.compile(r'\d(?:[\d.hmsnu\u00b5]*\d)?[hmsnu\u00b5]*')
+_NUMBERS = re.compile(r'\d(?:[\d.ydhmsnu\u00b5]*\d)?[ydhmsnu\u00b5]*')
 
 
 def masked(message: str | None) -> str:

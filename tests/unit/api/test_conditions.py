@@ -11,13 +11,16 @@ GOOD = (
     'SufficientIP', 'KubeletConfigOk', 'KubeletConfigOK', 'Schedulable',
     'Connected', 'AgentConnected', 'VolumesMounted', 'Autonomy',
     'HostUpgrades', 'kernel-ready', 'csi_healthy', 'ready', 'NETWORK_READY',
-    'Node-Ready', 'example.com/ready')
+    'Node-Ready', 'example.com/ready', 'HasSufficientMemory',
+    'KubeletHasSufficientPID', 'NodeAttested', 'UpgradeComplete',
+    'RefsResolved', 'Updated')
 BAD = (
     'KernelDeadlock', 'ReadonlyFilesystem', 'FrequentKubeletRestart',
     'GPUNotReady', 'RuntimeUnhealthy', 'StorageUnavailable', 'Unschedulable',
     'UnReady', 'UnSchedulable', 'un-healthy', 'not-ready', 'gpu_not_ready',
-    'NotYetReady', 'Disconnected', 'Overloaded', 'Degraded', 'Problem',
-    'example.com/ready-problem', '42', '-', 'example.com/')
+    'NotYetReady', 'NoLongerReady', 'HasInsufficientMemory', 'Incomplete',
+    'Unresolved', 'Outdated', 'Disconnected', 'Overloaded', 'Degraded',
+    'Problem', 'example.com/ready-problem', '42', '-', 'example.com/')
 
 
 def found(node: str | None = 'True', **statuses: str,
@@ -69,6 +72,11 @@ class ReasonsTest(testtools.TestCase):
                 MemoryPressure='True', DiskPressure='False', Drained='True',
                 KernelDeadlock='True', Fine='False', X='Unknown'))))
 
+    def test_a_reason_is_one_entry_of_the_list(self) -> None:
+        # Kubernetes lets the reasons of conditions have commas.
+        self.assertEqual(['X=A;B=C'], list(conditions.reasons(
+            {'X': conditions.Condition('X', 'True', 'A,B=C')})))
+
 
 class MaskedTest(testtools.TestCase):
 
@@ -77,7 +85,8 @@ class MaskedTest(testtools.TestCase):
                 ('PLEG was last seen active 3m5.123s ago; threshold is 3m0s',
                  'PLEG was last seen active # ago; threshold is #'),
                 ('10 of 250 pods', '# of # pods'), ('45s', '#'),
-                ('1h0m3s', '#'), ('5\u00b5s', '#'), ('12ms.', '#.'),
+                ('1h0m3s', '#'), ('3d4h', '#'), ('2y30d', '#'),
+                ('5\u00b5s', '#'), ('12ms.', '#.'),
                 ('node-7 is away', 'node-# is away'), ('none', 'none'),
                 ('', ''), (None, '')):
             self.assertEqual(masked, conditions.masked(message), message)
