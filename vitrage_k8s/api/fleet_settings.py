@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True):
         """Return the names in the graph of host_contexts."""
         named = {context.strip(): name.strip() for name, _, context in (
             entry.partition('=') for entry in self.contexts) if context}
+        if self.cluster_name and len(self.contexts) == 1:
+            named.setdefault(self.contexts[0], self.cluster_name)
         return {named.get(each, each) for each in self.host_contexts}
 
     def project_ids(self) -> dict[str, str]:

@@ -83,6 +83,18 @@ class HostsTest(fleets.FleetTestCase):
                 'take it out of host_contexts or' in problem
                 for problem in self.fleet.problems))
 
+    def test_a_context_may_have_the_name_of_cluster_name(self) -> None:
+        for contexts, hosts, expected in (
+                (('a',), 'a', True), (('a',), 'x', True), ((), 'x', True),
+                (('a',), 'b', False), ((), 'a', False),
+                (('a', 'b'), 'a', False), (('y=a',), 'a', False)):
+            self.use('x', contexts=contexts, cluster_name='x',
+                     host_contexts=frozenset((hosts,)))
+            self.assertIs(
+                expected,
+                self.fleet.view().clusters['x'].settings.are_hosts,
+                (contexts, hosts))
+
 
 class QuestionsTest(fleets.FleetTestCase):
 
