@@ -156,7 +156,6 @@ class ListContract(contract.Contract):
         self.assertEqual(f'nodes "{name}" not found', status['message'])
         self.assertEqual({'name': name, 'kind': 'nodes'}, status['details'])
 
-
     def test_refuses_what_it_cannot_serve(self) -> None:
         for accepted in ('text/html', 'application/*', 'junk',
                          'application/json;as=Nothing'):

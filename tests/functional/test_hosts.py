@@ -188,4 +188,3 @@ class HostsTest(base.FunctionalTest):
         [warning] = [line for line in log.output.splitlines()
                      if 'host_contexts' in line]
         self.assertIn('undr', warning)
-

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests to a cluster's API server: list a page, watch, explain failures.
+"""Requests to a cluster's API server: list a page, watch.
 
 The only importer of the official client. It returns bytes; decoding.py reads
 them.

@@ -324,4 +324,3 @@ class Fleet:
         for each, level in sorted(levels.items()):
             LOG.log(log.DEBUG if each in self._logged else level, '%s', each)
         self._logged = levels
-

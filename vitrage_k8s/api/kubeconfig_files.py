@@ -188,6 +188,7 @@ class Files:
         except RecursionError:
             raise ValueError(f'{field}: holds itself; correct it') from None
 
+
 def _parse(content: bytes) -> dict[str, Any]:
     """Return the first document, as kubectl reads it.
 

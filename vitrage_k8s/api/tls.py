@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 
+
 class _TlsContext(ssl.SSLContext):
     """Expects a server's name, even where urllib3 does not name it.
 

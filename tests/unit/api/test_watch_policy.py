@@ -132,7 +132,6 @@ class TableTest(policies.PolicyTestCase):
         self.assertGreater(len(waits), 1)
         self.assertTrue(all(0.75 <= wait <= 1 for wait in waits), waits)
 
-
     def test_what_threads_share_stays_as_it_is(self) -> None:
         for shared in (READY, NO_ANSWER):
             self.assertRaises(AttributeError, setattr, shared, 'state', '')
