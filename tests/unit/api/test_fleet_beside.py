@@ -76,7 +76,7 @@ class HostsTest(fleets.FleetTestCase):
                 (('x=a',), ('x',), ('x:p',), True)):
             name = contexts[0].partition('=')[0].strip()
             self.use(name, contexts=contexts, projects=projects,
-                     host_contexts=frozenset(hosts))
+                     cluster_name=None, host_contexts=frozenset(hosts))
             self.assertIs(not is_refused, self.fleet.view().is_whole,
                           (contexts, hosts, projects))
             self.assertEqual(is_refused, any(
