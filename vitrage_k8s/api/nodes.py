@@ -206,8 +206,7 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
                             for kind in node_conditions.LIFECYCLE)),
         ready=_shared(ready.status),
         ready_reason=_shared(ready.reason),
-        ready_message=_shared(text.make_safe(
-            ready.message or '', 2 * text.LONGEST_REASON)),
+        ready_message=_message(ready),
         ready_since=ready.last_transition_time,
         memory_pressure=_shared(statuses.get('MemoryPressure')),
         disk_pressure=_shared(statuses.get('DiskPressure')),
@@ -249,6 +248,13 @@ def odd_keys(node: Node) -> list[str]:
         ('metadata.name', node.name, text.LONGEST_NAME),
         ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
         ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID)))
+
+
+def _message(ready: node_conditions.Condition) -> str | None:
+    message = text.make_safe(ready.message or '', 2 * text.LONGEST_REASON)
+    # Others change with heartbeats, and Python 3.12 before 3.12.7 never frees
+    # what is interned (https://github.com/python/cpython/issues/113993).
+    return _shared(message) if ready.status == 'True' else message or None
 
 
 def _of_type(addresses: list[_Address], kind: str) -> str | None:

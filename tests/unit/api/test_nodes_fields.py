@@ -121,3 +121,14 @@ class FieldsTest(testtools.TestCase):
                       'kernel_version', 'container_runtime', 'architecture',
                       'capacity_cpu', 'capacity_memory', 'capacity_pods'):
             self.assertIs(getattr(one, field), getattr(other, field), field)
+
+    def test_nodes_share_messages_that_stay(self) -> None:
+        for status, is_shared in (('True', True), ('False', False),
+                                  ('Unknown', False)):
+            one, other = (decode({'metadata': {'uid': 'u'}, 'status': {
+                'conditions': [{'type': 'Ready', 'status': status,
+                                'message': f'{status} for 3 s'}]}}).node
+                for _ in range(2))
+            self.assertEqual(f'{status} for 3 s', one.ready_message)
+            self.assertIs(is_shared,
+                          one.ready_message is other.ready_message, status)
