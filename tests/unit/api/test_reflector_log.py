@@ -34,6 +34,12 @@ class ListsTest(reflectors.ReflectorTestCase):
             self.lists(step)
             self.assertEqual(said, self.logged(), step)
 
+    def test_failure_beside_another_cluster_is_no_news(self) -> None:
+        self.reflector._is_beside = lambda: True
+        self.lists(REFUSED)
+        self.assertEqual(['DEBUG Cluster c: refused'],
+                         self.logged('DEBUG', 'WARNING'))
+
     def test_refusal_that_lasts_is_said(self) -> None:
         self.lists(page('a'))
         self.logged()
