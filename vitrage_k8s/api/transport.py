@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 import weakref
 
 import urllib3
+# urllib3 1.26 has it nowhere else.
+from urllib3._collections import HTTPHeaderDict
 
 from vitrage_k8s.api import bodies
 from vitrage_k8s.api import endpoint as endpoints
@@ -272,7 +274,7 @@ class Connections:
             def urlopen(self, *arguments: Any, headers: Any = None,
                         **options: Any) -> Any:
                 # Not all in a dictionary: a name may come several times.
-                headers = urllib3.HTTPHeaderDict(headers)
+                headers = HTTPHeaderDict(headers)
                 for name, value in deadlines._headers:
                     headers.add(name, value)
                 return super().urlopen(*arguments, headers=headers, **options)

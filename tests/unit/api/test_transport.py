@@ -11,6 +11,7 @@ import fixtures
 import testtools
 import trustme
 import urllib3
+from urllib3._collections import HTTPHeaderDict
 
 from tests.support import answers
 from vitrage_k8s.api import endpoint
@@ -268,10 +269,10 @@ class PoolTest(ConnectionsTestCase):
 class HeadersTest(testtools.TestCase):
 
     def test_login_is_sent_with_each_request(self) -> None:
-        sent: list[urllib3.HTTPHeaderDict] = []
+        sent: list[HTTPHeaderDict] = []
 
         def urlopen(pool: object, *arguments: object,
-                    headers: urllib3.HTTPHeaderDict, **options: object,
+                    headers: HTTPHeaderDict, **options: object,
                     ) -> urllib3.HTTPResponse:
             sent.append(headers)
             return urllib3.HTTPResponse(b'')
