@@ -275,7 +275,7 @@ class HeadersTest(testtools.TestCase):
                     headers: HTTPHeaderDict, **options: object,
                     ) -> urllib3.HTTPResponse:
             sent.append(headers)
-            return urllib3.HTTPResponse(b'')
+            return urllib3.HTTPResponse(b'', status=200)
 
         self.useFixture(fixtures.MonkeyPatch(
             'urllib3.HTTPConnectionPool.urlopen', urlopen))
