@@ -196,7 +196,7 @@ class Reflector:
             with self._changed:
                 self._is_listing = False
                 now = time.monotonic()
-                if is_aborted:
+                if is_aborted or self._is_stopped:
                     continue
                 if failure is None:
                     self.inventory.listed_at = _hour()
