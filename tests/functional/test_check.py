@@ -167,6 +167,10 @@ class ConfigurationTest(CheckTest):
         self.assert_found('ERROR', '[kubernets]', 'name it [kubernetes]',
                           kubernets={'contexts': 'a'})
 
+    def test_options_in_another_section(self) -> None:
+        self.assert_found('ERROR', '[DEFAULT] contexts', 'move it to',
+                          DEFAULT={'contexts': 'a', 'debug': 'true'})
+
     def test_a_project_by_its_name(self) -> None:
         self.assert_found(
             'WARNING', '[kubernetes] projects', 'openstack project show',

@@ -50,7 +50,8 @@ def check_clusters() -> Iterator[Finding]:
             if not any(problem == f'Cluster {name}: {cluster.health.reason}'
                        for name, cluster in view.clusters.items()):
                 yield Finding(Level.ERROR if level >= logging.ERROR
-                              else Level.WARNING, '[kubernetes]', problem)
+                              else Level.WARNING, '[kubernetes]',
+                              problem.removeprefix('[kubernetes] '))
         for name in sorted(view.left_out):
             yield warning(name, 'all of its nodes are nodes of another '
                           'cluster too, so it is left out of the graph',

@@ -117,18 +117,21 @@ def check_names() -> Iterator[Finding]:
     for path in _files():
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()
-        for section in sections:
+        for section, names in sections.items():
             if section != KUBERNETES_DATASOURCE and difflib.get_close_matches(
                     section.lower(), [KUBERNETES_DATASOURCE], cutoff=0.8):
                 yield error(f'[{section}]', f'{path} has this section, which '
                             'nothing reads', 'name it [kubernetes]')
+            if section == 'DEFAULT':
+                for name in known & names.keys() - set(CONF):
+                    yield error(f'[DEFAULT] {name}', 'nothing reads it there '
+                                f'({path})', 'move it to [kubernetes]')
         for name in sections.get(KUBERNETES_DATASOURCE, {}):
             if name not in known:
                 similar = difflib.get_close_matches(name, known, 1)
                 yield error(f'[kubernetes] {name}', 'there is no such option '
                             f'({path})', f'did you mean {similar[0]}?'
                             if similar else 'take it out')
-
 
 def _files() -> list[str]:
     return [*CONF.config_file, *(

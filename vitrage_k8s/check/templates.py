@@ -60,24 +60,23 @@ def _client(shell: Any) -> Any:
 
 
 def _check_ours(client: Any, loaded: dict[str, Any]) -> Iterator[Finding]:
+    add = 'run: vitrage template add --overwrite --path '
     for path, file in install_files.find().items():
         if path.parent != install_files.TEMPLATES:
             continue
         # As Vitrage's client reads it: all scalars are strings.
         content = yaml.load(file.read_text(), yaml.BaseLoader)  # noqa: S506
         name = content['metadata']['name']
-        add = f'vitrage template add --path {file}'
         row = loaded.get(name)
         if row is None:
-            yield warning(name, 'this template is not loaded', f'run: {add}')
+            yield warning(name, 'this template is not loaded',
+                          f'{add}{file.parent} loads all of ours')
         elif row['status'] != 'ACTIVE':
             yield error(name, f'this template is in {row["status"]}: '
-                        f'{row["status details"]}',
-                        f'run: {add} --overwrite')
+                        f'{row["status details"]}', f'{add}{file}')
         elif client.template.show(row['uuid']) != content:
             yield warning(name, 'this template is not that of this version: '
-                          'older, or changed by hand',
-                          f'run: {add} --overwrite')
+                          'older, or changed by hand', f'{add}{file}')
 
 
 def _check_equivalences(client: Any,
