@@ -5,6 +5,7 @@ Alertmanager's payloads go through Vitrage's own prometheus datasource, with
 our mapping and our severities.
 """
 
+import configparser
 import json
 import socket
 import types
@@ -14,6 +15,7 @@ import fixtures
 from vitrage.entity_graph.driver_exec import DriversNotificationEndpoint
 from vitrage import opts as vitrage_opts
 
+from tests.support import alertmanager
 from tests.support import alerts
 from tests.support import base
 from vitrage_k8s import install_files
@@ -159,6 +161,27 @@ class MappingTest(base.FunctionalTest):
         self.send(alert)
 
         self.assertEqual(before, self.host.everything())
+
+    def test_first_poll_finds_alerts_and_their_nodes(self) -> None:
+        """In the order of the types that is documented."""
+        parser = configparser.ConfigParser()
+        parser.read_string(alertmanager.documented('[datasources]'))
+        self.set_options('datasources', types=[
+            each for each in parser['datasources']['types'].split(',')
+            if not each.startswith('nova.')])
+        self.set_options('prometheus', receiver='vitrage',
+                         alertmanager_url='http://am.example.com/api/v2')
+        answer = types.SimpleNamespace(status_code=200, text=json.dumps([{
+            **alerts.firing('An', cluster='blue', node='worker'),
+            'status': {'state': 'active'}}]))
+        self.useFixture(fixtures.MonkeyPatch(
+            'requests.Session.get', lambda *_, **__: answer))
+        self._forget()
+        self.host = self.make_host()
+
+        self.host.start()
+
+        self.assertEqual({('An', 'blue-1')}, self.on())
 
     def test_two_filesystems_of_a_node_are_one_alarm(self) -> None:
         labels = {'cluster': 'blue', 'job': 'node-exporter',

@@ -45,8 +45,8 @@ def play(directory: pathlib.Path, client: str, topology: pathlib.Path | None,
         say("Starting Vitrage, with its datasource of Prometheus' alerts and "
             'ours')
         vitrage = stack.enter_context(standalone.Standalone(
-            directory / 'vitrage', port=port, types=('prometheus',
-                                                     'kubernetes'),
+            directory / 'vitrage', port=port, types=('kubernetes',
+                                                     'prometheus'),
             kubernetes={'config_file': kubeconfig, 'changes_interval': 1},
             options={'prometheus': {
                 'config_file': install_files.ETC / install_files.ALERTS}}))
