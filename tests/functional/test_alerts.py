@@ -193,6 +193,26 @@ class MappingTest(base.FunctionalTest):
         self.send(alerts.resolved('Full', mountpoint='/', **labels))
         self.assertEqual(set(), self.on())
 
+    def test_end_of_what_has_ended_loses_the_whole_webhook(self) -> None:
+        labels = {'cluster': 'blue', 'node': 'worker'}
+        self.send(alerts.firing('Full', mountpoint='/', **labels),
+                  alerts.firing('Full', mountpoint='/var', **labels))
+        both = [alerts.resolved('Full', mountpoint=mountpoint, **labels)
+                for mountpoint in ('/', '/var')]
+        self.assertRaises(TypeError, self.send, *both,
+                          alerts.firing('An', **labels))
+        self.assertEqual({('Full', 'blue-1')}, self.on())
+
+    def test_end_of_what_has_ended_costs_nothing_by_itself(self) -> None:
+        labels = {'cluster': 'blue', 'node': 'worker'}
+        self.send(alerts.firing('Full', mountpoint='/', **labels),
+                  alerts.firing('Full', mountpoint='/var', **labels))
+        self.send(alerts.resolved('Full', mountpoint='/', **labels))
+        self.assertRaises(
+            TypeError, self.send,
+            alerts.resolved('Full', mountpoint='/var', **labels))
+        self.assertEqual(set(), self.on())
+
     def test_node_that_is_made_anew(self) -> None:
         alert = alerts.firing('An', cluster='blue', node='worker')
         self.send(alert)

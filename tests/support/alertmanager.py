@@ -65,7 +65,8 @@ class Alertmanager:
         """
         configuration = yaml.safe_load(documented('route:'))
         [route] = configuration['route']['routes']
-        route.update(group_wait='1s', group_interval='1s', matchers=[])
+        route.update(group_wait='1s', group_interval='1s',
+                     repeat_interval='3s', matchers=[])
         [receiver] = [each for each in configuration['receivers']
                       if each['name'] == 'vitrage']
         [webhook] = receiver['webhook_configs']
