@@ -12,6 +12,7 @@ import types
 from typing import Any
 
 import fixtures
+from vitrage.datasources import utils as datasource_utils
 from vitrage.entity_graph.driver_exec import DriversNotificationEndpoint
 from vitrage import opts as vitrage_opts
 
@@ -97,6 +98,9 @@ class MappingTest(base.FunctionalTest):
                 ({'cluster': 'blue', 'node': 'worker', 'pod': 'kube-proxy-1',
                   'instance': '10.1.2.3:8443', 'job': 'kube-state-metrics'},
                  {'blue-1'}),
+                # The target's label, not that of the series.
+                ({'cluster': 'green', 'node': 'blue', 'deployment': 'web',
+                  'exported_node': 'worker'}, {'green-2'}),
                 ({'cluster': 'blue', 'job': 'node-exporter',
                   'instance': 'worker'}, {'blue-1'}),
                 # The exporter's own node counts.
@@ -131,6 +135,21 @@ class MappingTest(base.FunctionalTest):
         self.assert_is_on({'blue-1'}, **labels)
 
         self.names['10.0.0.5'] = 'worker.example.com'
+        self.assert_is_on(set(), **labels)
+
+    def test_entry_of_addresses_that_nobody_knows(self) -> None:
+        [driver] = datasource_utils.get_drivers_by_name(['prometheus'])
+        driver.conf_map[0]['resource'] = {
+            'cluster': 'cluster', 'internal_ip': 'instance'}
+        node = samples.node('of-an-address', uid='blue-3')
+        node['status']['addresses'][0]['address'] = '10.0.0.5'
+        self.blue.put(node)
+        self.host.read('kubernetes')
+        labels = {'cluster': 'blue', 'job': 'node-exporter',
+                  'instance': '10.0.0.5:9100'}
+        self.assert_is_on({'blue-3'}, **labels)
+
+        self.servers.append('41c40aab-80e9-4bb6-a280-27976bfc811f')
         self.assert_is_on(set(), **labels)
 
     def test_node_whose_name_is_an_address(self) -> None:
@@ -293,10 +312,12 @@ class ZabbixTest(base.FunctionalTest):
             self.host._driver_exec.process_output_func).init().info(
                 {}, 'zabbix', 'zabbix.alarm.problem', {
                     'host': 'worker-1', 'hostid': '1', 'triggerid': '2',
-                    'description': 'Load is high', 'rawtext': 'Load is high',
+                    'description': 'Load is high on worker-1',
+                    'rawtext': 'Load is high on {HOST.NAME}',
                     'priority': '4', 'value': '1',
                     'lastchange': '1767323045'}, {})
         [alarm] = self.host.graph.get_vertices({'vitrage_type': 'zabbix'})
+        self.assertEqual(f'Load is high on {name}', alarm['name'])
         return [(vertex['id'], vertex['vitrage_is_placeholder'])
                 for vertex in self.host.graph.neighbors(alarm.vertex_id)]
 
