@@ -254,7 +254,11 @@ class FilesTest(CheckTest):
                 (None, 'cannot be read'), ('alerts: [', 'no mapping'),
                 ('[]', 'no mapping'), ('alerts: []', 'no mapping'),
                 ('alerts: \xff', 'no mapping'),
-                (json.dumps({'alerts': [catch_all, {'key': {'a': 'b'}}]}),
+                (json.dumps({'alerts': [{'key': {'a': 'b'}}, catch_all]}),
+                 'no mapping'),
+                (json.dumps({'alerts': [catch_all, {
+                    **catch_all, 'key': {'a': 'b'}}]}), 'every vertex'),
+                (json.dumps({'alerts': [{'key': {}, 'resource': {}}]}),
                  'every vertex')):
             if content is not None:
                 path.write_text(content, 'latin-1')

@@ -107,16 +107,17 @@ def check_prometheus() -> Iterator[Finding]:
     try:
         with open(path, encoding='utf-8') as file:
             entries = yaml.safe_load(file)['alerts']
-        catches_all = entries[-1]['key'] == {}
+        is_bounded = entries[-1]['key'] == {} and all(
+            entry['resource'] for entry in entries)
     except OSError as problem:
         yield error(path, f'it cannot be read: {problem.strerror}', mend)
     except (yaml.YAMLError, ValueError, LookupError, TypeError):
         yield error(path, 'it is no mapping of alerts', mend)
     else:
-        if not catches_all:
+        if not is_bounded:
             yield error(path, 'its last entry does not catch what the others '
-                        'do not map, and Vitrage ties such an alert to every '
-                        'vertex', mend)
+                        'do not map, or one has no resource, and Vitrage ties '
+                        'such an alert to every vertex', mend)
 
 
 RULES = (check_values_files, check_libraries, check_prometheus)
