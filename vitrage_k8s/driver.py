@@ -5,6 +5,7 @@ Asks the fleet, asks the graph, yields: every decision is theirs.
 """
 
 from collections.abc import Iterator
+import threading
 import time
 
 from oslo_config import cfg
@@ -66,9 +67,7 @@ class KubernetesDriver(DriverBase):
         :returns: lists of events
         :raises NoAnswerError: Vitrage did not say what its graph shows
         """
-        wanted = settings.read()
-        if self._feed is None:
-            _warn_of_setup()
+        wanted, source = settings.read(), self._make_feed()
         if wanted.reading.is_watching:
             self._fleet.use(wanted)
             if datasource_action == DatasourceAction.INIT_SNAPSHOT:
@@ -80,10 +79,10 @@ class KubernetesDriver(DriverBase):
         yield self._finish([question], datasource_action)
         shown = queries.answer(question)
         self._fleet.take_changed()
-        for batch in self._make_feed().snapshot(
-                self._fleet.view(), shown, time.monotonic()):
+        for batch in source.snapshot(self._fleet.view(), shown,
+                                     time.monotonic()):
             yield self._finish(batch, datasource_action)
-        self._warn()
+        self._warn(source.warnings)
 
     def get_changes(self, datasource_action: str) -> Iterator[feed.Batch]:
         """Yield what changed since the last call of this or of get_all.
@@ -104,10 +103,9 @@ class KubernetesDriver(DriverBase):
         for batch in source.changes(self._fleet.view(), changed,
                                     time.monotonic(), shown):
             yield self._finish(batch, datasource_action)
-        self._warn()
+        self._warn(source.warnings)
 
-    def _warn(self) -> None:
-        warnings = self._make_feed().warnings
+    def _warn(self, warnings: set[str]) -> None:
         for each in sorted(warnings):
             self._notices.warn(each)
         self._notices.retain(warnings)
@@ -116,6 +114,9 @@ class KubernetesDriver(DriverBase):
         # In the process that asks: Vitrage forks after it has made drivers.
         if self._feed is None:
             self._feed = feed.Feed(CONF.kubernetes.page_size, _types())
+            # In a thread of its own, since it reads files.
+            threading.Thread(target=_warn_of_setup, daemon=True,
+                             name='vitrage-k8s-check').start()
         return self._feed
 
     def _finish(self, batch: feed.Batch, action: str) -> feed.Batch:

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What polls make of the graph."""
 
+import contextlib
+import os
+import threading
+
 import fixtures
 from vitrage.datasources import utils as datasource_utils
 
@@ -241,4 +245,36 @@ class PollIntervalTest(base.FunctionalTest):
         self.host.start()
 
         self.assertEqual(5, len(self.host.node_names()))
-        self.assertIn('update_method = push is not supported', log.output)
+        self.wait_for(lambda: self.checks() == [])
+        self.host.poll()
+        self.wait_for(lambda: self.checks() == [])
+        self.assertEqual(
+            1, log.output.count('update_method = push is not supported'))
+
+    @staticmethod
+    def checks() -> list[threading.Thread]:
+        """Return what checks the configuration at the start."""
+        return [thread for thread in threading.enumerate()
+                if thread.name == 'vitrage-k8s-check']
+
+    def test_values_file_that_hangs_holds_up_nobody(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        path = self.directory / 'values/kubernetes.node.yaml'
+        path.unlink()
+        os.mkfifo(path)
+
+        def is_over() -> bool:
+            # Nothing to read, for whoever waits.
+            with contextlib.suppress(OSError):
+                os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+            return not polling.is_alive() and not self.checks()
+
+        polling = threading.Thread(target=self.host.start)
+        polling.start()
+        self.addCleanup(self.wait_for, is_over)
+
+        self.wait_for(lambda: len(self.host.node_names()) == 5)
+
+        self.wait_for(is_over)
+        self.host.poll()
+        self.assertEqual(1, log.output.count('Vitrage cannot read it'))

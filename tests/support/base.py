@@ -13,6 +13,7 @@ import json
 import pathlib
 import shutil
 import tempfile
+import threading
 import time
 from typing import Any
 
@@ -207,6 +208,9 @@ class FunctionalTest(testtools.TestCase):
         for driver in datasource_utils.drivers.values():
             if isinstance(driver, KubernetesDriver):
                 driver.close()
+        for thread in threading.enumerate():
+            if thread.name == 'vitrage-k8s-check':
+                thread.join(10)
         datasource_utils.drivers.clear()
         TransformerBase.key_to_uuid_cache.clear()
 
