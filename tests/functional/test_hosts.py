@@ -179,6 +179,21 @@ class HostsTest(base.FunctionalTest):
         self.host.poll()
         self.assertEqual({'compute-1'}, self.links()['tenant'])
 
+    def test_a_context_is_one_by_whatever_way_it_is_chosen(self) -> None:
+        self.put('compute-1')
+        # The tenant's has the name of the other context.
+        self.set_options(contexts=['under=tenant', 'renamed=under'])
+        self.host.poll()
+        self.host.poll()
+        self.assertEqual({'under': {'compute-1'}, 'tenant': set()},
+                         self.links())
+        for name in ('the-one', None):
+            # The current one.
+            self.set_options(contexts=[], cluster_name=name)
+            self.host.poll()
+            self.host.poll()
+            self.assertEqual({'under': {'compute-1'}}, self.links())
+
     def test_a_context_that_is_not_read_is_warned_of_once(self) -> None:
         log = self.useFixture(fixtures.FakeLogger())
         self.set_options(host_contexts=['undr'])

@@ -99,7 +99,7 @@ class FleetTestCase(testtools.TestCase):
         for name, value in (
                 ('time', self.clock), ('kubeconfig.load', self._load),
                 ('os.getpid', lambda: self.pid),
-                ('reflector.Reflector', self._make_reflector),
+                ('reflectors.Reflector', self._make_reflector),
                 ('threading', types.SimpleNamespace(
                     Condition=self._make_condition,
                     Thread=self._make_thread,

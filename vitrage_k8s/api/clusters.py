@@ -38,9 +38,6 @@ class ClusterSettings(msgspec.Struct, frozen=True):
 class Cluster(msgspec.Struct, frozen=True):
     """A cluster as it is now.
 
-    :ivar settings: what the operator says of it
-    :ivar health: whether it can be read
-    :ivar inventory: its nodes
     :ivar server: the URL of its API server; None where that is not known
     """
 
@@ -51,10 +48,11 @@ class Cluster(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True):
-    """All clusters as they are now, in the order of the configuration.
+    """All clusters as they are now.
 
-    :ivar clusters: the clusters that are shown, by name
-    :ivar left_out: names of clusters all of whose nodes are another's
+    :ivar clusters: those that are shown, by name, in the order of the
+        configuration
+    :ivar left_out: names of clusters that another one shows
     :ivar is_whole: whether the configuration was read in full, so that what
         is not in it is not configured
     """
@@ -73,6 +71,15 @@ class View(msgspec.Struct, frozen=True):
             if uid in cluster.inventory:
                 return cluster
         return None
+
+    def owner_of_all(self, inventory: inventories.Inventory) -> str | None:
+        """Return the last of those that have all nodes of another cluster."""
+        owner = None
+        for uid in inventory.uids() if self.clusters else ():
+            owner = self.owner(uid)
+            if owner is None:
+                break
+        return owner.settings.name if owner else None
 
     @property
     def settings(self) -> tuple[bool, list[ClusterSettings]]:

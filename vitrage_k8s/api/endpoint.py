@@ -95,12 +95,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     :ivar place: where the API server is
     :ivar credentials: how to log in
     :ivar is_named: whether the operator asks for it by name
+    :ivar context: the name of its context; None if it is the pod's
     """
 
     name: str
     place: Place
     credentials: credentials.Credentials
     is_named: bool = True
+    context: str | None = None
 
     @property
     def server(self) -> str:

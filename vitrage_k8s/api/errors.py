@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our errors. Each message names the cluster or the option it is about.
 
-They are raised from their cause, and never quote what a server sent beyond
-the message of its Status object, nor anything of the credentials. What they do
-quote is made safe here, in one place: names and paths of a kubeconfig,
-messages of servers, errors of libraries.
+They are raised from their cause. Of an answer they quote the message of its
+Status object only, and nothing of credentials. What they quote (names, paths,
+messages of servers and libraries) is made safe here, in one place.
 """
 
 import logging
@@ -18,7 +17,6 @@ Kind = watch_policy.Kind
 class KubernetesDatasourceError(Exception):
     """Whatever keeps nodes from being read.
 
-    :param message: as ``str()`` returns it, but for what makes it safe
     :ivar level: at which it is logged
     """
 
@@ -42,25 +40,33 @@ class AdviceError(UnusableEntryError):
     level = logging.WARNING
 
 
+class CredentialsError(KubernetesDatasourceError):
+    """There is nothing to log in with.
+
+    The message names the field of the kubeconfig and what to do.
+    """
+
+
+class PemError(CredentialsError):
+    """A certificate or key of the kubeconfig cannot be used."""
+
+
 class ClusterError(KubernetesDatasourceError):
     """One cluster could not be read; the others are not concerned.
 
-    :ivar cluster: the cluster's name
+    :ivar name: the cluster's name
     :ivar problem: the message without the cluster's name
-    :ivar state: the state of the cluster that the graph shows
-    :ivar kind: what it means for the next attempt
-    :ivar retry_after: seconds that the server asks to wait, if it does
-    :ivar is_retried: whether the same request may succeed in a moment
+    :ivar kind, state, retry_after, is_retried: see ``watch_policy.Failure``
     """
 
-    state = watch_policy.UNREADABLE
     kind = Kind.PASSING
+    state = watch_policy.UNREADABLE
     retry_after: float | None = None
     is_retried = False
 
-    def __init__(self, cluster: str, problem: str) -> None:
-        super().__init__(f'Cluster {cluster}: {problem}')
-        self.cluster = cluster
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f'Cluster {name}: {problem}')
+        self.name = name
         self.problem = text.make_safe(problem)
 
     def failure(self) -> watch_policy.Failure:
@@ -70,10 +76,18 @@ class ClusterError(KubernetesDatasourceError):
 
 
 class MisconfiguredError(ClusterError):
-    """What the kubeconfig says of this cluster cannot work."""
+    """What the kubeconfig says of this cluster cannot work.
 
-    state = watch_policy.MISCONFIGURED
+    :param context: the name of its context, if that is known
+    """
+
     kind = Kind.MISCONFIGURED
+    state = watch_policy.MISCONFIGURED
+
+    def __init__(self, name: str, problem: str,
+                 context: str | None = None) -> None:
+        super().__init__(name, problem)
+        self.context = context
 
 
 class ConnectionFailedError(ClusterError):
@@ -99,18 +113,6 @@ class LoginFailedError(ClusterError):
     kind = Kind.LOGIN
 
 
-class CredentialsError(KubernetesDatasourceError):
-    """There is nothing to log in with.
-
-    The message names the field of the kubeconfig and what to do, and holds
-    no secret.
-    """
-
-
-class PemError(CredentialsError):
-    """A certificate or key of the kubeconfig cannot be used."""
-
-
 class MalformedAnswerError(ClusterError):
     """What came is not the list of nodes that was asked for."""
 
@@ -118,14 +120,13 @@ class MalformedAnswerError(ClusterError):
 class ApiError(ClusterError):
     """The API server refused or failed the request.
 
-    :ivar status: the HTTP status code
-    :ivar retry_after: seconds that the server wants to be left alone; None
-        if it does not say
+    :param status: the HTTP status code
+    :param retry_after: seconds that the server wants to be left alone
     """
 
-    def __init__(self, cluster: str, problem: str, status: int,
+    def __init__(self, name: str, problem: str, status: int,
                  retry_after: float | None = None) -> None:
-        super().__init__(cluster, problem)
+        super().__init__(name, problem)
         self.status = status
         self.retry_after = retry_after
         self.kind = _KINDS.get(status, Kind.PASSING)

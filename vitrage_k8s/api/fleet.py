@@ -8,12 +8,11 @@ Vitrage.
 """
 
 from collections.abc import Callable
-from collections.abc import Iterable
-import functools
 import os
 import threading
 import time
 
+import msgspec
 from oslo_log import log
 
 from vitrage_k8s.api import clusters
@@ -22,8 +21,7 @@ from vitrage_k8s.api import errors
 from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import kubeconfig
-from vitrage_k8s.api import member as fleet_members
-from vitrage_k8s.api import reflector
+from vitrage_k8s.api import reflector as reflectors
 from vitrage_k8s.api import watch_policy
 
 LOG = log.getLogger(__name__)
@@ -32,6 +30,32 @@ LOG = log.getLogger(__name__)
 READ_AGAIN = 10.0
 # How long a list that has failed for its time may take to say so.
 GRACE = 2.0
+# Of a cluster that could not be tried.
+_NOTHING = inventories.Inventory(0)
+
+
+class _Member(msgspec.Struct, frozen=True):
+    """A cluster of the configuration.
+
+    :ivar reflector: reads it; None as long as that could not be tried
+    :ivar problem: what is wrong with its configuration; None if nothing is
+    """
+
+    settings: clusters.ClusterSettings
+    reflector: reflectors.Reflector | None = None
+    problem: str | None = None
+
+    def now(self) -> clusters.Cluster:
+        """Return it as it is now."""
+        reader = self.reflector
+        if self.problem is not None:
+            health = clusters.Health(watch_policy.MISCONFIGURED, self.problem)
+        else:
+            health = reader.health if reader \
+                else clusters.Health(watch_policy.CONNECTING)
+        return clusters.Cluster(
+            self.settings, health, reader.inventory if reader else _NOTHING,
+            reader.endpoint.server if reader else None)
 
 
 class Fleet:
@@ -42,22 +66,23 @@ class Fleet:
     of them dies.
     """
 
+    _settings: fleet_settings.Settings
+    _slots: threading.Semaphore
+
     def __init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        # Guards what follows, and is notified of news.
+        # Guards what follows, and is notified of news. What is read is not
+        # changed but replaced.
         self._news = threading.Condition()
-        self._settings: fleet_settings.Settings | None = None
-        self._members: dict[str, fleet_members.Member] = {}
+        self._members: dict[str, _Member] = {}
         self._is_whole = False
         self._reads_wanted = self._reads_done = 0
         self._is_stopped = False
-        self._thread: threading.Thread | None = None
-        self._logged: dict[str, int] = {}
+        self._problems: dict[str, int] = {}
         self._left_out: frozenset[str] = frozenset()
-        self._slots = threading.Semaphore()
 
     def use(self, settings: fleet_settings.Settings, *,
             anew: bool = False) -> None:
@@ -69,117 +94,94 @@ class Fleet:
             # In a forked child, where the threads are not.
             self._begin()
         with self._news:
-            if self._settings != settings or anew:
+            is_first = not self._reads_wanted
+            if is_first or anew or self._settings != settings:
                 self._settings = settings
                 self._reads_wanted += 1
                 self._news.notify_all()
-            if self._thread is None:
+            if is_first:
                 self._slots = threading.Semaphore(
                     settings.max_concurrent_lists)
-                self._thread = threading.Thread(
-                    target=self._run, daemon=True, name='vitrage-k8s')
-                self._thread.start()
+                threading.Thread(target=self._run, daemon=True,
+                                 name='vitrage-k8s').start()
 
     def stop(self) -> None:
         """End all threads, without waiting for them."""
         with self._news:
             self._is_stopped = True
-            members = list(self._members.values())
+            members = self._members
             self._news.notify_all()
-        for member in members:
+        for member in members.values():
             if member.reflector:
                 member.reflector.stop()
 
     def view(self) -> clusters.View:
         """Return all clusters as they are now."""
         with self._news:
-            members = list(self._members.values())
-            is_whole = self._is_whole
-        shown: dict[str, clusters.Cluster] = {}
+            members, is_whole = self._members, self._is_whole
+        view = clusters.View({}, is_whole=is_whole)
         left_out: dict[str, str] = {}
-        for member in members:
-            other = self._owner_of_all(member.inventory, shown)
-            if reader := self._reader_beside(member, members):
-                left_out[member.settings.name] = (
+        for name, member in members.items():
+            cluster = member.now()
+            if reader := self._reader_beside(name):
+                left_out[name] = (
                     'its user cannot list nodes, so it is left out; cluster '
                     f'{reader} of the same address is read')
-            elif other is None:
-                shown[member.settings.name] = clusters.Cluster(
-                    member.settings, member.health, member.inventory,
-                    member.reflector.endpoint.server
-                    if member.reflector else None)
-            else:
-                left_out[member.settings.name] = (
+            elif other := view.owner_of_all(cluster.inventory):
+                left_out[name] = (
                     f'all of its nodes are nodes of cluster {other} too, so '
                     'it is left out. Do both contexts lead to the same API '
                     'server? Then take one of them out of [kubernetes] '
                     'contexts')
+            else:
+                view.clusters[name] = cluster
         for name in left_out.keys() - self._left_out:
             LOG.warning('Cluster %s: %s', name, left_out[name])
         self._left_out = frozenset(left_out)
-        return clusters.View(shown, self._left_out, is_whole)
+        return msgspec.structs.replace(view, left_out=self._left_out)
 
-    def _is_beside(self, member: fleet_members.Member) -> bool:
-        with self._news:
-            members = list(self._members.values())
-        return self._reader_beside(member, members) is not None
-
-    @staticmethod
-    def _reader_beside(member: fleet_members.Member,
-                       others: list[fleet_members.Member]) -> str | None:
+    def _reader_beside(self, name: str) -> str | None:
         """Return who reads the address of a cluster that cannot be read.
 
         A kubeconfig may have users who may not list nodes; so this is for
         contexts that nobody has named.
         """
-        reader = member.reflector
-        if reader is None or reader.endpoint.is_named or \
+        members = self._members
+        member = members.get(name)
+        reader = member and member.reflector
+        if not member or not reader or reader.endpoint.is_named or \
                 reader.inventory.is_complete or \
-                member.health.state == watch_policy.MISCONFIGURED:
+                member.now().health.state == watch_policy.MISCONFIGURED:
             return None
         address = reader.endpoint.place.address
-        return next((other.settings.name for other in others
-                     if other.reflector and other.inventory.is_complete
-                     and other.reflector.endpoint.place.address == address),
+        return next((other for other, each in members.items()
+                     if each.reflector and each.reflector.inventory.is_complete
+                     and each.reflector.endpoint.place.address == address),
                     None)
-
-    @staticmethod
-    def _owner_of_all(inventory: inventories.Inventory,
-                      shown: dict[str, clusters.Cluster]) -> str | None:
-        """Return the first of other clusters that have all of its nodes."""
-        owner = None
-        for uid in inventory.uids() if shown else ():
-            owner = next((name for name, other in shown.items()
-                          if uid in other.inventory), None)
-            if owner is None:
-                return None
-        return owner
 
     @property
     def problems(self) -> dict[str, int]:
         """What was logged of the configuration, with the levels of the log."""
-        with self._news:
-            return dict(self._logged)
+        return self._problems
 
     def endpoint(self, name: str) -> endpoints.Endpoint | None:
         """Return where a cluster is; None if that is not known."""
-        with self._news:
-            member = self._members.get(name)
+        member = self._members.get(name)
         return member.reflector.endpoint if member and member.reflector \
             else None
 
     def take_changed(self) -> set[str]:
         """Return the uids of nodes that changed since the last call."""
-        with self._news:
-            members = list(self._members.values())
-        return set().union(*(member.inventory.take_changed()
-                             for member in members))
+        return set().union(*(member.now().inventory.take_changed()
+                             for member in self._members.values()))
+
+    def _states(self) -> set[str]:
+        return {member.now().health.state for member in self._members.values()}
 
     def wait_settled(self, seconds: float) -> None:
         """Wait until each cluster was listed or cannot be, but not longer."""
-        self._wait(seconds, lambda: self._reads_done > 0 and all(
-            member.health.state != watch_policy.CONNECTING
-            for member in self._members.values()))
+        self._wait(seconds, lambda: bool(self._reads_done)
+                   and watch_policy.CONNECTING not in self._states())
 
     def list_all(self, seconds: float) -> None:
         """Read the kubeconfig and list all clusters, side by side.
@@ -188,12 +190,10 @@ class Fleet:
         """
         seconds += GRACE
         until = time.monotonic() + seconds
-        with self._news:
-            wanted = self._reads_wanted
+        wanted = self._reads_wanted
         self._wait(seconds, lambda: self._reads_done >= wanted)
-        with self._news:
-            readers = [member.reflector for member in self._members.values()
-                       if member.reflector and member.problem is None]
+        readers = [member.reflector for member in self._members.values()
+                   if member.reflector and member.problem is None]
         for reader in readers:
             reader.request_list()
         self._wait(until - time.monotonic(), lambda: not any(
@@ -205,21 +205,17 @@ class Fleet:
                                 max(seconds, 0.0))
 
     def _run(self) -> None:
-        while True:
+        while not self._is_stopped:
             with self._news:
-                if self._is_stopped:
-                    return
                 settings, wanted = self._settings, self._reads_wanted
-            if settings is None:
-                continue
             try:
                 self._read(settings)
             # The top of a thread: whatever it is, the next time may do.
             except Exception as error:
                 defect = f'{type(error).__name__}: {error}'
-                if defect not in self._logged:
+                if defect not in self._problems:
                     LOG.exception('A defect of this datasource')
-                self._logged = {defect: log.ERROR}
+                self._problems = {defect: log.ERROR}
                 self._is_whole = False
             with self._news:
                 self._reads_done = wanted
@@ -239,52 +235,39 @@ class Fleet:
                         lambda: self._is_stopped or self._reads_wanted != done,
                         READ_AGAIN):
                     return
-                is_well = self._is_whole and all(
-                    member.health.state == watch_policy.READY
-                    for member in self._members.values())
+                is_well = self._is_whole and \
+                    self._states() <= {watch_policy.READY}
 
     def _read(self, settings: fleet_settings.Settings) -> None:
         """Read the kubeconfig, and begin and end to read clusters."""
         known = {name: member.reflector.endpoint.credentials
                  for name, member in self._members.items()
                  if member.reflector}
-        projects: dict[str, str] = {}
-        found: list[endpoints.Endpoint | errors.KubernetesDatasourceError]
         try:
-            projects = settings.project_ids()
             found = list(kubeconfig.load(
                 settings.config_file, list(settings.contexts),
                 settings.cluster_name, known,
                 settings.reading.request_timeout))
+            named = {each.name: each for each in found if isinstance(
+                each, (endpoints.Endpoint, errors.MisconfiguredError))}
+            wanted, advice = settings.of_clusters(
+                {name: each.context for name, each in named.items()})
         except errors.ConfigurationError as error:
-            found = [error]
-        named = [each for each in found if isinstance(
-            each, (endpoints.Endpoint, errors.MisconfiguredError))]
-        members = {}
-        for each in named:
-            member = self._member(each, settings, projects)
-            members[member.settings.name] = member
+            found, named, wanted, advice = [error], {}, {}, []
+        members = {name: self._member(each, wanted[name], settings.reading)
+                   for name, each in named.items()}
         is_whole = all(isinstance(each, (
             endpoints.Endpoint, errors.MisconfiguredError,
             errors.UnusableEntryError)) for each in found)
         if is_whole:
-            found += [errors.AdviceError(
-                f'[kubernetes] {option} names what is not read: {each}. It '
-                'takes the names of clusters in the graph')
-                for option, given in (
-                    ('projects', projects.keys()),
-                    ('host_contexts', settings.host_clusters()))
-                for each in given - members.keys()]
-        self._note_errors([each for each in found
-                           if not isinstance(each, endpoints.Endpoint)])
+            found += advice
+        self._log([each for each in found
+                   if not isinstance(each, endpoints.Endpoint)])
         with self._news:
-            before, self._members = self._members, members
-            self._is_whole = is_whole
-            if not is_whole:
-                # What could not be read may have them.
-                self._members = {**members, **{
-                    name: member for name, member in before.items()
-                    if name not in members}}
+            before, self._is_whole = self._members, is_whole
+            # What could not be read may have the others.
+            self._members = members if is_whole \
+                else {**members, **before, **members}
             gone = [member for name, member in {**before, **members}.items()
                     if name not in self._members or self._is_stopped]
         for member in gone:
@@ -292,35 +275,25 @@ class Fleet:
                 member.reflector.stop()
 
     def _member(self, found: endpoints.Endpoint | errors.MisconfiguredError,
-                settings: fleet_settings.Settings,
-                projects: dict[str, str]) -> fleet_members.Member:
-        name = found.name if isinstance(found, endpoints.Endpoint) \
-            else found.cluster
-        identity = settings.of_cluster(name, projects.get(name))
-        member = self._members.get(name)
-        if member is None:
-            member = fleet_members.Member(identity, settings.reading.max_nodes)
-        member.settings = identity
+                settings: clusters.ClusterSettings,
+                options: reflectors.Options) -> _Member:
+        before = self._members.get(found.name)
+        reader = before.reflector if before else None
         if not isinstance(found, endpoints.Endpoint):
-            member.problem = found.problem
-        else:
-            member.problem = None
-            if member.reflector and \
-                    member.reflector.options != settings.reading:
-                member.reflector.stop()
-                member.reflector = None
-            if member.reflector is None:
-                member.reflector = reflector.Reflector(
-                    name, found, settings.reading, self._slots, self._news,
-                    functools.partial(self._is_beside, member))
-                member.reflector.start()
-            else:
-                member.reflector.use(found)
-        return member
+            return _Member(settings, reader, found.problem)
+        if reader and reader.options == options:
+            reader.use(found)
+            return _Member(settings, reader)
+        if reader:
+            reader.stop()
+        reader = reflectors.Reflector(
+            found.name, found, options, self._slots, self._news,
+            lambda: self._reader_beside(found.name) is not None)
+        reader.start()
+        return _Member(settings, reader)
 
-    def _note_errors(
-            self, found: Iterable[errors.KubernetesDatasourceError]) -> None:
-        levels = {str(each): each.level for each in found}
-        for each, level in sorted(levels.items()):
-            LOG.log(log.DEBUG if each in self._logged else level, '%s', each)
-        self._logged = levels
+    def _log(self, found: list[errors.KubernetesDatasourceError]) -> None:
+        problems = {str(each): each.level for each in found}
+        for each, level in sorted(problems.items()):
+            LOG.log(log.DEBUG if each in self._problems else level, '%s', each)
+        self._problems = problems

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the operator says of all clusters, and by that of each."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 
 import msgspec
 
@@ -24,22 +24,37 @@ class Settings(msgspec.Struct, frozen=True):
     max_concurrent_lists: int
     reading: reflector.Options
 
-    def host_clusters(self) -> Set[str]:
-        """Return the names in the graph of host_contexts."""
-        named = {context.strip(): name.strip() for name, _, context in (
-            entry.partition('=') for entry in self.contexts) if context}
-        if self.cluster_name and len(self.contexts) == 1:
-            named.setdefault(self.contexts[0], self.cluster_name)
-        return {named.get(each, each) for each in self.host_contexts}
+    def of_clusters(self, contexts: Mapping[str, str | None]) -> tuple[
+            dict[str, clusters.ClusterSettings], list[errors.AdviceError]]:
+        """Return the settings of each cluster, and which others there are.
 
-    def project_ids(self) -> dict[str, str]:
+        :param contexts: by the name of each cluster its context, if any
+        :raises ConfigurationError: projects or host_contexts is wrong
+        """
+        projects = self._project_ids()
+        names = {context: name for name, context in contexts.items()}
+        hosts = {names.get(each, each) for each in self.host_contexts}
+        if tenants := hosts & projects.keys():
+            raise errors.ConfigurationError(
+                '[kubernetes] host_contexts: '
+                f'{text.make_safe(", ".join(sorted(tenants)))} has a project, '
+                'and compute hosts are of none; take it out of host_contexts '
+                'or of projects')
+        return {name: clusters.ClusterSettings(
+            name, projects.get(name), self.link_by_system_uuid,
+            self.ignored_conditions, name in hosts) for name in contexts}, [
+            errors.AdviceError(
+                f'[kubernetes] {option} names what is not read: {each}. It '
+                'takes the names of clusters in the graph')
+            for option, given in (('projects', projects.keys()),
+                                  ('host_contexts', hosts))
+            for each in given - contexts.keys()]
+
+    def _project_ids(self) -> dict[str, str]:
         """Return the project of each cluster that has one.
 
         Each pair is cluster:project_id; a name may have colons of its own, as
         those of EKS and OpenShift do.
-
-        :raises ConfigurationError: a pair is none, or a cluster of compute
-            hosts has a project
         """
         projects: dict[str, str] = {}
         for pair in self.projects:
@@ -59,17 +74,4 @@ class Settings(msgspec.Struct, frozen=True):
                 raise errors.ConfigurationError(
                     f'[kubernetes] projects: the cluster {name} has two '
                     'projects; leave one of them')
-        if tenants := self.host_clusters() & projects.keys():
-            raise errors.ConfigurationError(
-                '[kubernetes] host_contexts: '
-                f'{text.make_safe(", ".join(sorted(tenants)))} has a project, '
-                'and compute hosts are of none; take it out of host_contexts '
-                'or of projects')
         return projects
-
-    def of_cluster(self, name: str,
-                   project_id: str | None) -> clusters.ClusterSettings:
-        """Return what the operator says of one cluster."""
-        return clusters.ClusterSettings(
-            name, project_id, self.link_by_system_uuid,
-            self.ignored_conditions, name in self.host_clusters())

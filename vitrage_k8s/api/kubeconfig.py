@@ -74,7 +74,7 @@ class Kubeconfig:
             try:
                 found = self._endpoint(name, context, is_named, known)
             except (errors.CredentialsError, ValueError) as error:
-                yield errors.MisconfiguredError(name, str(error))
+                yield errors.MisconfiguredError(name, str(error), context)
                 continue
             others = read.setdefault(found.server, [])
             same = next((each.name for each in others if
@@ -209,7 +209,7 @@ class Kubeconfig:
         if before is not None and before.is_same(login):
             login = before
         login.check()
-        return endpoint.Endpoint(name, place, login, is_named)
+        return endpoint.Endpoint(name, place, login, is_named, context_name)
 
 
 def _check_name(field: str, name: str) -> None:

@@ -40,7 +40,7 @@ class ListTestCase(ClientTestCase):
         """Return what is raised after some answers."""
         self.will_answer(*answers)
         error = self.assertRaises(errors.ClusterError, self.list_nodes)
-        self.assertEqual('c', error.cluster)
+        self.assertEqual('c', error.name)
         self.assertNotIn('secret', str(error))
         return error
 

@@ -40,7 +40,7 @@ class FailureTest(testtools.TestCase):
             self.assertEqual(Failure(kind, state, 'p', None, is_retried),
                              error.failure(), repr(error))
             self.assertEqual(('c', 'p', 'Cluster c: p'),
-                             (error.cluster, error.problem, str(error)))
+                             (error.name, error.problem, str(error)))
 
     def test_knows_how_long_a_server_asks_to_wait(self) -> None:
         for kind in (errors.ApiError, errors.ExpiredError):

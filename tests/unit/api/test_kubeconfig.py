@@ -36,6 +36,22 @@ class ChoiceTest(kubeconfigs.KubeconfigTestCase):
         self.write(make('none', 'a'))
         self.assertEqual(['none', 'a'], self.loaded('none', 'a'))
 
+    def test_context_is_known_by_the_name_that_it_has_there(self) -> None:
+        self.write(make('a', 'b', 'x=a'))
+        for contexts, name, expected in (
+                ((), None, ['a']), ((), 'x', ['a']), (('x = b',), None, ['b']),
+                (('x=a',), None, ['x=a']), (('*', 'x=b'), None, [
+                    'b', 'a', 'x=a'])):
+            found = self.load(*contexts, cluster_name=name)
+            self.assertEqual(expected, [
+                isinstance(each, endpoints.Endpoint) and each.context
+                for each in found])
+        self.write(make('a', clusters=[]))
+        [found_wrong] = self.load('x=a')
+        assert isinstance(found_wrong, errors.MisconfiguredError)
+        self.assertEqual(('x', 'a'),
+                         (found_wrong.name, found_wrong.context))
+
     def test_context_is_named_or_not(self) -> None:
         self.write(make('a', 'b'))
         for contexts, expected in (((), [True]), (('a',), [True]),
@@ -154,7 +170,7 @@ class EntryTest(kubeconfigs.KubeconfigTestCase):
             self.write(make('a', **parts))
             [found] = self.load()
             assert isinstance(found, errors.MisconfiguredError), said
-            self.assertEqual('a', found.cluster)
+            self.assertEqual('a', found.name)
             self.assertIn(said, found.problem)
         self.write(make('a', **cluster(**ca)))
         self.assertEqual(['a'], self.loaded())
