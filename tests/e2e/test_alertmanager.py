@@ -261,6 +261,13 @@ class TestAlertmanager(base.ServicesTest):
         path.write_text(alertmanager.documented('route:'))
 
         processes.run(['amtool', 'check-config', str(path)], os.environ)
+        for name, receivers in ((ALERT, 'vitrage,default'),
+                                ('NodeClockSkewDetected', 'vitrage,default'),
+                                ('Watchdog', 'default')):
+            processes.run(['amtool', 'config', 'routes', 'test',
+                           f'--config.file={path}',
+                           f'--verify.receivers={receivers}',
+                           f'alertname={name}'], os.environ)
 
     def test_webhook_out_of_vitrage_leads_to_the_cluster(self) -> None:
         name = 'Kubernetes node is not ready'

@@ -64,7 +64,8 @@ class Alertmanager:
         :param vitrage: the URL of Vitrage's API
         """
         configuration = yaml.safe_load(documented('route:'))
-        [route] = configuration['route']['routes']
+        # Of one of Vitrage's, and one of the default receiver.
+        route, _ = configuration['route']['routes']
         route.update(group_wait='1s', group_interval='1s',
                      repeat_interval='3s', matchers=[])
         [receiver] = [each for each in configuration['receivers']
