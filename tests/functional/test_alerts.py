@@ -14,12 +14,16 @@ from typing import Any
 import fixtures
 from vitrage.datasources import utils as datasource_utils
 from vitrage.entity_graph.driver_exec import DriversNotificationEndpoint
+from vitrage.middleware import basic_and_keystone_auth
 from vitrage import opts as vitrage_opts
+import werkzeug
+import werkzeug.test
 
 from tests.support import alertmanager
 from tests.support import alerts
 from tests.support import base
 from vitrage_k8s import install_files
+from vitrage_k8s_lab.openstack import server as openstack
 from vitrage_k8s_lab import samples
 
 MAPPING = install_files.ETC / install_files.ALERTS
@@ -328,3 +332,36 @@ class ZabbixTest(base.FunctionalTest):
     def test_name_makes_a_phantom(self) -> None:
         self.assertEqual([('worker-1', True)],
                          self.vertices_with_the_alarm('worker-1'))
+
+
+class LoginTest(base.FunctionalTest):
+    """Alertmanager's webhook gives the name and password of a user."""
+
+    def post(self, **options: str) -> int:
+        """Post to where the webhook is posted; return the HTTP status.
+
+        :param options: those of [service_credentials] that differ
+        """
+        self.useFixture(
+            fixtures.EnvironmentVariable('HOME', str(self.directory)))
+        with openstack.OpenStack({}) as cloud:
+            parser = configparser.ConfigParser(interpolation=None)
+            parser['service_credentials'] = {**cloud.credentials, **options}
+            path = self.directory / '.vitrage/vitrage.conf'
+            path.parent.mkdir(exist_ok=True)
+            with path.open('w') as file:
+                parser.write(file)
+            client = werkzeug.test.Client(
+                basic_and_keystone_auth.BasicAndKeystoneAuth(
+                    werkzeug.Response('taken'), {}))
+            return client.post('/v1/event', auth=(
+                cloud.credentials['username'],
+                cloud.credentials['password'])).status_code
+
+    def test_user_is_looked_for_by_the_ids_of_domains(self) -> None:
+        self.assertEqual(200, self.post(
+            user_domain_id='default', project_domain_id='default'))
+
+    def test_names_of_domains_do_not_do(self) -> None:
+        self.assertEqual(401, self.post(
+            user_domain_name='Default', project_domain_name='Default'))
