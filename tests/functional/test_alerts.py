@@ -74,6 +74,15 @@ class MappingTest(base.FunctionalTest):
         self.endpoint.info({}, 'api', 'prometheus.alarm',
                            {'details': alerts.webhook(*sent)}, {})
 
+    def answer(self, status: int, *active: alerts.Alert) -> None:
+        """Let Alertmanager answer snapshots with these alerts."""
+        self.set_options('prometheus', receiver='vitrage',
+                         alertmanager_url='http://am.example.com/api/v2')
+        answer = types.SimpleNamespace(status_code=status, text=json.dumps(
+            [{**alert, 'status': {'state': 'active'}} for alert in active]))
+        self.useFixture(fixtures.MonkeyPatch(
+            'requests.Session.get', lambda *_, **__: answer))
+
     def on(self) -> set[tuple[str, str]]:
         """Return all edges of alerts, with the ids of the vertices."""
         graph = self.host.graph
@@ -192,13 +201,7 @@ class MappingTest(base.FunctionalTest):
         self.set_options('datasources', types=[
             each for each in parser['datasources']['types'].split(',')
             if not each.startswith('nova.')])
-        self.set_options('prometheus', receiver='vitrage',
-                         alertmanager_url='http://am.example.com/api/v2')
-        answer = types.SimpleNamespace(status_code=200, text=json.dumps([{
-            **alerts.firing('An', cluster='blue', node='worker'),
-            'status': {'state': 'active'}}]))
-        self.useFixture(fixtures.MonkeyPatch(
-            'requests.Session.get', lambda *_, **__: answer))
+        self.answer(200, alerts.firing('An', cluster='blue', node='worker'))
         self._forget()
         self.host = self.make_host()
 
@@ -268,6 +271,33 @@ class MappingTest(base.FunctionalTest):
         self.host.read('prometheus')
 
         self.assertEqual(set(), self.on())
+
+    def test_snapshot_of_an_error_ends_all_alerts(self) -> None:
+        self.send(alerts.firing('An', cluster='blue', node='worker'))
+        self.answer(503)
+
+        self.host.read('prometheus')
+
+        self.assertEqual(set(), self.on())
+
+    def test_snapshot_that_reaches_nobody_ends_nothing(self) -> None:
+        self.send(alerts.firing('An', cluster='blue', node='worker'))
+        # A port that nobody listens on.
+        self.set_options('prometheus', receiver='vitrage',
+                         alertmanager_url='http://127.0.0.1:1/api/v2/alerts')
+
+        self.host.read('prometheus')
+
+        self.assertEqual({('An', 'blue-1')}, self.on())
+
+    def test_snapshot_ends_what_another_alertmanager_has_sent(self) -> None:
+        blue = alerts.firing('An', cluster='blue', node='worker')
+        self.send(blue, alerts.firing('An', cluster='green', node='worker'))
+        self.answer(200, blue)
+
+        self.host.read('prometheus')
+
+        self.assertEqual({('An', 'blue-1')}, self.on())
 
     def test_severities(self) -> None:
         for severity, expected in (
