@@ -256,6 +256,27 @@ class TestAlertmanager(base.ServicesTest):
         self.assertEqual(['/', '/var'], sorted(
             alert['labels']['mountpoint'] for [alert] in posted))
 
+    def test_both_filesystems_of_a_node_end(self) -> None:
+        full = 'NodeFilesystemAlmostOutOfSpace'
+        labels = {'cluster': 'green', 'job': 'node-exporter',
+                  'instance': 'worker'}
+        self.fire(full, mountpoint='/', **labels)
+        self.fire(full, mountpoint='/var', **labels)
+        self.expect((full, GREEN_WORKER))
+
+        # Vitrage fails at the second end, and hears what comes then.
+        failures = self.failures()
+        self.resolve_all()
+        self.expect()
+        self.eventually(True, lambda: self.failures() > failures)
+        self.fire(ALERT, **BLUE)
+        self.expect((ALERT, WORKER))
+
+    def failures(self) -> int:
+        """Count the webhooks that Vitrage could not take."""
+        return self.vitrage.graph.log.read_text(errors='replace').count(
+            "TypeError: argument of type 'NoneType'")
+
     def test_amtool_accepts_what_is_documented(self) -> None:
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'a.yml')
         path.write_text(alertmanager.documented('route:'))
