@@ -217,12 +217,13 @@ class ClientTestCase(testtools.TestCase):
         self.made: list[Connections] = []
         self.logins = Logins()
         for name, value in (
-                ('time', self.clock),
-                ('threading', types.SimpleNamespace(
+                ('client.time', self.clock),
+                ('client.threading', types.SimpleNamespace(
                     Event=self.clock.make_event)),
-                ('transport.Connections', self._connect)):
+                ('client.transport.Connections', self._connect),
+                ('watch_policy.random.uniform', lambda low, high: high)):
             self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.api.client.{name}', value))
+                f'vitrage_k8s.api.{name}', value))
         self.client = self.make_client()
 
     def make_client(self, request_timeout: float = 60) -> api_client.Client:

@@ -54,6 +54,10 @@ class InventoryTestCase(testtools.TestCase):
         """Apply an event of a node that cannot be shown."""
         return self.inventory.apply(self.epoch, str(version), unclear=uid)
 
+    def is_current(self, epoch: int) -> bool:
+        """Return whether the events of a watch still count."""
+        return self.inventory.begin_watch()[0] == epoch
+
     def shown(self) -> dict[str, str | None]:
         """Return the content of all nodes by uid."""
         return {uid: node.roles

@@ -8,12 +8,27 @@ in time. Thread-safe; knows nothing of HTTP or of the graph.
 
 from collections.abc import Iterable
 import threading
+from typing import NamedTuple
 
 from vitrage_k8s.api import nodes
 
 
 class TooManyNodesError(Exception):
     """There are more nodes than the operator allows."""
+
+
+class _Held(NamedTuple):
+    """A node that exists.
+
+    :ivar version: its resource version, if that is a number
+    :ivar node: None if it cannot be shown, not even as it was before
+    """
+
+    version: int | None = None
+    node: nodes.Node | None = None
+
+
+_UNCLEAR = _Held()
 
 
 class Listing:
@@ -24,11 +39,9 @@ class Listing:
 
     def __init__(self, inventory: 'Inventory', began_at: str | None) -> None:
         self.began_at = began_at
-        self.found: dict[str, nodes.Item] = {}
+        self.found: dict[str, _Held] = {}
         # Nodes that a watch deletes meanwhile.
         self.deleted: set[str] = set()
-        # Nodes that exist and cannot be shown.
-        self.unclear: set[str] = set()
         self.has_unidentified = False
         self._inventory = inventory
 
@@ -43,9 +56,10 @@ class Listing:
         """
         for item in items:
             self.found[item.node.id] = self._inventory.shared(item)
-        self.unclear.update(unclear)
+        for uid in unclear:
+            self.found[uid] = _UNCLEAR
         self.has_unidentified = self.has_unidentified or has_unidentified
-        self._inventory.check_size(len(self.found) + len(self.unclear))
+        self._inventory.check_size(len(self.found))
 
 
 class Inventory:
@@ -65,38 +79,35 @@ class Inventory:
         self.resource_version: str | None = None
         self._max_nodes = max_nodes
         self._lock = threading.Lock()
-        self._items: dict[str, nodes.Item] = {}
-        # Nodes that exist and cannot be shown, not even as they were before:
-        # their uids, with the version if it was a watch that sent them.
-        self._unclear: dict[str, int | None] = {}
+        self._held: dict[str, _Held] = {}
         self._changed: set[str] = set()
         # The version of the last list.
-        self._listed_at: int | None = None
+        self._list_version: int | None = None
         # Listing.deleted of the list that is being read.
         self._deleted: set[str] | None = None
         self._epoch = 0
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.all_nodes())
 
     def __contains__(self, uid: object) -> bool:
         """Return whether a node exists, even if it cannot be shown."""
-        return uid in self._items or uid in self._unclear
+        return uid in self._held
 
     def get(self, uid: str) -> nodes.Node | None:
-        """Return a node; None if there is none."""
-        item = self._items.get(uid)
-        return item and item.node
+        """Return a node; None if there is none that can be shown."""
+        return self._held.get(uid, _UNCLEAR).node
 
     def all_nodes(self) -> dict[str, nodes.Node]:
-        """Return all nodes by uid."""
+        """Return all nodes that can be shown, by uid."""
         with self._lock:
-            return {uid: item.node for uid, item in self._items.items()}
+            return {uid: held.node for uid, held in self._held.items()
+                    if held.node is not None}
 
     def uids(self) -> list[str]:
         """Return the uids of all nodes, with those that cannot be shown."""
         with self._lock:
-            return [*self._items, *self._unclear]
+            return list(self._held)
 
     def take_changed(self) -> set[str]:
         """Return the uids of nodes that changed since the last call."""
@@ -104,19 +115,14 @@ class Inventory:
             changed, self._changed = self._changed, set()
         return changed
 
-    @property
-    def has_numbers(self) -> bool:
-        """Whether the server's resource versions can be compared."""
-        return nodes.number(self.resource_version) is not None
-
-    def shared(self, item: nodes.Item) -> nodes.Item:
-        """Return an item that shares the node that is held, if it is equal."""
-        held = self._items.get(item.node.id)
-        if held is None or held.node is item.node \
+    def shared(self, item: nodes.Item) -> _Held:
+        """Return what to hold of an item; equal nodes are one object."""
+        held = self._held.get(item.node.id)
+        if held is None or held.node is None \
                 or not nodes.is_same(held.node, item.node):
-            return item
+            return _Held(*item)
         return held if held.version == item.version \
-            else nodes.Item(item.version, held.node)
+            else _Held(item.version, held.node)
 
     def check_size(self, count: int) -> None:
         """Check a number of nodes.
@@ -136,19 +142,15 @@ class Inventory:
             return listing
 
     def begin_watch(self) -> tuple[int, str | None]:
-        """Return what apply() needs from a watch, and where it begins."""
+        """Return what apply() needs, and the version where a watch begins."""
         with self._lock:
             return self._epoch, self.resource_version
-
-    def is_current(self, epoch: int) -> bool:
-        """Return whether the events of a watch still count."""
-        return epoch == self._epoch
 
     def replace(self, listing: Listing, resource_version: str) -> bool:
         """Take the nodes of a complete list.
 
         Beside a watch, the list is the truth up to its version: newer nodes
-        of the watch stay.
+        of the watch stay, and what it deleted meanwhile stays deleted.
 
         :param resource_version: the version that the list is of
         :returns: whether the server went back to an older version (a restored
@@ -158,56 +160,35 @@ class Inventory:
         began_at = nodes.number(listing.began_at)
         went_back = version is not None and began_at is not None \
             and version < began_at
+        found = listing.found
         with self._lock:
             if listing.deleted is not self._deleted:
                 return False
             self._deleted = None
-            self._listed_at = version
-            truth = listing.found
+            self._list_version = version
+            before = self._held
             known = nodes.number(self.resource_version)
-            unclear: dict[str, int | None] = {}
-            if version is not None and known is not None and not went_back:
-                unclear = self._keep_newer(listing, version)
-                resource_version = str(max(version, known))
-            else:
+            if version is None or known is None or went_back:
                 # Versions from before and after cannot be compared.
                 self._epoch += 1
-                self._items = {uid: nodes.Item(version, item.node)
-                               for uid, item in self._items.items()}
-            self._keep_unclear(listing)
+                before = {uid: _Held(version, held.node)
+                          for uid, held in before.items()}
+            else:
+                for uid in listing.deleted:
+                    found.pop(uid, None)
+                resource_version = str(max(version, known))
+            for uid, held in before.items():
+                if _stays(held, found.get(uid), version,
+                          listing.has_unidentified):
+                    found[uid] = held
             self._changed.update(
-                uid for uid, item in truth.items()
-                if uid not in self._items
-                or self._items[uid].node is not item.node)
-            self._changed.update(self._items.keys() - truth.keys())
-            self._items = truth
-            unclear.update(dict.fromkeys(listing.unclear))
-            self._unclear = {uid: version for uid, version in unclear.items()
-                             if uid not in truth}
+                uid for uid, held in found.items()
+                if before.get(uid, _UNCLEAR).node is not held.node)
+            self._changed.update(before.keys() - found.keys())
+            self._held = found
             self.resource_version = resource_version
             self.is_complete = True
         return went_back
-
-    def _keep_newer(self, listing: Listing,
-                    version: int) -> dict[str, int | None]:
-        """Add what the watch knows better; return which nodes are unclear.
-
-        A node of a version up to the list's is in the list, or is gone.
-        """
-        for uid in listing.deleted:
-            listing.found.pop(uid, None)
-            listing.unclear.discard(uid)
-        for uid, held in self._items.items():
-            if held.version is not None and held.version > version:
-                listing.found[uid] = held
-        return {uid: at for uid, at in self._unclear.items()
-                if at is not None and at > version}
-
-    def _keep_unclear(self, listing: Listing) -> None:
-        for uid, held in self._items.items():
-            if uid in listing.unclear or (
-                    listing.has_unidentified and uid not in listing.found):
-                listing.found[uid] = held
 
     def apply(self, epoch: int, resource_version: str | None,
               node: nodes.Node | None = None, *, is_deletion: bool = False,
@@ -227,12 +208,13 @@ class Inventory:
             if epoch != self._epoch:
                 return False
             if uid is not None and not self._is_late(uid, version):
-                if node is None:
-                    self._blur(uid, version)
-                elif is_deletion:
+                if is_deletion:
                     self._delete(uid)
-                else:
-                    self._put(nodes.Item(version, node))
+                elif node is not None:
+                    self._put(uid, self.shared(nodes.Item(version, node)))
+                elif self.get(uid) is None:
+                    # Else it stays as it was.
+                    self._put(uid, _Held(version))
             if not resource_version:
                 return False
             before = self.resource_version
@@ -243,35 +225,38 @@ class Inventory:
 
     def _is_late(self, uid: str, version: int | None) -> bool:
         """Return whether an event is older than what is known of its node."""
-        held = self._items.get(uid)
+        held = self._held.get(uid)
         # A node that the list does not have was deleted before it.
-        known = held.version if held else self._listed_at
+        known = held.version if held and held.node else self._list_version
         return version is not None and known is not None and version < known
 
-    def _blur(self, uid: str, version: int | None) -> None:
-        if uid not in self._items:
-            self._check_place(uid)
-            self._unclear[uid] = version
-
     def _delete(self, uid: str) -> None:
-        if self._deleted is not None and uid in self:
-            self.check_size(len(self._deleted) + 1)
-            self._deleted.add(uid)
-        if uid in self:
+        if uid in self._held:
+            if self._deleted is not None:
+                self.check_size(len(self._deleted) + 1)
+                self._deleted.add(uid)
             self._changed.add(uid)
-        self._items.pop(uid, None)
-        self._unclear.pop(uid, None)
+            del self._held[uid]
 
-    def _put(self, item: nodes.Item) -> None:
-        uid = item.node.id
-        self._check_place(uid)
-        self._unclear.pop(uid, None)
-        held = self._items.get(uid)
-        item = self.shared(item)
-        self._items[uid] = item
-        if held is None or held.node is not item.node:
+    def _put(self, uid: str, new: _Held) -> None:
+        if uid not in self._held:
+            self.check_size(len(self._held) + 1)
+        if self.get(uid) is not new.node:
             self._changed.add(uid)
+        self._held[uid] = new
 
-    def _check_place(self, uid: str) -> None:
-        if uid not in self:
-            self.check_size(len(self._items) + len(self._unclear) + 1)
+
+def _stays(held: _Held, listed: _Held | None, version: int | None,
+           has_unidentified: bool) -> bool:
+    """Return whether a node stays as it is held, despite a list.
+
+    :param listed: what the list has of it
+    :param version: the version of the list
+    :param has_unidentified: whether the list says nothing about absence
+    """
+    is_newer = held.version is not None and version is not None \
+        and held.version > version
+    if held.node is None:
+        return is_newer and listed is None
+    return is_newer or (has_unidentified if listed is None
+                        else listed.node is None)

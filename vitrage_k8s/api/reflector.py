@@ -187,7 +187,7 @@ class Reflector:
         while self._await(self._policy.list_due):
             with self._changed:
                 self._is_listing = True
-                if not self.inventory.has_numbers:
+                if nodes.number(self.inventory.resource_version) is None:
                     # Without comparable versions, a list and a watch exclude
                     # each other.
                     self._policy.request_list(time.monotonic())
@@ -249,8 +249,6 @@ class Reflector:
                 self._watch_began(version)
                 watch.has_begun = True
                 for line in lines:
-                    if not self.inventory.is_current(epoch):
-                        return
                     if self._reader.read_event(client, epoch, line):
                         watch.has_progressed = True
         except errors.WatchSilentError:

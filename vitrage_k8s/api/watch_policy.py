@@ -3,8 +3,7 @@
 
 Pure: no threads, no I/O, no clock. The caller reports what happened and when,
 in seconds of a monotonic clock. doc/source/troubleshooting.rst shows the
-decisions as a table. The waits follow client-go's reflector where it has them
-(k8s.io/client-go/tools/cache/reflector.go).
+decisions as a table. The waits follow client-go's reflector where it has them.
 """
 
 from collections.abc import Callable
@@ -24,17 +23,17 @@ MISCONFIGURED = 'Misconfigured'
 class Kind(enum.Enum):
     """The kinds of failures that differ in what comes next."""
 
-    #: no connection, a timeout, a server error, a malformed answer
+    # no connection, a timeout, a server error, a malformed answer
     PASSING = enum.auto()
-    #: 429: the server is overloaded
+    # 429: the server is overloaded
     BUSY = enum.auto()
-    #: 403; a server that has just started also answers it to what it allows
+    # 403, which a server that has just started answers to what it allows, too
     FORBIDDEN = enum.auto()
-    #: 401, or no credentials could be had
+    # 401, or no credentials could be had
     LOGIN = enum.auto()
-    #: the kubeconfig or a file that it names is wrong
+    # the kubeconfig or a file that it names is wrong
     MISCONFIGURED = enum.auto()
-    #: there are more nodes than the operator allows
+    # there are more nodes than the operator allows
     TOO_MANY = enum.auto()
 
 
@@ -66,25 +65,17 @@ class Health(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-class _Series(msgspec.Struct):
-    """Failures of one kind since the last list that succeeded."""
-
-    since: float
-    count: int = 0
-
-
 # Seconds between attempts after a 403, while the server may be starting; and
 # for how long it may be.
 DOUBT_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0)
 DOUBT = 20.0
-# For how long a cluster keeps its state after the first 429.
+# For how long a cluster keeps its state after the first 429; and the shortest
+# wait after that, even if Retry-After is shorter.
 BUSY = 60.0
+SHORTEST_BUSY_WAIT = 10.0
+LONGEST_BUSY_WAIT = 60.0
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
-LONGEST_BUSY_WAIT = 60.0
-# The shortest wait between attempts after that time, even if Retry-After is
-# shorter.
-SHORTEST_BUSY_WAIT = 10.0
 MISCONFIGURED_WAIT = 10.0
 FORBIDDEN_WATCH_WAIT = 60.0
 # A pause follows a watch that ends sooner without an event.
@@ -113,17 +104,21 @@ class WatchPolicy:
         self._poll_interval = poll_interval
         self._is_watching = is_watching
         self._jitter = jitter
+        # The health before the failure.
         self._verdict = Health(CONNECTING)
+        self._failure: Failure | None = None
+        # Since when and how often lists have failed, for each kind of failure
+        # apart: an outage makes no doubt of a 403 shorter.
+        self._series: dict[Kind, tuple[float, int]] = {}
         self._list_at = -math.inf if is_watching else None
         # The list that is due comes before the next watch.
         self._is_in_doubt = True
-        self._failure: Failure | None = None
-        self._series: dict[Kind, _Series] = {}
         self._watch_at = 0.0
         self._watch_since: float | None = None
-        # Whether the last watch ended, if it did, only to go on.
+        # Whether there is a watch, or the last one ended only to go on.
         self._is_watched = False
-        self._watch_failure: Failure | None = None
+        self._refusal: Failure | None = None
+        # Counts, each of what happened in a row.
         self._refusals = self._doubts = self._short = self._silent = 0
 
     def list_due(self) -> float | None:
@@ -132,15 +127,14 @@ class WatchPolicy:
 
     def watch_due(self) -> float | None:
         """Return when to watch; None for not before a list."""
-        if not self._is_watching or self._is_in_doubt:
-            return None
-        return self._watch_at
+        return self._watch_at if self._is_watching \
+            and not self._is_in_doubt else None
 
     def is_check_due(self) -> bool:
         """Return whether to compare resource versions before the next watch.
 
-        A server that went back to an older version (a restored etcd) accepts
-        a watch from the future, and is silent. So is an idle one.
+        An idle server is silent. So is one that went back to an older version
+        (a restored etcd), for it accepts a watch from the future.
         """
         return self._silent >= SILENT_WATCHES
 
@@ -148,30 +142,19 @@ class WatchPolicy:
         """Return the health that the graph shows."""
         failure = self._failure
         if failure is None:
-            if self._verdict.state != READY:
-                return self._verdict
-            return Health(READY, self._why_not_watched())
-        if self._is_doubtful(failure, now):
+            if self._verdict.state == READY and self._refusal \
+                    and self._refusals > len(DOUBT_STEPS):
+                return Health(READY, self._refusal.reason)
             return self._verdict
-        if failure.kind is Kind.PASSING and self._has_watch():
-            return Health(READY)
-        return Health(failure.state, failure.reason)
-
-    def _has_watch(self) -> bool:
-        return self._watch_since is not None or (
-            self._is_watched and not self._is_in_doubt)
-
-    def _is_doubtful(self, failure: Failure, now: float) -> bool:
-        """Return whether the cluster keeps its state despite a failure."""
         patience = {Kind.FORBIDDEN: DOUBT, Kind.BUSY: BUSY}.get(
             failure.kind, 0.0)
-        return now - self._series[failure.kind].since < patience and (
-            self._is_watching or self._list_at is not None)
-
-    def _why_not_watched(self) -> str | None:
-        failure = self._watch_failure
-        is_verdict = self._refusals > len(DOUBT_STEPS)
-        return failure.reason if failure and is_verdict else None
+        if self._list_at is not None \
+                and now - self._series[failure.kind][0] < patience:
+            return self._verdict
+        if failure.kind is Kind.PASSING and self._is_watched and (
+                self._watch_since is not None or not self._is_in_doubt):
+            return Health(READY)
+        return Health(failure.state, failure.reason)
 
     def request_list(self, now: float) -> None:
         """Request a list at this time, before the next watch."""
@@ -180,11 +163,10 @@ class WatchPolicy:
 
     def list_succeeded(self, now: float) -> None:
         """Take note of a complete list."""
-        self._verdict = Health(READY)
         if self._failure is not None:
             # A watch that was refused is tried at once.
-            self._watch_failure = None
             self._refusals = 0
+        self._verdict = Health(READY)
         self._failure = None
         self._series.clear()
         self._is_in_doubt = False
@@ -193,53 +175,45 @@ class WatchPolicy:
 
     def list_failed(self, now: float, failure: Failure) -> None:
         """Take note of a list that did not come to its end."""
-        before = self._failure
-        if before is None or before.kind != failure.kind:
+        kind = failure.kind
+        if self._failure is None or self._failure.kind != kind:
             self._verdict = self.health(now)
-        if failure.kind is Kind.FORBIDDEN:
+        if kind is Kind.FORBIDDEN:
             # Not the watch alone is refused.
-            self._watch_failure = None
             self._refusals = 0
         self._failure = failure
-        # Each kind has its own series: a 403 after an outage is retried as
-        # often as any, and two alternating kinds do not reset each other.
-        series = self._series.setdefault(failure.kind, _Series(now))
-        series.count += 1
+        since, count = self._series.get(kind, (now, 0))
+        self._series[kind] = since, count + 1
         is_asked_again = self._is_watching or (
-            failure.kind is Kind.FORBIDDEN
-            and series.count <= len(DOUBT_STEPS))
-        self._list_at = now + self._wait(failure, series, now) \
+            kind is Kind.FORBIDDEN and count < len(DOUBT_STEPS))
+        self._list_at = now + self._wait(failure, count, now - since) \
             if is_asked_again else None
 
-    def _wait(self, failure: Failure, series: _Series, now: float) -> float:
-        attempt = series.count - 1
-        match failure.kind:
-            case Kind.BUSY if failure.retry_after is not None:
-                shortest = self._backoff(0) if now - series.since < BUSY \
-                    else SHORTEST_BUSY_WAIT
-                return min(max(failure.retry_after, shortest),
-                           LONGEST_BUSY_WAIT)
-            case Kind.BUSY:
-                return self._backoff(attempt, LONGEST_BUSY_WAIT)
-            case Kind.FORBIDDEN:
-                return DOUBT_STEPS[attempt] if attempt < len(DOUBT_STEPS) \
-                    else LONGEST_WAIT
-            case Kind.LOGIN:
-                return self._backoff(attempt, self._poll_interval)
-            case Kind.MISCONFIGURED:
-                return MISCONFIGURED_WAIT
-        return max(self._backoff(attempt),
-                   min(failure.retry_after or 0.0, LONGEST_WAIT))
+    def _wait(self, failure: Failure, count: int, age: float) -> float:
+        """Return the wait after a list that has failed so `count` times before.
 
-    def _backoff(self, attempt: int, longest: float | None = None) -> float:
-        return min(FIRST_WAIT * 2.0 ** min(attempt, 30),
+        :param age: the time since the first of these
+        """
+        kind = failure.kind
+        if kind is Kind.FORBIDDEN:
+            return (*DOUBT_STEPS, LONGEST_WAIT)[min(count, len(DOUBT_STEPS))]
+        if kind is Kind.MISCONFIGURED:
+            return MISCONFIGURED_WAIT
+        longest = {Kind.BUSY: LONGEST_BUSY_WAIT,
+                   Kind.LOGIN: self._poll_interval}.get(kind, LONGEST_WAIT)
+        wait = self._backoff(count, longest)
+        if kind is Kind.BUSY and failure.retry_after is not None:
+            wait = self._backoff(0) if age < BUSY else SHORTEST_BUSY_WAIT
+        return max(wait, min(failure.retry_after or 0.0, longest))
+
+    def _backoff(self, count: int, longest: float | None = None) -> float:
+        return min(FIRST_WAIT * 2.0 ** min(count, 30),
                    longest or LONGEST_WAIT) * self._jitter()
 
     def watch_began(self, now: float) -> None:
         """Take note that the server has accepted a watch."""
         self._watch_since = now
         self._is_watched = True
-        self._watch_failure = None
         self._refusals = 0
 
     def watch_ended(self, now: float, failure: Failure | None = None, *,
@@ -254,45 +228,39 @@ class WatchPolicy:
         """
         began, self._watch_since = self._watch_since, None
         lasted = 0.0 if began is None else now - began
+        self._watch_at = now
         if lasted >= LONG_WATCH:
             self._doubts = 0
         if has_progressed:
-            self._short = self._silent = 0
+            self._silent = 0
+        if has_progressed or lasted >= SHORT_WATCH:
+            self._short = 0
         if failure is not None:
             self._is_watched = False
-        if failure is not None and failure.kind is Kind.FORBIDDEN:
-            self._watch_was_refused(now, failure)
-        elif failure is not None:
-            if failure.kind is Kind.TOO_MANY:
-                # Only a shorter list ends this.
-                self.list_failed(now, failure)
-            self.request_list(now + max(self._doubt(), min(
-                failure.retry_after or 0.0, LONGEST_BUSY_WAIT)))
+            self._watch_failed(now, failure)
         elif is_silent:
             self._silent += 1
-            self._watch_at = now
-        elif has_progressed or lasted >= SHORT_WATCH:
-            self._short = 0
-            self._watch_at = now
-        else:
+        elif not has_progressed and lasted < SHORT_WATCH:
             self._is_watched = False
-            self._watch_at = now + self._backoff(self._short)
+            self._watch_at += self._backoff(self._short)
             self._short += 1
 
-    def _doubt(self) -> float:
-        """Return the wait before the list that follows a doubtful watch."""
+    def _watch_failed(self, now: float, failure: Failure) -> None:
+        if failure.kind is Kind.FORBIDDEN:
+            self._watch_at += (*DOUBT_STEPS, FORBIDDEN_WATCH_WAIT)[
+                min(self._refusals, len(DOUBT_STEPS))]
+            self._refusal = failure
+            self._refusals += 1
+            # One list shows whether all is refused.
+            if self._refusals > 1:
+                return
+        elif failure.kind is Kind.TOO_MANY:
+            # Only a shorter list ends this.
+            self.list_failed(now, failure)
+        doubt = self._backoff(self._doubts - 1) if self._doubts else 0.0
         self._doubts += 1
-        return self._backoff(self._doubts - 2) if self._doubts > 1 else 0.0
-
-    def _watch_was_refused(self, now: float, failure: Failure) -> None:
-        if self._refusals == 0:
-            # A list shows whether all is refused.
-            self.request_list(now + self._doubt())
-        self._watch_failure = failure
-        self._watch_at = now + (
-            DOUBT_STEPS[self._refusals] if self._refusals < len(DOUBT_STEPS)
-            else FORBIDDEN_WATCH_WAIT)
-        self._refusals += 1
+        self.request_list(now + max(doubt, min(
+            failure.retry_after or 0.0, LONGEST_BUSY_WAIT)))
 
     def version_checked(self, now: float, is_older: bool) -> None:
         """Take note of the answer to is_check_due()."""
@@ -311,7 +279,7 @@ LONGEST_ASKED = 10.0
 
 
 def retry_wait(failure: Failure, attempt: int, max_retries: int,
-               jitter: float = 1.0) -> float | None:
+               jitter: Callable[[], float] = _jitter) -> float | None:
     """Return the wait before a request is repeated within an attempt.
 
     :param failure: why the last one failed
@@ -319,13 +287,11 @@ def retry_wait(failure: Failure, attempt: int, max_retries: int,
     :param max_retries: how often it may be
     :returns: seconds; None if it is not repeated
     """
+    asked = failure.retry_after
     if failure.kind is Kind.BUSY:
         max_retries = BUSY_RETRIES
-    if not failure.is_retried or attempt >= max_retries:
+    if not failure.is_retried or attempt >= max_retries \
+            or (asked or 0.0) > LONGEST_ASKED:
         return None
-    if failure.retry_after is None:
-        return min(FIRST_RETRY * 2.0 ** min(attempt, 30),
-                   LONGEST_BACKOFF) * jitter
-    if failure.retry_after > LONGEST_ASKED:
-        return None
-    return max(failure.retry_after, 0.2)
+    return max(asked, 0.2) if asked is not None else min(
+        FIRST_RETRY * 2.0 ** min(attempt, 30), LONGEST_BACKOFF) * jitter()

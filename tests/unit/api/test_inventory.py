@@ -8,7 +8,6 @@ import weakref
 from tests.support import inventories
 from tests.support.inventories import item
 from tests.support.inventories import node
-from vitrage_k8s.api import inventory
 
 
 class ListTest(inventories.InventoryTestCase):
@@ -98,13 +97,6 @@ class ListTest(inventories.InventoryTestCase):
 
         self.assertEqual('6', self.inventory.resource_version)
 
-    def test_knows_whether_versions_are_numbers(self) -> None:
-        self.assertFalse(self.inventory.has_numbers)
-        for version, is_number in (('5', True), ('5a', False), ('0', True)):
-            self.inventory = inventory.Inventory(3)
-            self.list_nodes(version)
-            self.assertIs(is_number, self.inventory.has_numbers)
-
 
 class ServerWentBackTest(inventories.InventoryTestCase):
 
@@ -133,11 +125,11 @@ class ServerWentBackTest(inventories.InventoryTestCase):
 
     def test_events_from_before_do_not_count(self) -> None:
         before = self.epoch
-        self.assertTrue(self.inventory.is_current(before))
+        self.assertTrue(self.is_current(before))
         self.list_nodes(45, item(10, 'a', 'old'))
 
-        self.assertFalse(self.inventory.is_current(before))
-        self.assertTrue(self.inventory.is_current(self.epoch))
+        self.assertFalse(self.is_current(before))
+        self.assertTrue(self.is_current(self.epoch))
         self.epoch = before
         self.assertIs(False, self.put(70, 'c'))
         self.assertFalse(self.delete(71, 'a'))
@@ -159,7 +151,7 @@ class ServerWentBackTest(inventories.InventoryTestCase):
 
         self.assertFalse(self.inventory.replace(listing, '50'))
 
-        self.assertTrue(self.inventory.is_current(self.epoch))
+        self.assertTrue(self.is_current(self.epoch))
         self.assertIn('c', self.inventory)
         self.assertEqual('60', self.inventory.resource_version)
 
@@ -185,7 +177,7 @@ class ServerWentBackTest(inventories.InventoryTestCase):
 
             self.assertEqual({'b': version}, self.shown())
             self.assertEqual(version, self.inventory.resource_version)
-            self.assertFalse(self.inventory.is_current(before))
+            self.assertFalse(self.is_current(before))
 
 
 class ChangesTest(inventories.InventoryTestCase):

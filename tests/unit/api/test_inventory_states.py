@@ -195,7 +195,8 @@ class InventoryMachine(stateful.RuleBasedStateMachine):
     def settle(self) -> None:
         """Let everything be delivered."""
         if self.is_misled or not (
-                self.watch and self.inventory.is_current(self.watch.epoch)):
+                self.watch and self.watch.epoch
+                == self.inventory.begin_watch()[0]):
             for what in ('begin', 'end'):
                 self.go_on_with_list(what)
             self.go_on_with_watch('anew')

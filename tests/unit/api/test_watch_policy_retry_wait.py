@@ -14,7 +14,7 @@ def waits(problem: Failure, max_retries: int = 3,
     """Return the waits until the request is not made again."""
     found: list[float] = []
     while (wait := retry_wait(problem, len(found), max_retries,
-                              jitter)) is not None:
+                              lambda: jitter)) is not None:
         found.append(round(wait, 6))
     return found
 
@@ -36,8 +36,15 @@ class RetryWaitTest(testtools.TestCase):
         self.assertEqual([0.4, 0.8, 1.6],
                          waits(again(Kind.PASSING), jitter=0.5))
 
+    def test_jitter_shortens_by_up_to_a_quarter(self) -> None:
+        found = {retry_wait(again(Kind.PASSING), 0, 3) or 0
+                 for _ in range(50)}
+        self.assertGreater(len(found), 1)
+        self.assertTrue(all(0.6 <= wait <= 0.8 for wait in found), found)
+
     def test_any_number_of_retries_is_survived(self) -> None:
-        self.assertEqual(5, retry_wait(again(Kind.PASSING), 4999, 5000))
+        self.assertEqual(5, retry_wait(
+            again(Kind.PASSING), 4999, 5000, lambda: 1))
 
     def test_busy_server_is_asked_ten_times_again(self) -> None:
         for max_retries in (0, 3, 20):
@@ -50,7 +57,8 @@ class RetryWaitTest(testtools.TestCase):
         for asked, waited in ((0, 0.2), (0.1, 0.2), (0.3, 0.3), (10, 10)):
             for kind in (Kind.PASSING, Kind.BUSY):
                 self.assertEqual(
-                    waited, retry_wait(again(kind, asked), 0, 3, 0.5))
+                    waited, retry_wait(
+                        again(kind, asked), 0, 3, lambda: 0.5))
 
     def test_long_wait_is_left_to_the_policy(self) -> None:
         for kind in (Kind.PASSING, Kind.BUSY):
