@@ -5,7 +5,6 @@ from oslo_config import cfg
 from vitrage.common.constants import UpdateMethod
 
 from vitrage_k8s.api import fleet_settings
-from vitrage_k8s.api import reflector
 
 CONF = cfg.CONF
 
@@ -18,7 +17,7 @@ def read() -> fleet_settings.Settings:
         tuple(options.projects), frozenset(options.host_contexts),
         options.link_by_system_uuid,
         frozenset(options.ignored_conditions), options.max_concurrent_lists,
-        reflector.Options(
+        fleet_settings.Options(
             options.page_size, options.request_timeout, options.list_timeout,
             options.max_retries, options.max_nodes, options.poll_interval,
             options.update_method.lower() == UpdateMethod.PULL,

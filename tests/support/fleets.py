@@ -17,11 +17,10 @@ from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import fleet as fleets
 from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import inventory as inventories
-from vitrage_k8s.api import reflector as api_reflector
 
 Found = endpoints.Endpoint | Exception
 
-READING = api_reflector.Options(500, 60, 120, 3, 1000, 600, True)
+READING = fleet_settings.Options(500, 60, 120, 3, 1000, 600, True)
 
 
 class Condition(reflectors.Condition):
@@ -51,11 +50,11 @@ class Condition(reflectors.Condition):
 class Reflector:
     """Takes the place of reflector.Reflector."""
 
-    def __init__(self, name: str, endpoint: endpoints.Endpoint,
-                 options: api_reflector.Options, slots: Any,
+    def __init__(self, endpoint: endpoints.Endpoint,
+                 options: fleet_settings.Options, slots: Any,
                  news: Any, is_beside: Callable[[], bool]) -> None:
         self.is_beside = is_beside
-        self.name = name
+        self.name = endpoint.name
         self.endpoint = endpoint
         self.options = options
         self.slots, self.news = slots, news

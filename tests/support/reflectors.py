@@ -16,6 +16,7 @@ from tests.support import answers
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import reflector as reflectors
 from vitrage_k8s_lab import samples
 
@@ -174,6 +175,7 @@ class ReflectorTestCase(testtools.TestCase):
     """Has a reflector of the cluster 'c'."""
 
     is_watching = True
+    is_beside = False
     options: dict[str, Any] = {}
 
     def setUp(self) -> None:
@@ -202,11 +204,12 @@ class ReflectorTestCase(testtools.TestCase):
         self._logged = 0
         self.endpoint = self.make_endpoint('https://one')
         self.reflector = reflectors.Reflector(
-            'c', self.endpoint, reflectors.Options(**{
+            self.endpoint, fleet_settings.Options(**{
                 'page_size': 2, 'request_timeout': 60, 'list_timeout': 120,
                 'max_retries': 3, 'max_nodes': 5, 'poll_interval': 600,
                 'is_watching': self.is_watching, **self.options}),
-            self.slots, self.news)  # type: ignore[arg-type]
+            self.slots, self.news,  # type: ignore[arg-type]
+            lambda: self.is_beside)
         self.reflector.start()
 
     @staticmethod

@@ -18,12 +18,24 @@ class KubernetesDatasourceError(Exception):
     """Whatever keeps nodes from being read.
 
     :ivar level: at which it is logged
+    :ivar problem: the message, without the name of a cluster
+    :ivar kind, state, retry_after, is_retried: see ``watch_policy.Failure``
     """
 
     level = logging.ERROR
+    kind = Kind.PASSING
+    state = watch_policy.UNREADABLE
+    retry_after: float | None = None
+    is_retried = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(text.make_safe(message))
+    def __init__(self, problem: str, about: str = '') -> None:
+        super().__init__(text.make_safe(about + problem))
+        self.problem = text.make_safe(problem)
+
+    def failure(self) -> watch_policy.Failure:
+        """Return what is to be kept of it: an error keeps an answer alive."""
+        return watch_policy.Failure(self.kind, self.state, self.problem,
+                                    self.retry_after, self.is_retried)
 
 
 class ConfigurationError(KubernetesDatasourceError):
@@ -51,28 +63,21 @@ class PemError(CredentialsError):
     """A certificate or key of the kubeconfig cannot be used."""
 
 
+class TooManyNodesError(KubernetesDatasourceError):
+    """There are more nodes than the operator allows."""
+
+    kind = Kind.TOO_MANY
+
+
 class ClusterError(KubernetesDatasourceError):
     """One cluster could not be read; the others are not concerned.
 
     :ivar name: the cluster's name
-    :ivar problem: the message without the cluster's name
-    :ivar kind, state, retry_after, is_retried: see ``watch_policy.Failure``
     """
 
-    kind = Kind.PASSING
-    state = watch_policy.UNREADABLE
-    retry_after: float | None = None
-    is_retried = False
-
     def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f'Cluster {name}: {problem}')
+        super().__init__(problem, f'Cluster {name}: ')
         self.name = name
-        self.problem = text.make_safe(problem)
-
-    def failure(self) -> watch_policy.Failure:
-        """Return what is to be kept of it: an error keeps an answer alive."""
-        return watch_policy.Failure(self.kind, self.state, self.problem,
-                                    self.retry_after, self.is_retried)
 
 
 class MisconfiguredError(ClusterError):

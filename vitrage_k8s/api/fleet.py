@@ -276,7 +276,7 @@ class Fleet:
 
     def _member(self, found: endpoints.Endpoint | errors.MisconfiguredError,
                 settings: clusters.ClusterSettings,
-                options: reflectors.Options) -> _Member:
+                options: fleet_settings.Options) -> _Member:
         before = self._members.get(found.name)
         reader = before.reflector if before else None
         if not isinstance(found, endpoints.Endpoint):
@@ -287,7 +287,7 @@ class Fleet:
         if reader:
             reader.stop()
         reader = reflectors.Reflector(
-            found.name, found, options, self._slots, self._news,
+            found, options, self._slots, self._news,
             lambda: self._reader_beside(found.name) is not None)
         reader.start()
         return _Member(settings, reader)

@@ -7,8 +7,24 @@ import msgspec
 
 from vitrage_k8s.api import clusters
 from vitrage_k8s.api import errors
-from vitrage_k8s.api import reflector
 from vitrage_k8s.api import text
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to read from a cluster; the options of these names.
+
+    :ivar is_watching: whether to watch; else lists are on request only
+    :ivar node_labels: which labels to keep
+    """
+
+    page_size: int
+    request_timeout: float
+    list_timeout: float
+    max_retries: int
+    max_nodes: int
+    poll_interval: float
+    is_watching: bool
+    node_labels: tuple[str, ...] = ()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -22,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     link_by_system_uuid: bool
     ignored_conditions: frozenset[str]
     max_concurrent_lists: int
-    reading: reflector.Options
+    reading: Options
 
     def of_clusters(self, contexts: Mapping[str, str | None]) -> tuple[
             dict[str, clusters.ClusterSettings], list[errors.AdviceError]]:

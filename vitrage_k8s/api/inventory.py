@@ -10,11 +10,8 @@ from collections.abc import Iterable
 import threading
 from typing import NamedTuple
 
+from vitrage_k8s.api import errors
 from vitrage_k8s.api import nodes
-
-
-class TooManyNodesError(Exception):
-    """There are more nodes than the operator allows."""
 
 
 class _Held(NamedTuple):
@@ -130,7 +127,7 @@ class Inventory:
         :raises TooManyNodesError: it is above max_nodes
         """
         if count > self._max_nodes:
-            raise TooManyNodesError(
+            raise errors.TooManyNodesError(
                 f'there are more than {self._max_nodes} nodes; if that is '
                 'right, raise [kubernetes] max_nodes')
 

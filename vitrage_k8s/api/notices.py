@@ -10,7 +10,7 @@ from typing import Any
 
 from vitrage_k8s.api import text as texts
 
-# The most lines a minute; the rest is counted.
+# The most warnings a minute; the rest is counted.
 LINES = 5
 MINUTE = 60.0
 # How many warnings are remembered.
@@ -18,9 +18,7 @@ MOST_KNOWN = 200
 
 
 class Notices:
-    """Logs each thing once, and few things a minute.
-
-    Thread-safe.
+    """Logs each thing once, and few things a minute. Thread-safe.
 
     :param logger: where to
     :param about: what each line begins with
@@ -35,9 +33,9 @@ class Notices:
         self._lock = threading.Lock()
         self._known: set[str] = set()
         self._defects: collections.Counter[str] = collections.Counter()
+        # The minute, and the warnings in it so far.
         self._began = clock()
-        self._lines = 0
-        self._left_out = 0
+        self._count = 0
 
     def warn(self, text: str) -> None:
         """Log a warning, unless it was logged before."""
@@ -46,23 +44,24 @@ class Notices:
             if text in self._known:
                 return
             now = self._clock()
-            left_out = 0
             if now - self._began >= MINUTE:
-                left_out, self._left_out = self._left_out, 0
-                self._began, self._lines = now, 0
-            is_logged = self._lines < LINES
-            if is_logged:
-                self._lines += 1
+                if self._count > LINES:
+                    self._logger.warning(
+                        '%s: %d more warnings like these were left out',
+                        self._about, self._count - LINES)
+                self._began, self._count = now, 0
+            self._count += 1
+            if self._count <= LINES:
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()
                 self._known.add(text)
-            else:
-                self._left_out += 1
-        if left_out:
-            self._logger.warning('%s: %d more warnings like these were left '
-                                 'out', self._about, left_out)
-        if is_logged:
-            self._logger.warning('%s: %s', self._about, text)
+                self._logger.warning('%s: %s', self._about, text)
+
+    def retain(self, warnings: set[str]) -> None:
+        """Forget all warnings but these."""
+        with self._lock:
+            self._known &= {texts.make_safe(each, texts.LONGEST_REASON)
+                            for each in warnings}
 
     def log_defect(self, error: Exception) -> None:
         """Log the traceback of an unexpected exception, once."""
@@ -78,9 +77,3 @@ class Notices:
         else:
             self._logger.debug('%s: a defect of this datasource (%s, %d '
                                'times)', self._about, kind, count)
-
-    def retain(self, warnings: set[str]) -> None:
-        """Forget all warnings but these."""
-        with self._lock:
-            self._known &= {texts.make_safe(each, texts.LONGEST_REASON)
-                            for each in warnings}

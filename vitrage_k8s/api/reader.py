@@ -103,15 +103,13 @@ class Reader:
             raise client.malformed(
                 f'the answer is not a list of nodes: {error}') from None
 
-    def read_version(self, client: api_client.Client,
-                     deadline: float) -> str:
+    def read_version(self, client: api_client.Client, deadline: float) -> str:
         """Return the resource version that the server is at.
 
-        :param deadline: when to give up, by ``time.monotonic()``
         :raises ClusterError: it does not say
         """
-        body = client.list_nodes(1, None, deadline)
-        return self._decode(client, body).resource_version
+        return self._decode(
+            client, client.list_nodes(1, None, deadline)).resource_version
 
     def read_event(self, client: api_client.Client, epoch: int,
                    line: bytes) -> bool:
@@ -130,34 +128,33 @@ class Reader:
             raise kind(client.name, f'the watch ended with {error.status} '
                        f'({error})', error.status) from None
         except ValueError as error:
-            raise client.malformed(f'the watch sent no event: {error}'
-                                   ) from error
+            raise client.malformed(
+                f'the watch sent no event: {error}') from error
         if event is None:
             self._notices.warn('the watch sent an event of an unknown type; '
                                'it is passed over')
             return False
-        left_out = [event.left_out] if event.left_out else []
-        self._warn(event.problems, left_out)
+        left_out = event.left_out
+        self._warn(event.problems, [left_out] if left_out else [])
         return self._inventory.apply(
             epoch, event.resource_version, event.node,
             is_deletion=event.is_deletion,
-            unclear=event.left_out.uid if event.left_out else None)
+            unclear=left_out.uid if left_out else None)
 
     def _warn(self, problems: Iterable[tuple[str, str]],
               left_out: Collection[decoding.LeftOut]) -> set[str]:
         """Warn of odd nodes, and return the warnings."""
-        texts = {f'node {_short(name)}: {field} is not of the expected type '
-                 'or missing; the node is shown without it'
-                 for name, field in problems
-                 if name not in {node.name for node in left_out}}
-        for node in left_out:
-            texts.add(
-                f'node {_short(node.name)}: {node.fields} cannot be shown, '
-                'being too long or not printable; the node is left out, and '
-                'stays as last known if it is shown already')
-        for each in sorted(texts):
+        names = {node.name for node in left_out}
+        warnings = {
+            f'node {_short(name)}: {field} is not of the expected type or '
+            'missing; the node is shown without it'
+            for name, field in problems if name not in names} | {
+            f'node {_short(node.name)}: {node.fields} cannot be shown, being '
+            'too long or not printable; the node is left out, and stays as '
+            'last known if it is shown already' for node in left_out}
+        for each in sorted(warnings):
             self._notices.warn(each)
-        return texts
+        return warnings
 
 
 def _short(name: str) -> str:

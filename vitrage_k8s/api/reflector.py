@@ -13,12 +13,12 @@ import random
 import threading
 import time
 
-import msgspec
 from oslo_log import log
 
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import notices
@@ -29,7 +29,6 @@ from vitrage_k8s.api import watch_policy
 LOG = log.getLogger(__name__)
 
 Failure = watch_policy.Failure
-Kind = watch_policy.Kind
 
 # The timeout of a watch in seconds; random, as in client-go, so that watches
 # do not all end at once.
@@ -41,27 +40,9 @@ _FAILED = (watch_policy.UNREACHABLE, watch_policy.UNREADABLE,
 SILENCE = 75.0
 
 
-class Options(msgspec.Struct, frozen=True):
-    """How to read from a cluster; the options of these names.
-
-    :ivar is_watching: whether to watch; else lists are on request only
-    :ivar node_labels: which labels to keep
-    """
-
-    page_size: int
-    request_timeout: float
-    list_timeout: float
-    max_retries: int
-    max_nodes: int
-    poll_interval: float
-    is_watching: bool
-    node_labels: tuple[str, ...] = ()
-
-
 class Reflector:
     """Reads from one cluster, until it is stopped.
 
-    :param name: the cluster's name, for the log
     :param endpoint: where it is and how to log in
     :param options: how to read
     :param decoding_slots: bounds how many lists are decoded at a time
@@ -72,17 +53,18 @@ class Reflector:
     :ivar endpoint, options: as they are in use
     """
 
-    def __init__(self, name: str, endpoint: endpoints.Endpoint,
-                 options: Options, decoding_slots: threading.Semaphore,
+    def __init__(self, endpoint: endpoints.Endpoint,
+                 options: fleet_settings.Options,
+                 decoding_slots: threading.Semaphore,
                  news: threading.Condition,
-                 is_beside: Callable[[], bool] = lambda: False) -> None:
-        self._is_beside = is_beside
-        self.inventory = inventories.Inventory(options.max_nodes)
+                 is_beside: Callable[[], bool]) -> None:
         self.endpoint = endpoint
-        self._name = name
         self.options = options
+        self.inventory = inventories.Inventory(options.max_nodes)
+        self._name = endpoint.name
         self._news = news
-        self._notices = notices.Notices(LOG, f'Cluster {name}')
+        self._is_beside = is_beside
+        self._notices = notices.Notices(LOG, f'Cluster {self._name}')
         self._reader = reader.Reader(self.inventory, decoding_slots,
                                      self._notices, options.node_labels)
         self._logged = watch_policy.Health(watch_policy.CONNECTING)
@@ -91,7 +73,6 @@ class Reflector:
         self._policy = watch_policy.WatchPolicy(
             options.poll_interval, options.is_watching)
         self._clients: dict[str, api_client.Client] = {}
-        self._is_listing = False
         self._is_stopped = False
 
     @property
@@ -104,17 +85,16 @@ class Reflector:
     def is_listing(self) -> bool:
         """Whether a list is wanted or under way."""
         with self._changed:
-            return self._is_listing or self._policy.list_due() is not None
+            return self._policy.list_due() is not None
 
     def start(self) -> None:
         """Begin to list and watch."""
-        self._start(self._list_again)
+        loops = [self._list_again]
         if self.options.is_watching:
-            self._start(self._watch_again)
-
-    def _start(self, loop: Callable[[], None]) -> None:
-        threading.Thread(target=loop, daemon=True,
-                         name=f'vitrage-k8s-{self._name}').start()
+            loops.append(self._watch_again)
+        for loop in loops:
+            threading.Thread(target=loop, daemon=True,
+                             name=f'vitrage-k8s-{self._name}').start()
 
     def use(self, endpoint: endpoints.Endpoint) -> None:
         """Read on from an endpoint, and anew if it is another one."""
@@ -154,9 +134,8 @@ class Reflector:
 
     def _attempt(self, kind: str, work: Callable[[api_client.Client], None],
                  ) -> tuple[Failure | None, bool]:
-        """Run some work with a new client.
+        """Run some work with a new client, which _abort(kind) ends.
 
-        :param kind: names the work for _abort()
         :returns: why it failed, if it did, and whether it was aborted
         """
         client: api_client.Client | None = None
@@ -170,23 +149,19 @@ class Reflector:
                     client.abort()
             with contextlib.closing(client):
                 work(client)
-        except errors.ClusterError as error:
+        except errors.KubernetesDatasourceError as error:
             failure = error.failure()
-        except inventories.TooManyNodesError as error:
-            failure = Failure(Kind.TOO_MANY, watch_policy.UNREADABLE,
-                              str(error))
         # The boundary of a cluster: the next attempt may succeed.
         except Exception as error:
             self._notices.log_defect(error)
-            failure = Failure(
-                Kind.PASSING, watch_policy.UNREADABLE, 'a defect of this '
-                f'datasource, see the log: {type(error).__name__}')
+            failure = errors.KubernetesDatasourceError(
+                'a defect of this datasource, see the log: '
+                f'{type(error).__name__}').failure()
         return failure, client is not None and client.is_aborted
 
     def _list_again(self) -> None:
         while self._await(self._policy.list_due):
             with self._changed:
-                self._is_listing = True
                 if nodes.number(self.inventory.resource_version) is None:
                     # Without comparable versions, a list and a watch exclude
                     # each other.
@@ -194,17 +169,14 @@ class Reflector:
                     self._abort('watch')
             failure, is_aborted = self._attempt('list', self._list)
             with self._changed:
-                self._is_listing = False
-                now = time.monotonic()
                 if is_aborted or self._is_stopped:
                     continue
                 if failure is None:
-                    self.inventory.listed_at = _hour()
-                    self._policy.list_succeeded(now)
+                    self._policy.list_succeeded(time.monotonic())
                 else:
-                    self._policy.list_failed(now, failure)
+                    self._policy.list_failed(time.monotonic(), failure)
                 self._changed.notify_all()
-            self._log_list(failure)
+            self._log(failure)
             with self._news:
                 self._news.notify_all()
 
@@ -212,9 +184,11 @@ class Reflector:
         options = self.options
         client.max_retries = 0 if self._logged.state in _FAILED \
             else options.max_retries
-        if self._reader.read_list(client, options.page_size,
-                                  time.monotonic() + options.list_timeout):
-            # The server went back, and a watch from before is of no use.
+        went_back = self._reader.read_list(
+            client, options.page_size, time.monotonic() + options.list_timeout)
+        self.inventory.listed_at = _hour()
+        if went_back:
+            # A watch from before is of no use.
             with self._changed:
                 self._abort('watch')
 
@@ -233,7 +207,7 @@ class Reflector:
                     has_progressed=watch.has_progressed)
                 self._changed.notify_all()
             if failure is not None and not watch.is_expired:
-                self._log_watch(failure)
+                self._log(failure)
 
     def _watch(self, watch: '_Watch', client: api_client.Client) -> None:
         """Watch until the watch ends."""
@@ -244,10 +218,17 @@ class Reflector:
         if self._policy.is_check_due() and self._went_back(client, version):
             return
         seconds = random.randint(*_WATCH_SECONDS)  # noqa: S311
+        has_begun = False
         try:
             with client.watch_nodes(version, seconds, SILENCE) as lines:
-                self._watch_began(version)
-                watch.has_begun = True
+                has_begun = True
+                with self._changed:
+                    self._policy.watch_began(time.monotonic())
+                self.inventory.watched_since = \
+                    self.inventory.watched_since or _hour()
+                LOG.debug('Cluster %s: watching %d nodes from version %s',
+                          self._name, len(self.inventory),
+                          text.make_safe(version))
                 for line in lines:
                     if self._reader.read_event(client, epoch, line):
                         watch.has_progressed = True
@@ -259,18 +240,16 @@ class Reflector:
             watch.is_expired = True
             raise
         except errors.ConnectionFailedError as error:
-            if not watch.has_begun:
+            if not has_begun:
                 raise
-            # The next watch goes on from here. Balancers cut idle
-            # connections.
+            # Balancers cut idle connections. The next one goes on from here.
             LOG.debug('%s; watching again', error)
 
     def _went_back(self, client: api_client.Client, version: str) -> bool:
         """Return whether the server has an older version than we know.
 
-        After a restore of etcd, a watch from a version of the future is
-        silent until that version comes, and then says nothing of what
-        happened before.
+        So after a restore of etcd. A watch from the future is silent until
+        its version comes, and misses what happened before.
         """
         now = nodes.number(self._reader.read_version(
             client, time.monotonic() + self.options.request_timeout))
@@ -278,58 +257,32 @@ class Reflector:
         is_older = now is not None and before is not None and now < before
         with self._changed:
             self._policy.version_checked(time.monotonic(), is_older)
-            self._changed.notify_all()
         return is_older
 
-    def _watch_began(self, version: str) -> None:
-        with self._changed:
-            self._policy.watch_began(time.monotonic())
-        self.inventory.watched_since = self.inventory.watched_since or _hour()
-        LOG.debug('Cluster %s: watching %d nodes from version %s',
-                  self._name, len(self.inventory), text.make_safe(version))
+    def _log(self, failure: Failure | None) -> None:
+        """Log what a list came to, or the failure of a watch, if it is news.
 
-    def _log_list(self, failure: Failure | None) -> None:
-        """Log a change of health after a list."""
+        Notices log each warning once.
+        """
         health, before = self.health, self._logged
-        if health == before and failure is None:
-            return
         self._logged = health
-        if failure is None:
+        if failure is None and health != before:
             LOG.info('Cluster %s can be read%s: %d nodes', self._name,
                      ' again' if before.state in _FAILED else '',
                      len(self.inventory))
-            self._warn_of_no_watch(health)
-        elif health.state in _FAILED and self._is_beside():
-            LOG.debug('Cluster %s: %s', self._name, failure.reason)
+        if health.state in _FAILED and self._is_beside():
+            LOG.debug('Cluster %s: %s', self._name, health.reason)
         elif health.state in _FAILED:
-            self._notices.warn(f'{failure.reason}. Its nodes stay in the '
+            self._notices.warn(f'{health.reason}. Its nodes stay in the '
                                'graph as last known')
-        else:
-            self._log_doubt(failure)
-
-    def _log_watch(self, failure: Failure) -> None:
-        """Log why a watch is tried again, or a change of health."""
-        health = self.health
-        if health.state != watch_policy.READY or health.reason is None:
-            self._log_doubt(failure)
-        elif health != self._logged:
-            self._logged = health
-            self._warn_of_no_watch(health)
-
-    def _warn_of_no_watch(self, health: watch_policy.Health) -> None:
-        if health.reason:
+        elif health.reason and health != before:
             self._notices.warn(f'{health.reason}. It is listed every '
                                'poll_interval until then')
-
-    def _log_doubt(self, failure: Failure) -> None:
-        """Log why a list or a watch is tried again.
-
-        The next list shows whether the server is out of reach.
-        """
-        if failure.state == watch_policy.UNREADABLE and failure.kind in (
-                Kind.PASSING, Kind.LOGIN):
+        elif failure and failure.state == watch_policy.UNREADABLE \
+                and failure.kind in (errors.Kind.PASSING, errors.Kind.LOGIN):
             self._notices.warn(f'{failure.reason}; listing again')
-        else:
+        elif failure:
+            # The next list shows whether the server is out of reach.
             LOG.debug('Cluster %s: %s; trying again', self._name,
                       failure.reason)
 
@@ -342,4 +295,4 @@ def _hour() -> str:
 class _Watch:
     """What a watch came to."""
 
-    has_begun = has_progressed = is_silent = is_expired = False
+    has_progressed = is_silent = is_expired = False

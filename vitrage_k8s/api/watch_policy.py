@@ -190,9 +190,9 @@ class WatchPolicy:
             if is_asked_again else None
 
     def _wait(self, failure: Failure, count: int, age: float) -> float:
-        """Return the wait after a list that has failed so `count` times before.
+        """Return the wait for the next list.
 
-        :param age: the time since the first of these
+        :param count: how often one failed so before; age: since when
         """
         kind = failure.kind
         if kind is Kind.FORBIDDEN:

@@ -20,7 +20,6 @@ import time
 
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import fleet_settings
-from vitrage_k8s.api import reflector
 from vitrage_k8s_lab.demo import host_failure
 from vitrage_k8s_lab.demo import node_alert
 from vitrage_k8s_lab.demo import scenario
@@ -34,7 +33,7 @@ SCENARIOS = {'node-alert': node_alert.play, 'node-failure': scenario.play,
              'host-failure': host_failure.play}
 
 # Without a watch: one list of each cluster.
-READING = reflector.Options(
+READING = fleet_settings.Options(
     page_size=500, request_timeout=60, list_timeout=120, max_retries=0,
     max_nodes=200_000, poll_interval=600, is_watching=False)
 

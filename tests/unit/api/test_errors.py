@@ -42,6 +42,12 @@ class FailureTest(testtools.TestCase):
             self.assertEqual(('c', 'p', 'Cluster c: p'),
                              (error.name, error.problem, str(error)))
 
+    def test_too_many_nodes(self) -> None:
+        error = errors.TooManyNodesError('there are more')
+        self.assertEqual('there are more', str(error))
+        self.assertEqual(Failure(Kind.TOO_MANY, UNREADABLE, 'there are more'),
+                         error.failure())
+
     def test_knows_how_long_a_server_asks_to_wait(self) -> None:
         for kind in (errors.ApiError, errors.ExpiredError):
             error = kind('c', 'p', 410, 7.0)

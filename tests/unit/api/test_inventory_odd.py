@@ -5,6 +5,7 @@ import itertools
 
 from tests.support import inventories
 from tests.support.inventories import item
+from vitrage_k8s.api import errors
 from vitrage_k8s.api import inventory
 
 
@@ -145,7 +146,7 @@ class TooManyTest(inventories.InventoryTestCase):
             listing.add([item(1, 'a'), item(2, 'b')])
             listing.add([], unclear[:1])
             error = self.assertRaises(
-                inventory.TooManyNodesError, listing.add,
+                errors.TooManyNodesError, listing.add,
                 [] if unclear else [item(3, 'c'), item(4, 'd')], unclear[1:])
             self.assertEqual(
                 'there are more than 3 nodes; if that is right, raise '
@@ -168,7 +169,7 @@ class TooManyTest(inventories.InventoryTestCase):
                 (self.blur if number < 31 + blurs else self.put)(number, uid)
             shown = self.shown()
 
-            self.assertRaises(inventory.TooManyNodesError, change)
+            self.assertRaises(errors.TooManyNodesError, change)
 
             self.assertEqual(['a', 'b', 'c'], sorted(self.inventory.uids()))
             self.assertEqual(shown, self.shown())
@@ -206,7 +207,7 @@ class TooManyTest(inventories.InventoryTestCase):
             # Nobody knew it.
             self.delete(31, f'other{number}')
         self.put(31, 'n4')
-        self.assertRaises(inventory.TooManyNodesError, self.delete, 31, 'n4')
+        self.assertRaises(errors.TooManyNodesError, self.delete, 31, 'n4')
         self.assertIn('n4', self.inventory)
         # A new list begins to count anew.
         self.inventory.begin_list()

@@ -35,7 +35,7 @@ class ListsTest(reflectors.ReflectorTestCase):
             self.assertEqual(said, self.logged(), step)
 
     def test_failure_beside_another_cluster_is_no_news(self) -> None:
-        self.reflector._is_beside = lambda: True
+        self.is_beside = True
         self.lists(REFUSED)
         self.assertEqual(['DEBUG Cluster c: refused'],
                          self.logged('DEBUG', 'WARNING'))
