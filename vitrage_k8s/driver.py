@@ -82,7 +82,7 @@ class KubernetesDriver(DriverBase):
         for batch in source.snapshot(self._fleet.view(), shown,
                                      time.monotonic()):
             yield self._finish(batch, datasource_action)
-        self._warn(source.warnings)
+        self._notices.warn_of_all(source.warnings)
 
     def get_changes(self, datasource_action: str) -> Iterator[feed.Batch]:
         """Yield what changed since the last call of this or of get_all.
@@ -103,12 +103,7 @@ class KubernetesDriver(DriverBase):
         for batch in source.changes(self._fleet.view(), changed,
                                     time.monotonic(), shown):
             yield self._finish(batch, datasource_action)
-        self._warn(source.warnings)
-
-    def _warn(self, warnings: set[str]) -> None:
-        for each in sorted(warnings):
-            self._notices.warn(each)
-        self._notices.retain(warnings)
+        self._notices.warn_of_all(source.warnings)
 
     def _make_feed(self) -> feed.Feed:
         # In the process that asks: Vitrage forks after it has made drivers.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of [kubernetes], as the fleet takes them."""
 
+import msgspec
 from oslo_config import cfg
 from vitrage.common.constants import UpdateMethod
 
@@ -11,14 +12,8 @@ CONF = cfg.CONF
 
 def read() -> fleet_settings.Settings:
     """Return what the configuration says of all clusters."""
-    options = CONF.kubernetes
-    return fleet_settings.Settings(
-        options.config_file, tuple(options.contexts), options.cluster_name,
-        tuple(options.projects), frozenset(options.host_contexts),
-        options.link_by_system_uuid,
-        frozenset(options.ignored_conditions), options.max_concurrent_lists,
-        fleet_settings.Options(
-            options.page_size, options.request_timeout, options.list_timeout,
-            options.max_retries, options.max_nodes, options.poll_interval,
-            options.update_method.lower() == UpdateMethod.PULL,
-            tuple(options.node_labels)))
+    options = dict(CONF.kubernetes)
+    reading = {**options, 'is_watching': (
+        options['update_method'].lower() == UpdateMethod.PULL)}
+    return msgspec.convert({**options, 'reading': reading},
+                           fleet_settings.Settings)

@@ -180,7 +180,7 @@ class Fleet:
 
     def wait_settled(self, seconds: float) -> None:
         """Wait until each cluster was listed or cannot be, but not longer."""
-        self._wait(seconds, lambda: bool(self._reads_done)
+        self._wait(time.monotonic() + seconds, lambda: bool(self._reads_done)
                    and watch_policy.CONNECTING not in self._states())
 
     def list_all(self, seconds: float) -> None:
@@ -188,21 +188,20 @@ class Fleet:
 
         :param seconds: how long that may take; what is late is not waited for
         """
-        seconds += GRACE
-        until = time.monotonic() + seconds
+        until = time.monotonic() + seconds + GRACE
         wanted = self._reads_wanted
-        self._wait(seconds, lambda: self._reads_done >= wanted)
+        self._wait(until, lambda: self._reads_done >= wanted)
         readers = [member.reflector for member in self._members.values()
                    if member.reflector and member.problem is None]
         for reader in readers:
             reader.request_list()
-        self._wait(until - time.monotonic(), lambda: not any(
+        self._wait(until, lambda: not any(
             reader.is_listing for reader in readers))
 
-    def _wait(self, seconds: float, condition: Callable[[], bool]) -> None:
+    def _wait(self, until: float, condition: Callable[[], bool]) -> None:
         with self._news:
             self._news.wait_for(lambda: self._is_stopped or condition(),
-                                max(seconds, 0.0))
+                                max(until - time.monotonic(), 0.0))
 
     def _run(self) -> None:
         while not self._is_stopped:

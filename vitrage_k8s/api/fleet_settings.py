@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     def of_clusters(self, contexts: Mapping[str, str | None]) -> tuple[
             dict[str, clusters.ClusterSettings], list[errors.AdviceError]]:
-        """Return the settings of each cluster, and which others there are.
+        """Return the settings of each cluster, and what names none of them.
 
         :param contexts: by the name of each cluster its context, if any
         :raises ConfigurationError: projects or host_contexts is wrong
@@ -56,9 +56,10 @@ class Settings(msgspec.Struct, frozen=True):
                 f'{text.make_safe(", ".join(sorted(tenants)))} has a project, '
                 'and compute hosts are of none; take it out of host_contexts '
                 'or of projects')
-        return {name: clusters.ClusterSettings(
+        settings = {name: clusters.ClusterSettings(
             name, projects.get(name), self.link_by_system_uuid,
-            self.ignored_conditions, name in hosts) for name in contexts}, [
+            self.ignored_conditions, name in hosts) for name in contexts}
+        return settings, [
             errors.AdviceError(
                 f'[kubernetes] {option} names what is not read: {each}. It '
                 'takes the names of clusters in the graph')

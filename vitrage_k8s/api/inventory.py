@@ -15,11 +15,7 @@ from vitrage_k8s.api import nodes
 
 
 class _Held(NamedTuple):
-    """A node that exists.
-
-    :ivar version: its resource version, if that is a number
-    :ivar node: None if it cannot be shown, not even as it was before
-    """
+    """A node that exists. Its `node` is None if it cannot be shown."""
 
     version: int | None = None
     node: nodes.Node | None = None
@@ -29,13 +25,11 @@ _UNCLEAR = _Held()
 
 
 class Listing:
-    """A list that is being read, page by page.
+    """A list that is being read, page by page."""
 
-    :ivar began_at: the resource version of the inventory when it began
-    """
-
-    def __init__(self, inventory: 'Inventory', began_at: str | None) -> None:
-        self.began_at = began_at
+    def __init__(self, inventory: 'Inventory') -> None:
+        # What was known when it began.
+        self.began_at = inventory.resource_version
         self.found: dict[str, _Held] = {}
         # Nodes that a watch deletes meanwhile.
         self.deleted: set[str] = set()
@@ -49,7 +43,7 @@ class Listing:
         :param items: the nodes of the page
         :param unclear: uids of nodes that cannot be shown
         :param has_unidentified: whether the page has nodes without a uid
-        :raises TooManyNodesError: it is too long
+        :raises TooManyNodesError: see Inventory.check_size()
         """
         for item in items:
             self.found[item.node.id] = self._inventory.shared(item)
@@ -122,10 +116,7 @@ class Inventory:
             else _Held(item.version, held.node)
 
     def check_size(self, count: int) -> None:
-        """Check a number of nodes.
-
-        :raises TooManyNodesError: it is above max_nodes
-        """
+        """Raise TooManyNodesError if there are more nodes than are allowed."""
         if count > self._max_nodes:
             raise errors.TooManyNodesError(
                 f'there are more than {self._max_nodes} nodes; if that is '
@@ -134,7 +125,7 @@ class Inventory:
     def begin_list(self) -> Listing:
         """Begin a list; one that was begun before does not count any more."""
         with self._lock:
-            listing = Listing(self, self.resource_version)
+            listing = Listing(self)
             self._deleted = listing.deleted
             return listing
 
@@ -154,9 +145,7 @@ class Inventory:
             etcd), so that a watch must begin anew from this list
         """
         version = nodes.number(resource_version)
-        began_at = nodes.number(listing.began_at)
-        went_back = version is not None and began_at is not None \
-            and version < began_at
+        went_back = is_older(resource_version, listing.began_at)
         found = listing.found
         with self._lock:
             if listing.deleted is not self._deleted:
@@ -197,7 +186,7 @@ class Inventory:
         :param node: the node that was added, modified or deleted, if any
         :param unclear: the uid of that node, if it cannot be shown
         :returns: whether the resource version moved
-        :raises TooManyNodesError: there are more nodes than are allowed
+        :raises TooManyNodesError: see check_size()
         """
         uid = unclear if node is None else node.id
         version = nodes.number(resource_version)
@@ -243,12 +232,17 @@ class Inventory:
         self._held[uid] = new
 
 
+def is_older(version: str, than: str | None) -> bool:
+    """Return whether a server that had one version has gone back to this."""
+    now, before = nodes.number(version), nodes.number(than)
+    return now is not None and before is not None and now < before
+
+
 def _stays(held: _Held, listed: _Held | None, version: int | None,
            has_unidentified: bool) -> bool:
-    """Return whether a node stays as it is held, despite a list.
+    """Return whether a node stays as it is held, despite a list of a version.
 
     :param listed: what the list has of it
-    :param version: the version of the list
     :param has_unidentified: whether the list says nothing about absence
     """
     is_newer = held.version is not None and version is not None \

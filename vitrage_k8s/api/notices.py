@@ -57,8 +57,10 @@ class Notices:
                 self._known.add(text)
                 self._logger.warning('%s: %s', self._about, text)
 
-    def retain(self, warnings: set[str]) -> None:
-        """Forget all warnings but these."""
+    def warn_of_all(self, warnings: set[str]) -> None:
+        """Log these, and forget all others: they are news if they return."""
+        for each in sorted(warnings):
+            self.warn(each)
         with self._lock:
             self._known &= {texts.make_safe(each, texts.LONGEST_REASON)
                             for each in warnings}

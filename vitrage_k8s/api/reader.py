@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads one cluster into its inventory: a list, or the lines of a watch.
-
-Between the client's bytes and the inventory; when to read is the policy's to
-decide, and the reflector's to obey.
-"""
+"""Reads one cluster into its inventory: a list, or the lines of a watch."""
 
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -53,8 +49,7 @@ class Reader:
 
         :param deadline: when to give up, by ``time.monotonic()``
         :returns: whether the server went back to an older version
-        :raises ClusterError: there is no complete list
-        :raises TooManyNodesError: there are more nodes than are allowed
+        :raises ClusterError, TooManyNodesError: there is no complete list
         """
         for limit in (page_size, page_size):
             try:
@@ -75,7 +70,7 @@ class Reader:
                 page = self._decode(client, body)
             # All pages of a list are of the version of its first.
             version = version or page.resource_version
-            odd |= self._warn(page.problems, page.left_out)
+            odd |= _oddities(page.problems, page.left_out)
             listing.add(page.items, {each.uid for each in page.left_out},
                         page.has_unidentified)
             token = page.continue_token
@@ -87,8 +82,7 @@ class Reader:
             tokens.add(token)
         if time.monotonic() > deadline:
             raise client.late()
-        # What is odd again after it was mended, is news.
-        self._notices.retain(odd)
+        self._notices.warn_of_all(odd)
         if listing.has_unidentified:
             self._notices.warn('there are nodes without a uid; no node is '
                                'taken for gone')
@@ -103,13 +97,14 @@ class Reader:
             raise client.malformed(
                 f'the answer is not a list of nodes: {error}') from None
 
-    def read_version(self, client: api_client.Client, deadline: float) -> str:
-        """Return the resource version that the server is at.
+    def has_gone_back(self, client: api_client.Client, version: str,
+                      deadline: float) -> bool:
+        """Return whether the server is at an older version than this one.
 
         :raises ClusterError: it does not say
         """
-        return self._decode(
-            client, client.list_nodes(1, None, deadline)).resource_version
+        page = self._decode(client, client.list_nodes(1, None, deadline))
+        return inventories.is_older(page.resource_version, version)
 
     def read_event(self, client: api_client.Client, epoch: int,
                    line: bytes) -> bool:
@@ -117,8 +112,7 @@ class Reader:
 
         :param epoch: what ``Inventory.begin_watch`` returned
         :returns: whether the watch came to another version
-        :raises ClusterError: the watch cannot go on
-        :raises TooManyNodesError: there are more nodes than are allowed
+        :raises ClusterError, TooManyNodesError: the watch cannot go on
         """
         try:
             event = decoding.decode_watch_event(line, self._node_labels)
@@ -135,26 +129,26 @@ class Reader:
                                'it is passed over')
             return False
         left_out = event.left_out
-        self._warn(event.problems, [left_out] if left_out else [])
+        for each in sorted(_oddities(event.problems,
+                                     [left_out] if left_out else [])):
+            self._notices.warn(each)
         return self._inventory.apply(
             epoch, event.resource_version, event.node,
             is_deletion=event.is_deletion,
             unclear=left_out.uid if left_out else None)
 
-    def _warn(self, problems: Iterable[tuple[str, str]],
+
+def _oddities(problems: Iterable[tuple[str, str]],
               left_out: Collection[decoding.LeftOut]) -> set[str]:
-        """Warn of odd nodes, and return the warnings."""
-        names = {node.name for node in left_out}
-        warnings = {
-            f'node {_short(name)}: {field} is not of the expected type or '
-            'missing; the node is shown without it'
-            for name, field in problems if name not in names} | {
-            f'node {_short(node.name)}: {node.fields} cannot be shown, being '
-            'too long or not printable; the node is left out, and stays as '
-            'last known if it is shown already' for node in left_out}
-        for each in sorted(warnings):
-            self._notices.warn(each)
-        return warnings
+    """Return warnings of nodes that are not shown as they are."""
+    names = {node.name for node in left_out}
+    return {
+        f'node {_short(name)}: {field} is not of the expected type or '
+        'missing; the node is shown without it'
+        for name, field in problems if name not in names} | {
+        f'node {_short(node.name)}: {node.fields} cannot be shown, being '
+        'too long or not printable; the node is left out, and stays as '
+        'last known if it is shown already' for node in left_out}
 
 
 def _short(name: str) -> str:

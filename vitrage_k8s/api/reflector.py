@@ -215,8 +215,14 @@ class Reflector:
         if version is None:
             # The policy lets a list come first.
             return
-        if self._policy.is_check_due() and self._went_back(client, version):
-            return
+        if self._policy.is_check_due():
+            is_older = self._reader.has_gone_back(
+                client, version,
+                time.monotonic() + self.options.request_timeout)
+            with self._changed:
+                self._policy.version_checked(time.monotonic(), is_older)
+            if is_older:
+                return
         seconds = random.randint(*_WATCH_SECONDS)  # noqa: S311
         has_begun = False
         try:
@@ -244,20 +250,6 @@ class Reflector:
                 raise
             # Balancers cut idle connections. The next one goes on from here.
             LOG.debug('%s; watching again', error)
-
-    def _went_back(self, client: api_client.Client, version: str) -> bool:
-        """Return whether the server has an older version than we know.
-
-        So after a restore of etcd. A watch from the future is silent until
-        its version comes, and misses what happened before.
-        """
-        now = nodes.number(self._reader.read_version(
-            client, time.monotonic() + self.options.request_timeout))
-        before = nodes.number(version)
-        is_older = now is not None and before is not None and now < before
-        with self._changed:
-            self._policy.version_checked(time.monotonic(), is_older)
-        return is_older
 
     def _log(self, failure: Failure | None) -> None:
         """Log what a list came to, or the failure of a watch, if it is news.

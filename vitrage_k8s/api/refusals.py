@@ -20,7 +20,6 @@ _LONGEST_QUOTE = 400
 class Refusals:
     """The errors of one cluster.
 
-    :param name: the cluster's name
     :param server: the URL of its API server, without credentials
     """
 

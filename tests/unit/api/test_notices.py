@@ -54,8 +54,14 @@ class WarnTest(NoticesTestCase):
 
     def test_warns_again_of_what_is_news_again(self) -> None:
         self.logged('a')
-        self.notices.retain(set())
+        self.notices.warn_of_all(set())
         self.assertEqual(warnings('a'), self.logged('a', 'a'))
+
+    def test_warns_of_all_and_of_others_again(self) -> None:
+        for texts, said in (('ba', 'ab'), ('ab', ''), ('b', ''), ('ba', 'a')):
+            self.notices.warn_of_all(set(texts))
+            self.assertEqual(warnings(*said), self.records.take())
+            self.now += 60
 
     def test_logs_five_lines_a_minute_and_counts_the_rest(self) -> None:
         flood = [f'node {number}' for number in range(1000)]
@@ -85,7 +91,7 @@ class WarnTest(NoticesTestCase):
 
     def test_forgetting_brings_no_more_lines(self) -> None:
         for number in range(100):
-            self.notices.retain(set())
+            self.notices.warn_of_all(set())
             self.logged_now = self.logged('a', str(number))
         self.assertEqual([], self.logged_now)
 
@@ -143,7 +149,7 @@ class DefectTest(NoticesTestCase):
 
     def test_recovery_makes_no_traceback_news(self) -> None:
         self.log(self.raise_here)
-        self.notices.retain(set())
+        self.notices.warn_of_all(set())
 
         self.assertEqual('DEBUG', self.log(self.raise_here)[0].levelname)
 
