@@ -94,7 +94,19 @@ class OwnerTest(testtools.TestCase):
             self.assertRaises(AttributeError, setattr, shared, field, None)
 
     def test_machines_firmware_is_not_asked_unless_it_is_said(self) -> None:
-        self.assertFalse(clusters.ClusterSettings('x').link_by_system_uuid)
+        settings = clusters.ClusterSettings('x')
+        self.assertFalse(settings.link_by_system_uuid)
+        self.assertFalse(settings.are_hosts)
+
+    def test_owner_of_all_nodes_of_another_cluster(self) -> None:
+        found = view(cluster('x', *'ab', unclear='c'), cluster('y', *'ad'))
+        for uids, unclear, owner in (
+                ('', '', None), ('a', '', 'x'), ('ba', 'c', 'x'),
+                ('ad', '', 'y'), ('e', '', None), ('ea', '', None),
+                ('ae', '', None), ('a', 'e', None)):
+            other = cluster('z', *uids, unclear=unclear).inventory
+            self.assertEqual(owner, found.owner_of_all(other), uids)
+        self.assertIsNone(view().owner_of_all(other))
 
 
 class GoneTest(testtools.TestCase):

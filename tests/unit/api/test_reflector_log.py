@@ -2,6 +2,7 @@
 """What a reflector logs of its lists: each thing once."""
 
 from tests.support import reflectors
+from tests.support.reflectors import event
 from tests.support.reflectors import FORBIDDEN
 from tests.support.reflectors import page
 from tests.support.reflectors import REFUSED
@@ -39,6 +40,24 @@ class ListsTest(reflectors.ReflectorTestCase):
         self.lists(REFUSED)
         self.assertEqual(['DEBUG Cluster c: refused'],
                          self.logged('DEBUG', 'WARNING'))
+
+    def test_doubt_after_a_failure_is_no_news(self) -> None:
+        for step, said in (
+                (REFUSED, [f'WARNING Cluster c: refused{STAY}']),
+                (FORBIDDEN, []), (BUSY, []), (page('a'), [AGAIN])):
+            self.reflector.request_list()
+            self.lists(step)
+            self.assertEqual(said, self.logged(), step)
+
+    def test_too_many_nodes_of_a_watch_are_said_at_once(self) -> None:
+        self.lists(page('a'))
+        self.logged()
+        self.watches(*[event('ADDED', f'n{i}', 11 + i) for i in range(5)])
+        [line] = self.logged()
+        self.assertIn('more than 5 nodes', line)
+        self.assertTrue(line.endswith(STAY), line)
+        self.lists(page('a'))
+        self.assertEqual([AGAIN], self.logged())
 
     def test_refusal_that_lasts_is_said(self) -> None:
         self.lists(page('a'))
@@ -96,6 +115,14 @@ class OddNodesTest(reflectors.ReflectorTestCase):
             self.reflector.request_list()
             self.lists(page('a', odd=items))
             self.assertEqual(lines, self.logged('WARNING'))
+
+    def test_list_that_fails_says_nothing_of_its_nodes(self) -> None:
+        odd = {'metadata': {'name': 'b', 'uid': 'b', 'labels': 5}}
+        for step, lines in ((REFUSED, 1), (page('c'), 1)):
+            self.reflector.request_list()
+            self.lists(page('a', odd=[odd], token='x'), step)
+            self.assertEqual(lines, len(self.logged('WARNING')))
+        self.assertEqual({'a', 'b', 'c'}, self.nodes())
 
     def test_node_that_is_left_out_is_named_once(self) -> None:
         odd = {'metadata': {'name': 'b' * 999, 'uid': 'b', 'labels': 5}}
