@@ -63,10 +63,6 @@ class ThreadTest(fleets.FleetTestCase):
         self.use()
         self.assertFalse(self.fleet.view().is_whole)
 
-    def test_settings_stay_as_they_are(self) -> None:
-        self.assertRaises(AttributeError, setattr, self.settings(),
-                          'contexts', ())
-
     def test_forked_child_begins_anew(self) -> None:
         self.use('a')
         self.pid = 2
@@ -229,46 +225,24 @@ class WholeTest(fleets.FleetTestCase):
         self.use('a')
         self.assertTrue(self.fleet.view().is_whole)
 
-    def test_projects_of_what_is_not_read_are_named_once(self) -> None:
+    def test_what_names_no_cluster_is_said_once(self) -> None:
         for projects, said in (
-                (('a:p',), []), (('v:p', 'u:p'), ['u', 'v']),
-                (('u:p', 'v:p'), []), ((), []), (('u:p',), ['u'])):
+                (('a:p',), []), (('u:p',), ['u']), (('u:p',), []), ((), []),
+                (('u:p',), ['u'])):
             self.use('a', projects=projects)
             self.assertEqual([
                 f'WARNING [kubernetes] projects names what is not read: '
-                f'{each}. It takes the names of '
-                'clusters in the graph' for each in said],
-                self.logged())
+                f'{each}. It takes the names of clusters in the graph'
+                for each in said], self.logged())
+        # What could not be read may have it.
         self.found = [errors.ConfigurationError('no file')]
         self.use(projects=('t:p',))
         self.assertEqual(['ERROR no file'], self.logged())
 
-
-class ProjectsTest(fleets.FleetTestCase):
-
-    def test_pairs(self) -> None:
-        for name, project in (('a', 'p'), ('arn:aws:eks:x/a', 'p'),
-                              ('a', 'x' * 64)):
-            self.found = [self.endpoint(name)]
-            self.use(projects=(f' {name} : {project} ',))
-            self.assertEqual(
-                project, self.fleet.view().settings[1][0].project_id)
-
-    def test_what_is_no_pair_is_an_error(self) -> None:
-        for pairs, said in (
-                (('a',), '"a" is not cluster:project_id'),
-                (('a:',), '"a:" is not cluster:project_id'),
-                ((':p',), '":p" is not cluster:project_id'),
-                (('a:' + 'x' * 65,), 'more than 64 characters'),
-                (('a:x\ny',), 'the project x?y of the cluster a has'),
-                (('a:p', 'a:q'), 'the cluster a has two projects')):
-            self.use('c')
-            self.use(projects=pairs)
-            [line] = self.logged()
-            self.assertTrue(line.startswith(
-                'ERROR [kubernetes] projects: '), line)
-            self.assertIn(said, line)
-            self.assertFalse(self.fleet.view().is_whole)
-            self.assertEqual(['c'], list(self.fleet.view().clusters))
-        self.use('c', projects=('c:p', 'c:p'))
-        self.assertEqual([], self.logged())
+    def test_settings_that_cannot_be_change_nothing(self) -> None:
+        self.use('c')
+        self.use('d', projects=('a',))
+        self.assertEqual(['ERROR [kubernetes] projects: "a" is not '
+                          'cluster:project_id'], self.logged())
+        self.assertFalse(self.fleet.view().is_whole)
+        self.assertEqual(['c'], list(self.fleet.view().clusters))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contexts of one server that nobody has named, and what a fleet is asked."""
 
-from collections.abc import Mapping
 import logging
 
 import msgspec
@@ -68,54 +67,15 @@ class BesideTest(fleets.FleetTestCase):
 
 class HostsTest(fleets.FleetTestCase):
 
-    def use_contexts(self, contexts: Mapping[str, str | None], hosts: str,
-                     *projects: str) -> None:
-        """Read clusters of these names and contexts."""
-        self.found = [msgspec.structs.replace(
-            self.endpoint(name), context=context)
-            for name, context in contexts.items()]
-        self.use(projects=projects, host_contexts=frozenset((hosts,)))
-
-    def test_compute_hosts_are_of_no_project(self) -> None:
-        for contexts, hosts, projects, is_refused in (
-                ({'a': 'a'}, 'a', (), False),
-                ({'a': 'a'}, 'b', ('a:p',), False),
-                ({'a': 'a'}, 'a', ('a:p',), True),
-                ({'x': 'a'}, 'a', ('x:p',), True),
-                ({'x': 'a', 'a': 'b'}, 'a', ('x:p',), True),
-                ({'x': 'a', 'a': 'b'}, 'a', ('a:p',), False),
-                ({'x': 'a'}, 'x', ('x:p',), True)):
-            self.use_contexts(contexts, hosts, *projects)
-            self.assertIs(not is_refused, self.fleet.view().is_whole,
-                          (contexts, hosts, projects))
-            self.assertEqual(is_refused, any(
-                'take it out of host_contexts or' in problem
-                for problem in self.fleet.problems))
-
-    def test_a_host_context_is_the_name_of_a_context_or_of_a_cluster(
-            self) -> None:
-        for contexts, hosts, expected in (
-                ({'a': 'a'}, 'a', 'a'), ({'x': 'a'}, 'a', 'x'),
-                ({'x': 'a'}, 'x', 'x'), ({'x': 'a'}, 'b', ''),
-                # In the pod, there is no context.
-                ({'x': None}, 'x', 'x'), ({'x': None}, '', ''),
-                # What is named comes before what has the name.
-                ({'a': 'b', 'x': 'a'}, 'a', 'x')):
-            self.use_contexts(contexts, hosts)
-            self.assertEqual([*expected], [
-                name for name, cluster in self.fleet.view().clusters.items()
-                if cluster.settings.are_hosts], (contexts, hosts))
-
-    def test_misconfigured_one_stays_one(self) -> None:
-        self.found = [errors.MisconfiguredError('x', 'wrong', 'a')]
-        self.use(host_contexts=frozenset('a'))
-        self.assertTrue(self.fleet.view().clusters['x'].settings.are_hosts)
-
-    def test_what_is_not_read_is_said(self) -> None:
-        self.use_contexts({'x': 'a'}, 'b')
-        self.assertEqual([
-            'WARNING [kubernetes] host_contexts names what is not read: b. '
-            'It takes the names of clusters in the graph'], self.logged())
+    def test_kubeconfig_says_which_context_a_cluster_is_of(self) -> None:
+        for found in (msgspec.structs.replace(self.endpoint('x'),
+                                              context='a'),
+                      errors.MisconfiguredError('x', 'wrong', 'a')):
+            for host, expected in (('a', True), ('b', False)):
+                self.found = [found]
+                self.use(host_contexts=frozenset(host))
+                settings = self.fleet.view().clusters['x'].settings
+                self.assertIs(expected, settings.are_hosts)
 
 
 class QuestionsTest(fleets.FleetTestCase):
