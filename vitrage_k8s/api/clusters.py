@@ -67,15 +67,13 @@ class View(msgspec.Struct, frozen=True):
         Several clusters have it where two contexts lead to one API server:
         then it is the first one's.
         """
-        for cluster in self.clusters.values():
-            if uid in cluster.inventory:
-                return cluster
-        return None
+        return next((cluster for cluster in self.clusters.values()
+                     if uid in cluster.inventory), None)
 
     def owner_of_all(self, inventory: inventories.Inventory) -> str | None:
         """Return the last of those that have all nodes of another cluster."""
         owner = None
-        for uid in inventory.uids() if self.clusters else ():
+        for uid in inventory.uids():
             owner = self.owner(uid)
             if owner is None:
                 break
@@ -104,9 +102,7 @@ class View(msgspec.Struct, frozen=True):
         taken: set[str] = set()
         for cluster in self.clusters.values():
             found = cluster.inventory.all_nodes()
-            if taken and not taken.isdisjoint(found):
-                found = {uid: node for uid, node in found.items()
-                         if uid not in taken}
-            if len(self.clusters) > 1:
-                taken.update(cluster.inventory.uids())
+            found = {uid: node for uid, node in found.items()
+                     if uid not in taken}
+            taken.update(cluster.inventory.uids())
             yield cluster, found
