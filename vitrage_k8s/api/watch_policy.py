@@ -111,9 +111,7 @@ class WatchPolicy:
         # apart: an outage makes no doubt of a 403 shorter.
         self._series: dict[Kind, tuple[float, int]] = {}
         self._list_at = -math.inf if is_watching else None
-        # The list that is due comes before the next watch.
-        self._is_in_doubt = True
-        self._watch_at = 0.0
+        self._watch_at: float | None = None
         self._watch_since: float | None = None
         # Whether there is a watch, or the last one ended only to go on.
         self._is_watched = False
@@ -127,8 +125,7 @@ class WatchPolicy:
 
     def watch_due(self) -> float | None:
         """Return when to watch; None for not before a list."""
-        return self._watch_at if self._is_watching \
-            and not self._is_in_doubt else None
+        return self._watch_at
 
     def is_check_due(self) -> bool:
         """Return whether to compare resource versions before the next watch.
@@ -152,14 +149,14 @@ class WatchPolicy:
                 and now - self._series[failure.kind][0] < patience:
             return self._verdict
         if failure.kind is Kind.PASSING and self._is_watched and (
-                self._watch_since is not None or not self._is_in_doubt):
+                self._watch_since is not None or self._watch_at is not None):
             return Health(READY)
         return Health(failure.state, failure.reason)
 
     def request_list(self, now: float) -> None:
         """Request a list at this time, before the next watch."""
         self._list_at = now
-        self._is_in_doubt = True
+        self._watch_at = None
 
     def list_succeeded(self, now: float) -> None:
         """Take note of a complete list."""
@@ -169,9 +166,10 @@ class WatchPolicy:
         self._verdict = Health(READY)
         self._failure = None
         self._series.clear()
-        self._is_in_doubt = False
-        self._list_at = now + self._poll_interval if self._is_watching \
-            else None
+        self._list_at = None
+        if self._is_watching:
+            self._list_at = now + self._poll_interval
+            self._watch_at = self._watch_at or now
 
     def list_failed(self, now: float, failure: Failure) -> None:
         """Take note of a list that did not come to its end."""
@@ -228,7 +226,7 @@ class WatchPolicy:
         """
         began, self._watch_since = self._watch_since, None
         lasted = 0.0 if began is None else now - began
-        self._watch_at = now
+        wait = 0.0
         if lasted >= LONG_WATCH:
             self._doubts = 0
         if has_progressed:
@@ -237,23 +235,25 @@ class WatchPolicy:
             self._short = 0
         if failure is not None:
             self._is_watched = False
-            self._watch_failed(now, failure)
+            wait = self._watch_failed(now, failure)
         elif is_silent:
             self._silent += 1
         elif not has_progressed and lasted < SHORT_WATCH:
             self._is_watched = False
-            self._watch_at += self._backoff(self._short)
+            wait = self._backoff(self._short)
             self._short += 1
+        if self._watch_at is not None:
+            self._watch_at = now + wait
 
-    def _watch_failed(self, now: float, failure: Failure) -> None:
+    def _watch_failed(self, now: float, failure: Failure) -> float:
+        """Return the wait for the next watch, if no list comes before it."""
         if failure.kind is Kind.FORBIDDEN:
-            self._watch_at += (*DOUBT_STEPS, FORBIDDEN_WATCH_WAIT)[
-                min(self._refusals, len(DOUBT_STEPS))]
             self._refusal = failure
             self._refusals += 1
             # One list shows whether all is refused.
             if self._refusals > 1:
-                return
+                return (*DOUBT_STEPS, FORBIDDEN_WATCH_WAIT)[
+                    min(self._refusals - 1, len(DOUBT_STEPS))]
         elif failure.kind is Kind.TOO_MANY:
             # Only a shorter list ends this.
             self.list_failed(now, failure)
@@ -261,6 +261,7 @@ class WatchPolicy:
         self._doubts += 1
         self.request_list(now + max(doubt, min(
             failure.retry_after or 0.0, LONGEST_BUSY_WAIT)))
+        return 0.0
 
     def version_checked(self, now: float, is_older: bool) -> None:
         """Take note of the answer to is_check_due()."""
