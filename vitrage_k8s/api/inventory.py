@@ -14,14 +14,15 @@ from vitrage_k8s.api import errors
 from vitrage_k8s.api import nodes
 
 
-class _Held(NamedTuple):
-    """A node that exists. Its `node` is None if it cannot be shown."""
+class _Unclear(NamedTuple):
+    """A node that exists, and cannot be shown."""
 
     version: int | None = None
-    node: nodes.Node | None = None
+    node: None = None
 
 
-_UNCLEAR = _Held()
+_Held = nodes.Item | _Unclear
+_UNCLEAR = _Unclear()
 
 
 class Listing:
@@ -106,14 +107,13 @@ class Inventory:
             changed, self._changed = self._changed, set()
         return changed
 
-    def shared(self, item: nodes.Item) -> _Held:
-        """Return what to hold of an item; equal nodes are one object."""
-        held = self._held.get(item.node.id)
-        if held is None or held.node is None \
-                or not nodes.is_same(held.node, item.node):
-            return _Held(*item)
+    def shared(self, item: nodes.Item) -> nodes.Item:
+        """Return an item that shares the node that is held, if it is equal."""
+        held = self._held.get(item.node.id, _UNCLEAR)
+        if held.node is None or not nodes.is_same(held.node, item.node):
+            return item
         return held if held.version == item.version \
-            else _Held(item.version, held.node)
+            else nodes.Item(item.version, held.node)
 
     def check_size(self, count: int) -> None:
         """Raise TooManyNodesError if there are more nodes than are allowed."""
@@ -157,7 +157,7 @@ class Inventory:
             if version is None or known is None or went_back:
                 # Versions from before and after cannot be compared.
                 self._epoch += 1
-                before = {uid: _Held(version, held.node)
+                before = {uid: held._replace(version=version)
                           for uid, held in before.items()}
             else:
                 for uid in listing.deleted:
@@ -200,12 +200,11 @@ class Inventory:
                     self._put(uid, self.shared(nodes.Item(version, node)))
                 elif self.get(uid) is None:
                     # Else it stays as it was.
-                    self._put(uid, _Held(version))
-            if not resource_version:
-                return False
-            before = self.resource_version
-            known = nodes.number(before)
-            if version is None or known is None or version > known:
+                    self._put(uid, _Unclear(version))
+            before, known = self.resource_version, nodes.number(
+                self.resource_version)
+            if resource_version and (
+                    version is None or known is None or version > known):
                 self.resource_version = resource_version
             return self.resource_version != before
 
