@@ -12,6 +12,7 @@ from vitrage_k8s.api import bodies
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import decoding
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import fleet_settings
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import notices
 from vitrage_k8s.api import text
@@ -23,23 +24,22 @@ class Reader:
     """Reads from one cluster.
 
     :param inventory: where to
+    :param options: how
     :param decoding_slots: bounds how many lists are decoded at a time
     :param warnings: takes what is odd
-    :param node_labels: which labels of nodes to keep
     """
 
     def __init__(self, inventory: inventories.Inventory,
+                 options: fleet_settings.Options,
                  decoding_slots: threading.Semaphore,
-                 warnings: notices.Notices,
-                 node_labels: tuple[str, ...] = ()) -> None:
+                 warnings: notices.Notices) -> None:
         self._inventory = inventory
+        self._options = options
         self._slots = decoding_slots
         self._notices = warnings
-        self._node_labels = node_labels
 
-    def read_list(self, client: api_client.Client, page_size: int,
-                  deadline: float) -> bool:
-        """List all nodes.
+    def read_list(self, client: api_client.Client) -> bool:
+        """List all nodes, within list_timeout.
 
         A list that takes longer than etcd keeps its version cannot be read to
         its end (410). It is begun again: the token that the server offers in
@@ -47,13 +47,14 @@ class Reader:
         to the earlier ones in between would be missed. The third time it is
         not paged.
 
-        :param deadline: when to give up, by ``time.monotonic()``
         :returns: whether the server went back to an older version
         :raises ClusterError, TooManyNodesError: there is no complete list
         """
-        for limit in (page_size, page_size):
+        deadline = time.monotonic() + self._options.list_timeout
+        for _ in range(2):
             try:
-                return self._read_list(client, limit, deadline)
+                return self._read_list(client, self._options.page_size,
+                                       deadline)
             except errors.ExpiredError as error:
                 LOG.debug('%s; beginning the list again', error)
         return self._read_list(client, None, deadline)
@@ -92,18 +93,18 @@ class Reader:
                 body: bodies.Packed) -> decoding.Page:
         try:
             return decoding.decode_page(client.inflate(body),
-                                        self._node_labels)
+                                        self._options.node_labels)
         except ValueError as error:
             raise client.malformed(
                 f'the answer is not a list of nodes: {error}') from None
 
-    def has_gone_back(self, client: api_client.Client, version: str,
-                      deadline: float) -> bool:
+    def has_gone_back(self, client: api_client.Client, version: str) -> bool:
         """Return whether the server is at an older version than this one.
 
         :raises ClusterError: it does not say
         """
-        page = self._decode(client, client.list_nodes(1, None, deadline))
+        page = self._decode(client, client.list_nodes(
+            1, None, time.monotonic() + self._options.request_timeout))
         return inventories.is_older(page.resource_version, version)
 
     def read_event(self, client: api_client.Client, epoch: int,
@@ -115,7 +116,7 @@ class Reader:
         :raises ClusterError, TooManyNodesError: the watch cannot go on
         """
         try:
-            event = decoding.decode_watch_event(line, self._node_labels)
+            event = decoding.decode_watch_event(line, self._options.node_labels)
         except decoding.WatchError as error:
             kind = errors.ExpiredError if error.status == 410 \
                 else errors.ApiError

@@ -65,8 +65,8 @@ class Reflector:
         self._news = news
         self._is_beside = is_beside
         self._notices = notices.Notices(LOG, f'Cluster {self._name}')
-        self._reader = reader.Reader(self.inventory, decoding_slots,
-                                     self._notices, options.node_labels)
+        self._reader = reader.Reader(self.inventory, options, decoding_slots,
+                                     self._notices)
         self._logged = watch_policy.Health(watch_policy.CONNECTING)
         # Guards what follows, and is notified when it is time to look again.
         self._changed = threading.Condition()
@@ -181,11 +181,9 @@ class Reflector:
                 self._news.notify_all()
 
     def _list(self, client: api_client.Client) -> None:
-        options = self.options
         client.max_retries = 0 if self._logged.state in _FAILED \
-            else options.max_retries
-        went_back = self._reader.read_list(
-            client, options.page_size, time.monotonic() + options.list_timeout)
+            else self.options.max_retries
+        went_back = self._reader.read_list(client)
         self.inventory.listed_at = _hour()
         if went_back:
             # A watch from before is of no use.
@@ -216,9 +214,7 @@ class Reflector:
             # The policy lets a list come first.
             return
         if self._policy.is_check_due():
-            is_older = self._reader.has_gone_back(
-                client, version,
-                time.monotonic() + self.options.request_timeout)
+            is_older = self._reader.has_gone_back(client, version)
             with self._changed:
                 self._policy.version_checked(time.monotonic(), is_older)
             if is_older:
