@@ -38,7 +38,7 @@ class FailedPollTest(base.FunctionalTest):
             lambda request: answer if is_second_page(request) else None)
 
     def assert_keeps_nodes(self, reason: str) -> None:
-        """Poll twice and see no node lost, and the failure told."""
+        """Poll twice and see no node lost, and the failure logged."""
         self.simulator.put(samples.node('node-0', ready='False'))
         if 'node-4' in self.simulator.names():
             self.simulator.delete('node-4')

@@ -73,7 +73,7 @@ class RandomTest(base.FunctionalTest):
             case 'restore':
                 simulator.restore(self.backup)
                 # The versions in between are few here, and soon made again;
-                # that is no thing of the real world, and only a list tells.
+                # that is no thing of the real world, and only a list shows it.
                 self.relist()
             case 'restart':
                 simulator.stop()
@@ -97,7 +97,7 @@ class RandomTest(base.FunctionalTest):
                 threading.Event().wait(choose.random() / 20)
 
     def relist(self) -> None:
-        """List as at the poll interval, until that has told the truth."""
+        """List as at the poll interval, until that has shown the truth."""
         self.simulator.script()
 
         def is_true() -> bool:

@@ -77,7 +77,7 @@ class WatchingTest(base.FunctionalTest):
             in self.host.vertices('kubernetes.node').items()})
 
     def served(self, name: str) -> dict[str, Any]:
-        """Return a node as the API server tells of it."""
+        """Return a node as the API server serves it."""
         return json.loads(self.simulator.answer(Request(
             'GET', f'/api/v1/nodes/{name}', {}, {})).body)
 

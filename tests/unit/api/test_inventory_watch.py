@@ -29,7 +29,7 @@ class EventTest(inventories.InventoryTestCase):
         self.assertEqual('33', self.inventory.resource_version)
 
     def test_bookmark_is_a_version_alone(self) -> None:
-        for known, told, comes_to in (
+        for known, version, comes_to in (
                 ('30', '31', '31'), ('30', '30', '30'), ('30', '29', '30'),
                 ('9', '10', '10'), ('30', None, '30'), ('30', '', '30'),
                 ('30', 'x', 'x'), ('x', '30', '30'), ('x', 'y', 'y'),
@@ -37,7 +37,7 @@ class EventTest(inventories.InventoryTestCase):
             self.inventory = inventory.Inventory(3)
             self.list_nodes(known)
             self.assertIs(comes_to != known,
-                          self.inventory.apply(self.epoch, told))
+                          self.inventory.apply(self.epoch, version))
             self.assertEqual(comes_to, self.inventory.resource_version)
 
     def test_event_without_a_version_counts(self) -> None:
