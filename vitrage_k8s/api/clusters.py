@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clusters as they are at a moment: named inventories with their health.
 
-What the fleet hands out. Which cluster a node is of, when several have it, is
-decided here.
+Which cluster a node is of, when several have it, is decided here.
 """
 
 from collections.abc import Iterator

@@ -3,8 +3,7 @@
 
 A thread reads the kubeconfig, and again as long as something is wrong with
 it, and at every poll interval; each cluster has a reflector. So nobody who
-asks waits for a file, a resolver, a plugin or an API server. Knows nothing of
-Vitrage.
+asks waits for a file, a resolver, a plugin or an API server.
 """
 
 from collections.abc import Callable

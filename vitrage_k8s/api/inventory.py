@@ -41,7 +41,6 @@ class Listing:
             has_unidentified: bool = False) -> None:
         """Add a page.
 
-        :param items: the nodes of the page
         :param unclear: uids of nodes that cannot be shown
         :param has_unidentified: whether the page has nodes without a uid
         :raises TooManyNodesError: see Inventory.check_size()
@@ -140,7 +139,6 @@ class Inventory:
         Beside a watch, the list is the truth up to its version: newer nodes
         of the watch stay, and what it deleted meanwhile stays deleted.
 
-        :param resource_version: the version that the list is of
         :returns: whether the server went back to an older version (a restored
             etcd), so that a watch must begin anew from this list
         """
@@ -182,7 +180,6 @@ class Inventory:
         """Take an event of a watch.
 
         :param epoch: what begin_watch() returned
-        :param resource_version: the version of the event
         :param node: the node that was added, modified or deleted, if any
         :param unclear: the uid of that node, if it cannot be shown
         :returns: whether the resource version moved

@@ -20,7 +20,6 @@ MOST_KNOWN = 200
 class Notices:
     """Logs each thing once, and few things a minute. Thread-safe.
 
-    :param logger: where to
     :param about: what each line begins with
     :param clock: returns the time in seconds
     """

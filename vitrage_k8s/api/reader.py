@@ -21,10 +21,8 @@ LOG = log.getLogger(__name__)
 
 
 class Reader:
-    """Reads from one cluster.
+    """Reads from one cluster into an inventory.
 
-    :param inventory: where to
-    :param options: how
     :param decoding_slots: bounds how many lists are decoded at a time
     :param warnings: takes what is odd
     """

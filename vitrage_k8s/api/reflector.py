@@ -43,14 +43,12 @@ SILENCE = 75.0
 class Reflector:
     """Reads from one cluster, until it is stopped.
 
-    :param endpoint: where it is and how to log in
-    :param options: how to read
     :param decoding_slots: bounds how many lists are decoded at a time
     :param news: is notified when a list ends
     :param is_beside: returns whether another cluster reads this address, so
         that it is no news if this one cannot
-    :ivar inventory: its nodes
     :ivar endpoint, options: as they are in use
+    :ivar inventory: its nodes
     """
 
     def __init__(self, endpoint: endpoints.Endpoint,
