@@ -114,7 +114,8 @@ class Reader:
         :raises ClusterError, TooManyNodesError: the watch cannot go on
         """
         try:
-            event = decoding.decode_watch_event(line, self._options.node_labels)
+            event = decoding.decode_watch_event(
+                line, self._options.node_labels)
         except decoding.WatchError as error:
             kind = errors.ExpiredError if error.status == 410 \
                 else errors.ApiError
