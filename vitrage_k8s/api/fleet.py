@@ -63,6 +63,8 @@ class Fleet:
     The threads begin with the first call, in the process that makes it:
     Vitrage forks its workers after it has imported this, and again when one
     of them dies.
+
+    :ivar problems: what was logged of the configuration, with the levels
     """
 
     _settings: fleet_settings.Settings
@@ -80,7 +82,7 @@ class Fleet:
         self._is_whole = False
         self._reads_wanted = self._reads_done = 0
         self._is_stopped = False
-        self._problems: dict[str, int] = {}
+        self.problems: dict[str, int] = {}
         self._left_out: frozenset[str] = frozenset()
 
     def use(self, settings: fleet_settings.Settings, *,
@@ -158,11 +160,6 @@ class Fleet:
                      and each.reflector.endpoint.place.address == address),
                     None)
 
-    @property
-    def problems(self) -> dict[str, int]:
-        """What was logged of the configuration, with the levels of the log."""
-        return self._problems
-
     def endpoint(self, name: str) -> endpoints.Endpoint | None:
         """Return where a cluster is; None if that is not known."""
         member = self._members.get(name)
@@ -211,9 +208,9 @@ class Fleet:
             # The top of a thread: whatever it is, the next time may do.
             except Exception as error:
                 defect = f'{type(error).__name__}: {error}'
-                if defect not in self._problems:
+                if defect not in self.problems:
                     LOG.exception('A defect of this datasource')
-                self._problems = {defect: log.ERROR}
+                self.problems = {defect: log.ERROR}
                 self._is_whole = False
             with self._news:
                 self._reads_done = wanted
@@ -293,5 +290,5 @@ class Fleet:
     def _log(self, found: list[errors.KubernetesDatasourceError]) -> None:
         problems = {str(each): each.level for each in found}
         for each, level in sorted(problems.items()):
-            LOG.log(log.DEBUG if each in self._problems else level, '%s', each)
-        self._problems = problems
+            LOG.log(log.DEBUG if each in self.problems else level, '%s', each)
+        self.problems = problems
