@@ -12,9 +12,9 @@ import fixtures
 import testtools
 
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.credentials import User
 from vitrage_k8s.api.errors import CredentialsError
+from vitrage_k8s.api.logins import Login
 
 # Not as one literal: tracebacks quote the tests.
 SECRET = '-'.join(('never', 'to', 'be', 'shown'))
@@ -67,11 +67,9 @@ class CredentialsTestCase(testtools.TestCase):
         logs_in = self.credentials(**user)
         self.fails(expected, lambda: logs_in.login(soon()))
 
-    def fails_check_and_login(self, expected: str, **user: Any) -> None:
-        self.fails(expected, self.credentials(**user).check)
-        self.fails_to_log_in(expected, **user)
+    def fails_to_be_made(self, expected: str, **user: Any) -> None:
+        self.fails(expected, lambda: self.credentials(**user))
 
     def presents(self, expected: Login, **user: Any) -> None:
         logs_in = self.credentials(**user)
-        logs_in.check()
         self.assertEqual(expected, logs_in.login(soon()))

@@ -14,9 +14,9 @@ import fixtures
 from tests.support import credentials
 from tests.support.credentials import soon
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import Exec
-from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.credentials import User
+from vitrage_k8s.api.exec_plugin import Exec
+from vitrage_k8s.api.logins import Login
 
 V1 = 'client.authentication.k8s.io/v1'
 V1BETA1 = 'client.authentication.k8s.io/v1beta1'

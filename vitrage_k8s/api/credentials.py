@@ -1,32 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """How to log in to an API server: what a kubeconfig's users[].user says.
 
-We do it ourselves, because the official client (37.0.2) falls short of it. It
-reads a tokenFile once, and puts the file's trailing newline into the header.
-When an exec plugin fails it logs that, and sends the requests without
-credentials; it waits for a plugin without end, does not ask for others when
-its credentials are refused with 401, and never renews certificates that a
-plugin issued.
+The official client (37.0.2) falls short of it: it reads a tokenFile once, with
+its trailing newline, sends requests without credentials when an exec plugin
+fails, waits for a plugin without end, and renews nothing after a 401.
 
 The reference is client-go, https://github.com/kubernetes/client-go:
 
 - token or tokenFile, or else username and password, or else exec
   (plugin/pkg/client/auth/exec: UpdateTransportConfig leaves exec alone when
   there is one of the others, or a certificate); a token and a username are an
-  error
-  (transport: HTTPWrappersForConfig). A password without a username, and a key
-  without a certificate, count for nothing.
+  error (transport: HTTPWrappersForConfig). A password without a username, and
+  a key without a certificate, count for nothing.
 - tokenFile comes before token, which serves until the file is there
   (transport: NewBearerAuthWithRefreshRoundTripper). A file that is missing or
   empty for a moment counts as it was before (token_source.go).
 - A certificate goes with a token or a username. What is given as data comes
-  before files (transport: dataFromSliceOrFile), and files are read again when
-  they may have changed.
+  before files (transport: dataFromSliceOrFile), and files are read anew.
 - as and its kin become headers (transport: NewImpersonatingRoundTripper).
 - Relative paths are relative to the kubeconfig (clientcmd:
   GetAuthInfoFileReferences). An empty string is as good as none.
-
-Knows nothing of HTTP beyond the headers, and does not read kubeconfigs.
 """
 
 import base64
@@ -48,11 +41,6 @@ from vitrage_k8s.api import text
 
 LOG = log.getLogger(__name__)
 
-# Of this module's interface; exec_plugin.py needs them too.
-Exec = exec_plugin.Exec
-ExecEnv = exec_plugin.ExecEnv
-Login = logins.Login
-
 # What a header's name may hold (RFC 9110); quote() leaves letters and _.-~.
 _NAME_SAFE = "!#$&'*+^`|"
 
@@ -68,12 +56,23 @@ class User(logins.Discreet, rename='kebab', frozen=True):
     token_file: str = msgspec.field(name='tokenFile', default='')
     username: str = ''
     password: str = ''
-    exec: Exec | None = None
+    exec: exec_plugin.Exec | None = None
     auth_provider: dict[str, Any] | None = None
     as_: str = msgspec.field(name='as', default='')
     as_uid: str = ''
     as_groups: list[str] = []
     as_user_extra: dict[str, list[str]] = {}
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether there is a client certificate."""
+        return bool(self.client_certificate or self.client_certificate_data)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether there is what comes before exec."""
+        return bool(self.token or self.token_file or self.username
+                    or self.has_certificate)
 
     def headers(self) -> Iterator[tuple[str, str]]:
         """Yield the headers for impersonation, as client-go writes them."""
@@ -102,6 +101,7 @@ class Credentials:
     :param is_safe: whether nobody can read along; else no secret is sent
         (client-go: clientcmd DirectClientConfig.ClientConfig)
     :ivar keeps_back: whether there are secrets that are not sent
+    :raises CredentialsError: this user can never log in, whatever is in files
     """
 
     def __init__(self, user: User, directory: pathlib.Path,
@@ -109,19 +109,16 @@ class Credentials:
                  | None = None, field: str = 'users[].user', *,
                  is_safe: bool = True) -> None:
         self.field = field
+        _check(user, field)
+        self.keeps_back = not is_safe and (
+            user.is_static or user.exec is not None)
         self._user = user
-        self.keeps_back = not is_safe and any((
-            user.token, user.token_file, user.username, user.exec,
-            user.client_certificate, user.client_certificate_data))
         # A service may change its working directory later.
         self._directory = directory.absolute()
         self._cluster_info = cluster_info
-        self._plugin: exec_plugin.Plugin | None = None
-        if user.exec and not (
-                user.token or user.token_file or user.username
-                or user.client_certificate or user.client_certificate_data):
-            self._plugin = exec_plugin.Plugin(
-                user.exec, self._directory, cluster_info, field)
+        self._plugin = exec_plugin.Plugin(
+            user.exec, self._directory, cluster_info, field) \
+            if user.exec and not user.is_static else None
         # Guards what follows.
         self._lock = threading.Lock()
         self._last_token: str | None = None
@@ -132,51 +129,19 @@ class Credentials:
         return (self._user, self._directory, self._cluster_info) == (
             other._user, other._directory, other._cluster_info)
 
-    def check(self) -> None:
-        """Check what can be checked without a file and without a plugin.
-
-        :raises CredentialsError: login() cannot succeed
-        """
-        user = self._user
-        if user.auth_provider is not None:
-            name = user.auth_provider.get('name', 'without a name')
-            raise self._error(
-                'auth-provider', f'{name} is not supported; use an exec '
-                'plugin instead, such as kubelogin for oidc')
-        if (user.as_uid or user.as_groups or user.as_user_extra) \
-                and not user.as_:
-            raise self._error('as', 'is missing beside as-uid, as-groups or '
-                              'as-user-extra; set it, or remove these')
-        if not all(value.isprintable() for pair in user.headers()
-                   for value in pair[1].encode('latin-1').decode()):
-            raise self._error('as', 'or as-uid, as-groups or as-user-extra '
-                              'holds what cannot be printed; correct it')
-        if (user.token or user.token_file) and user.username:
-            raise self._error('username', 'there is a token as well; remove '
-                              'the one or the other')
-        if (user.client_certificate or user.client_certificate_data) and not (
-                user.client_key or user.client_key_data):
-            raise self._error('client-key', 'is missing; a certificate is of '
-                              'use only with its key')
-        if user.token:
-            self._bearer(user.token)
-        if self._plugin:
-            self._plugin.check()
-
-    def login(self, deadline: float) -> Login:
+    def login(self, deadline: float) -> logins.Login:
         """Return what to present now; the files are read anew.
 
         :param deadline: when all must be done (time.monotonic())
         :raises CredentialsError: there is nothing to log in with
         """
-        self.check()
         login = self._static_login(deadline)
         if self._plugin and not self.keeps_back:
             return msgspec.structs.replace(
                 self._plugin.login(deadline), headers=login.headers)
         return login
 
-    def refused(self, login: Login, deadline: float) -> bool:
+    def refused(self, login: logins.Login, deadline: float) -> bool:
         """Take note that the API server answered 401 to a login.
 
         :param deadline: see login()
@@ -191,71 +156,85 @@ class Credentials:
         except errors.CredentialsError:
             return False
 
-    def _static_login(self, deadline: float) -> Login:
+    def _static_login(self, deadline: float) -> logins.Login:
         """Return the login but for what a plugin issues."""
-        user = self._user
-        certificate = self._load(
-            logins.CERTIFICATE, 'client-certificate',
-            user.client_certificate_data, user.client_certificate, deadline)
-        key = self._load(
-            logins.PRIVATE_KEY, 'client-key', user.client_key_data,
-            user.client_key, deadline)[:1] if certificate else []
-        headers = tuple(user.headers())
+        user, headers = self._user, tuple(self._user.headers())
+        certificate = b''.join(logins.load_pem(
+            logins.CERTIFICATE, f'{self.field}.client-certificate',
+            user.client_certificate_data, self._directory,
+            user.client_certificate, deadline))
+        key = b''.join(logins.load_pem(
+            logins.PRIVATE_KEY, f'{self.field}.client-key',
+            user.client_key_data, self._directory, user.client_key,
+            deadline)[:1]) if certificate else b''
         if self.keeps_back:
-            return Login(headers=headers)
-        return Login(self._authorization(deadline),
-                     b''.join(certificate) or None, b''.join(key) or None,
-                     headers)
-
-    def _load(self, kind: str, field: str, data: str, file: str,
-              deadline: float) -> list[bytes]:
-        return logins.load_pem(kind, f'{self.field}.{field}', data,
-                               self._directory / file if file else None,
-                               deadline)
+            return logins.Login(headers=headers)
+        return logins.Login(self._authorization(deadline),
+                            certificate or None, key or None, headers)
 
     def _authorization(self, deadline: float) -> str | None:
         user = self._user
+        token = logins.bearer(user.token, f'{self.field}.token') \
+            if user.token else None
         if user.token_file:
-            return self._token_of_file(user.token_file, deadline)
-        if user.token:
-            return self._bearer(user.token)
+            return self._token_of_file(deadline, token)
         if user.username:
             pair = f'{user.username}:{user.password}'
             return f'Basic {base64.b64encode(pair.encode()).decode()}'
-        return None
+        return token
 
-    def _bearer(self, token: str) -> str:
-        return logins.bearer(token, f'{self.field}.token')
-
-    def _token_of_file(self, file: str, deadline: float) -> str:
-        path = self._directory / file
+    def _token_of_file(self, deadline: float, first: str | None) -> str:
+        path = self._directory / self._user.token_file
         field = f'{self.field}.tokenFile ({path})'
-        problem, cause, token = 'is empty', None, ''
+        problem, cause, found = 'is empty', None, None
         try:
             # Any byte is a character of this, and those of a token are ASCII.
-            token = logins.read_file(path, deadline).content.decode(
-                'latin-1').strip()
+            token = logins.read_file(path, deadline).content.decode('latin-1')
+            found = logins.bearer(token, field) if token.strip() else None
         except OSError as error:
             problem, cause = f'cannot be read: {error.strerror}', error
-        authorization = logins.bearer(token, field) if token else None
         with self._lock:
-            was_lost, self._token_is_lost = self._token_is_lost, not token
-            if authorization:
-                self._last_token = authorization
-                if was_lost:
-                    LOG.info('%s holds a token again.', text.make_safe(field))
-                return authorization
-            # Who waits for a file at each request reads nothing.
-            if (self._last_token or self._user.token) and not isinstance(
-                    cause, TimeoutError):
-                if not was_lost:
-                    LOG.warning(
-                        '%s %s. The token before it is used until the file '
-                        'holds one again.', text.make_safe(field), problem)
-                return self._last_token or self._bearer(self._user.token)
-        raise errors.CredentialsError(
-            f'{field} {problem}; have a token written there that this '
-            'service may read') from cause
+            was_lost, self._token_is_lost = self._token_is_lost, not found
+            self._last_token = found or self._last_token or first
+            last = self._last_token
+        # Who waits for a file at each request reads nothing.
+        if not last or isinstance(cause, TimeoutError):
+            raise errors.CredentialsError(
+                f'{field} {problem}; have a token written there that this '
+                'service may read') from cause
+        if found and was_lost:
+            LOG.info('%s holds a token again.', text.make_safe(field))
+        elif not found and not was_lost:
+            LOG.warning(
+                '%s %s. The token before it is used until the file holds one '
+                'again.', text.make_safe(field), problem)
+        return last
 
-    def _error(self, field: str, problem: str) -> errors.CredentialsError:
-        return errors.CredentialsError(f'{self.field}.{field}: {problem}')
+
+def _check(user: User, field: str) -> None:
+    """Check what can be checked without a file and without a plugin.
+
+    :raises CredentialsError: the user can never log in
+    """
+    provider = user.auth_provider
+    for is_wrong, name, problem in (
+            (provider is not None, 'auth-provider',
+             f'{(provider or {}).get("name", "without a name")} is not '
+             'supported; use an exec plugin instead, such as kubelogin for '
+             'oidc'),
+            ((user.as_uid or user.as_groups or user.as_user_extra)
+             and not user.as_, 'as', 'is missing beside as-uid, as-groups or '
+             'as-user-extra; set it, or remove these'),
+            (not all(value.encode('latin-1').decode().isprintable()
+                     for _, value in user.headers()), 'as',
+             'or as-uid, as-groups or as-user-extra holds what cannot be '
+             'printed; correct it'),
+            (user.username and (user.token or user.token_file), 'username',
+             'there is a token as well; remove the one or the other'),
+            (user.has_certificate and not (
+                user.client_key or user.client_key_data), 'client-key',
+             'is missing; a certificate is of use only with its key')):
+        if is_wrong:
+            raise errors.CredentialsError(f'{field}.{name}: {problem}')
+    if user.token:
+        logins.bearer(user.token, f'{field}.token')

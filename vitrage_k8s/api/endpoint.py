@@ -2,6 +2,7 @@
 """Where a cluster's API server is, and how to log in to it."""
 
 import base64
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -29,8 +30,9 @@ class Cluster(msgspec.Struct, rename='kebab', frozen=True):
     extensions: list[Any] = []
 
 
-class Place(msgspec.Struct, frozen=True, eq=False):
-    """Where an API server is.
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where an API server is; the same by whatever name.
 
     :ivar server: its URL
     :ivar cluster: what the kubeconfig says of it
@@ -41,13 +43,7 @@ class Place(msgspec.Struct, frozen=True, eq=False):
     server: str
     cluster: Cluster
     directory: pathlib.Path
-    field: str
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether both are the same, by whatever name."""
-        return isinstance(other, Place) and (
-            self.server, self.cluster, self.directory) == (
-            other.server, other.cluster, other.directory)
+    field: str = dataclasses.field(compare=False)
 
     @property
     def address(self) -> tuple[str, str, str]:
@@ -63,11 +59,10 @@ class Place(msgspec.Struct, frozen=True, eq=False):
         :param deadline: when to give up (time.monotonic())
         :raises PemError: they cannot be read
         """
-        file = self.cluster.certificate_authority
         return logins.load_pem(
             logins.CERTIFICATE, f'{self.field}.certificate-authority',
-            self.cluster.certificate_authority_data,
-            self.directory / file if file else None, deadline)
+            self.cluster.certificate_authority_data, self.directory,
+            self.cluster.certificate_authority, deadline)
 
     def __call__(self, deadline: float) -> dict[str, Any]:
         """Return what an exec plugin may ask for of its cluster.
@@ -92,8 +87,6 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Where the API server of a cluster is, and how to log in.
 
     :ivar name: the cluster's name, which is also its identity in the graph
-    :ivar place: where the API server is
-    :ivar credentials: how to log in
     :ivar is_named: whether the operator asks for it by name
     :ivar context: the name of its context; None if it is the pod's
     """

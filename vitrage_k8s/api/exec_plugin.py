@@ -7,8 +7,8 @@ the behaviour that of client-go (plugin/pkg/client/auth/exec/exec.go), except
 that a service has nobody to watch it. Hence a plugin never gets a terminal,
 does not run longer than a bound, and is run before its credentials expire.
 
-Knows nothing of the rest of a kubeconfig, nor of HTTP. Errors quote neither
-what a plugin prints, nor its arguments and environment: all may hold secrets.
+Errors quote neither what a plugin prints, nor its arguments and environment:
+all may hold secrets.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ import threading
 import time
 from typing import Annotated
 from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -74,7 +75,7 @@ class _ExecCredential(logins.Discreet, rename='camel', frozen=True):
     status: _Status | None = None
 
 
-class _Issued(logins.Discreet, frozen=True):
+class _Issued(NamedTuple):
     login: logins.Login
     # Of time.time(): the monotonic clock stops while a machine is suspended.
     renew_at: float
@@ -88,6 +89,7 @@ class Plugin:
     :param cluster_info: returns, by a deadline, what provideClusterInfo
         provides
     :param field: the file and the entry of the user, for messages
+    :raises CredentialsError: the plugin can never succeed
     """
 
     def __init__(self, spec: Exec, directory: pathlib.Path,
@@ -101,30 +103,23 @@ class Plugin:
         self._running = threading.Lock()
         # Guards what follows; never held for long.
         self._lock = threading.Lock()
-        self._issued: _Issued | None = None
-        self._runs = 0
-        self._failure: str | None = None
-
-    def check(self) -> None:
-        """Check what can be checked without running the plugin.
-
-        :raises CredentialsError: the plugin can never succeed
-        """
-        spec = self._spec
-        if spec.api_version not in _API_VERSIONS:
-            raise self._error(
-                f'apiVersion: {spec.api_version or "none"} is not supported, '
-                f'only {" and ".join(_API_VERSIONS)}; renew this section, and '
-                'the plugin if need be')
-        if spec.interactive_mode == 'Always':
-            raise self._error(
-                'interactiveMode: Always asks for a terminal, which a '
-                'service does not have; use credentials that need none')
-        if spec.interactive_mode not in ('IfAvailable', 'Never', ''):
-            raise self._error('interactiveMode: must be Never or IfAvailable')
-        for given in spec.env:
-            if not given.name or '=' in given.name:
-                raise self._error('env: a name is empty or has a = in it')
+        # What came of the last run: credentials, or why there are none.
+        self._outcome: _Issued | str | None = None
+        for is_wrong, problem in (
+                (spec.api_version not in _API_VERSIONS,
+                 f'apiVersion: {spec.api_version or "none"} is not supported, '
+                 f'only {" and ".join(_API_VERSIONS)}; renew this section, '
+                 'and the plugin if need be'),
+                (spec.interactive_mode == 'Always',
+                 'interactiveMode: Always asks for a terminal, which a '
+                 'service does not have; use credentials that need none'),
+                (spec.interactive_mode not in ('IfAvailable', 'Never', ''),
+                 'interactiveMode: must be Never or IfAvailable'),
+                (any(not given.name or '=' in given.name
+                     for given in spec.env),
+                 'env: a name is empty or has a = in it')):
+            if is_wrong:
+                raise self._error(problem)
 
     def login(self, deadline: float) -> logins.Login:
         """Return credentials that are not about to expire.
@@ -132,67 +127,48 @@ class Plugin:
         :param deadline: when the plugin must be done (time.monotonic())
         :raises CredentialsError: there are none
         """
-        with self._lock:
-            runs, issued = self._runs, self._current()
-        return (issued or self._await(deadline, runs)).login
+        before = self._outcome
+        if issued := self._current():
+            return issued
+        # One run at a time. Who waits for it, has what comes of it.
+        if not self._running.acquire(timeout=min(
+                max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)):
+            raise self._error('is still running, for another request')
+        try:
+            outcome = self._outcome
+            if issued := self._current():
+                return issued
+            if isinstance(outcome, str) and outcome is not before:
+                raise errors.CredentialsError(outcome)
+            return self._renew(deadline).login
+        finally:
+            self._running.release()
 
     def refused(self, login: logins.Login) -> None:
         """Forget credentials, unless others have replaced them already."""
         with self._lock:
-            if self._issued and \
-                    self._issued.login.authorization == login.authorization:
-                self._issued = None
+            if isinstance(self._outcome, _Issued) and \
+                    self._outcome.login.authorization == login.authorization:
+                self._outcome = None
 
-    def _current(self) -> _Issued | None:
-        if self._issued and time.time() < self._issued.renew_at:
-            return self._issued
-        return None
-
-    def _await(self, deadline: float, runs: int) -> _Issued:
-        # One run at a time. Who waits for it, has what comes of it.
-        patience = min(max(deadline - time.monotonic(), 0),
-                       threading.TIMEOUT_MAX)
-        if not self._running.acquire(timeout=patience):
-            raise self._error('is still running, for another request')
-        try:
-            with self._lock:
-                if self._runs != runs:
-                    if issued := self._current():
-                        return issued
-                    if self._failure:
-                        raise errors.CredentialsError(self._failure)
-            return self._renew(deadline)
-        finally:
-            self._running.release()
+    def _current(self) -> logins.Login | None:
+        outcome = self._outcome
+        return outcome.login if isinstance(outcome, _Issued) \
+            and time.time() < outcome.renew_at else None
 
     def _renew(self, deadline: float) -> _Issued:
-        issued = failure = None
+        outcome: _Issued | str | None = None
         try:
-            issued = self._read_credential(self._run(deadline))
+            outcome = self._read_credential(self._run(deadline))
+            return outcome
         except errors.CredentialsError as error:
             # What fails for want of time may not fail for others.
             if time.monotonic() < deadline:
-                failure = str(error)
+                outcome = str(error)
             raise
         finally:
             with self._lock:
-                self._runs += 1
-                self._issued, self._failure = issued, failure
-        return issued
-
-    def _run(self, deadline: float) -> bytes:
-        self.check()
-        if deadline <= time.monotonic():
-            raise self._error('there is no time left to run it')
-        self._program = self._find()
-        environment = self._environment(deadline)
-        try:
-            return programs.run(
-                self._program, [self._spec.command, *self._spec.args],
-                environment, min(deadline, time.monotonic() + RUN_LIMIT),
-                OUTPUT_LIMIT)
-        except programs.ProgramError as error:
-            raise self._failed(str(error)) from error
+                self._outcome = outcome
 
     def _find(self) -> str:
         """Return the path of the program, as Go looks it up (exec.LookPath).
@@ -201,17 +177,15 @@ class Plugin:
         PATH, but never run from the working directory.
         """
         command = self._spec.command
-        places = [str(self._directory)] if os.sep in command else \
-            os.environ.get('PATH', '').split(os.pathsep)
-        for place in places if command else ():
-            found = shutil.which(os.path.join(place or os.curdir, command))
-            if found and os.path.isabs(found):
-                return os.path.normpath(found)
-            if found:
-                raise self._error(
-                    'it is in the working directory, which an element of '
-                    'PATH is, and is not run from there; set command to its '
-                    'path')
+        found = shutil.which(
+            str(self._directory / command) if os.sep in command else command,
+            path=os.environ.get('PATH') or os.curdir)
+        if found and os.path.isabs(found):
+            return os.path.normpath(found)
+        if found:
+            raise self._error(
+                'it is in the working directory, which an element of PATH '
+                'is, and is not run from there; set command to its path')
         # It may be of several lines, for a terminal.
         hint = ' '.join(self._spec.install_hint.split())
         raise self._error(
@@ -229,6 +203,19 @@ class Plugin:
                 **{given.name: given.value for given in self._spec.env},
                 'KUBERNETES_EXEC_INFO': info}
 
+    def _run(self, deadline: float) -> bytes:
+        now = time.monotonic()
+        if deadline <= now:
+            raise self._error('there is no time left to run it')
+        self._program = self._find()
+        environment = self._environment(deadline)
+        try:
+            return programs.run(
+                self._program, [self._spec.command, *self._spec.args],
+                environment, min(deadline, now + RUN_LIMIT), OUTPUT_LIMIT)
+        except programs.ProgramError as error:
+            raise self._failed(str(error)) from error
+
     def _read_credential(self, output: bytes) -> _Issued:
         try:
             credential = msgspec.json.decode(output, type=_ExecCredential)
@@ -244,9 +231,6 @@ class Plugin:
                                'apiVersion says')
         if (status := credential.status) is None:
             raise self._failed('printed no status')
-        return _Issued(self._login(status), self._renew_at(status))
-
-    def _login(self, status: _Status) -> logins.Login:
         certificate = status.client_certificate_data
         key = status.client_key_data
         if bool(certificate) != bool(key):
@@ -254,12 +238,13 @@ class Plugin:
                                'clientKeyData, or the reverse')
         if not certificate and not status.token:
             raise self._failed('printed neither a token nor a certificate')
-        return logins.Login(
+        return _Issued(logins.Login(
             logins.bearer(status.token, f'{self._name}: status.token')
             if status.token else None,
             self._pem(logins.CERTIFICATE, 'clientCertificateData',
                       certificate),
-            self._pem(logins.PRIVATE_KEY, 'clientKeyData', key))
+            self._pem(logins.PRIVATE_KEY, 'clientKeyData', key)),
+            self._renew_at(status))
 
     def _pem(self, kind: str, field: str, pem: str | None) -> bytes | None:
         try:

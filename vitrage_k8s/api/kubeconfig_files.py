@@ -5,6 +5,7 @@ So a bad entry costs those only that use it. YAML, types and merging are those
 of client-go (tools/clientcmd). What the entries are for is not known here.
 """
 
+import contextlib
 import os
 import pathlib
 import stat
@@ -37,22 +38,17 @@ class _Loader(getattr(yaml, 'CSafeLoader', yaml.SafeLoader)):  # type: ignore
     libyaml, which go-yaml is a port of, lets tabs stand where blanks may.
     """
 
-    def construct_number(self, node: Any) -> Any:
-        kind = node.tag.rpartition(':')[2]
-        try:
-            if ':' not in node.value:
+    def construct_as_go(self, node: Any) -> Any:
+        kind, value = node.tag.rpartition(':')[2], self.construct_scalar(node)
+        if kind in ('int', 'float') and ':' not in value:
+            with contextlib.suppress(ValueError):
                 return getattr(self, f'construct_yaml_{kind}')(node)
-        except ValueError:
-            pass
-        return node.value
+        return value
 
 
-for _kind in ('int', 'float'):
+for _kind in ('int', 'float', 'timestamp', 'value'):
     _Loader.add_constructor(f'tag:yaml.org,2002:{_kind}',
-                            _Loader.construct_number)
-for _kind in ('timestamp', 'value'):
-    _Loader.add_constructor(f'tag:yaml.org,2002:{_kind}',
-                            _Loader.construct_yaml_str)
+                            _Loader.construct_as_go)
 
 
 class _Entry(NamedTuple):
@@ -73,31 +69,29 @@ class Files:
     :param seconds: how long a file may take
     :ivar where: which files these are, for messages
     :ivar current: what current-context says
+    :ivar entries: those of each section by their names
     :ivar advice: what is not well, but no problem
     :ivar nameless: what is wrong with contexts that have no name
     :raises ConfigurationError: there is none, or it is none
     """
 
     def __init__(self, config_file: str | None, seconds: float) -> None:
-        if config_file:
-            self.where = f'[kubernetes] config_file: {config_file}'
-            paths = [config_file]
-        else:
-            default = os.environ.get('KUBECONFIG') or '~/.kube/config'
-            self.where = '[kubernetes] config_file is not set, and the ' \
-                         f'default kubeconfig {default}'
-            paths = [path for path in default.split(os.pathsep) if path]
+        default = os.environ.get('KUBECONFIG') or '~/.kube/config'
+        self.where = '[kubernetes] config_file: ' + config_file \
+            if config_file else '[kubernetes] config_file is not set, and ' \
+            f'the default kubeconfig {default}'
+        paths = [config_file] if config_file else default.split(os.pathsep)
         self.entries: dict[str, dict[str, _Entry]] = {
             'clusters': {}, 'users': {}, 'contexts': {}}
         self.current = ''
         self.advice: list[errors.ConfigurationError] = []
         self.nameless: list[errors.ConfigurationError] = []
-        files = [(path, file) for path in map(self._expand, paths)
-                 if (file := self._read(path, seconds))]
-        if not files:
+        # None is merged unless all can be read.
+        files = [self._read(path, seconds) for path in filter(None, paths)]
+        if not any(files):
             raise errors.ConfigurationError(
                 f'{self.where}: there is no such file{_MEND}')
-        for path, file in files:
+        for path, file in filter(None, files):
             if file.mode & (stat.S_IWGRP | stat.S_IWOTH):
                 self.advice.append(errors.AdviceError(
                     f'{path}: may be written by others than its owner, and '
@@ -105,20 +99,18 @@ class Files:
                     f'go-w {path}'))
             self._merge(path, file.content)
 
-    def _expand(self, path: str) -> pathlib.Path:
+    def _read(self, name: str, seconds: float,
+              ) -> tuple[pathlib.Path, logins.File] | None:
         try:
-            return pathlib.Path(path).expanduser()
+            path = pathlib.Path(name).expanduser()
+            return path, logins.read_file(path, time.monotonic() + seconds)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except RuntimeError as error:
             # No HOME, and no entry of this user id in passwd.
             raise errors.ConfigurationError(
                 f'{self.where}: the user of this service has no home '
-                f'directory for {path}{_MEND}') from error
-
-    def _read(self, path: pathlib.Path, seconds: float) -> logins.File | None:
-        try:
-            return logins.read_file(path, time.monotonic() + seconds)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+                f'directory for {name}{_MEND}') from error
         except OSError as error:
             raise errors.ConfigurationError(
                 f'{self.where}: {path} cannot be read: {error.strerror}'
@@ -145,12 +137,10 @@ class Files:
     def _find(self, parsed: dict[str, Any], section: str,
               path: pathlib.Path) -> dict[str, _Entry]:
         entries = parsed.get(section)
-        if entries is None:
-            return {}
-        if not isinstance(entries, list):
+        if not isinstance(entries, list | None):
             raise ValueError(f'{section}: is no list; correct it')
         found: dict[str, _Entry] = {}
-        for number, entry in enumerate(entries):
+        for number, entry in enumerate(entries or ()):
             name = entry.get('name') if isinstance(entry, dict) else None
             if isinstance(name, str) and name:
                 found[name] = _Entry(
@@ -165,7 +155,7 @@ class Files:
         return found
 
     def get(self, section: str, name: str, kind: type[T],
-             ) -> tuple[T, pathlib.Path, str]:
+            ) -> tuple[T, pathlib.Path, str]:
         """Return what an entry says, its directory, and file and entry.
 
         :raises ValueError: there is none, or it is malformed
@@ -194,25 +184,25 @@ def _parse(content: bytes) -> dict[str, Any]:
 
     :raises ValueError: there is none; it quotes no secret
     """
+    total, sizes, open_nodes = 0, {}, []
     try:
-        total = 0
-        sizes: dict[str | None, int] = {}
-        unfinished: list[tuple[str | None, int]] = []
         for event in yaml.parse(content, _Loader):
-            if isinstance(event, yaml.NodeEvent):
-                total += sizes.get(event.anchor, 1) \
-                    if isinstance(event, yaml.AliasEvent) else 1
-            if isinstance(event, yaml.CollectionStartEvent):
-                unfinished.append((event.anchor, total))
+            if isinstance(event, yaml.AliasEvent):
+                total += sizes.get(event.anchor, 1)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                open_nodes.append((event.anchor, total))
+                total += 1
             elif isinstance(event, yaml.CollectionEndEvent):
-                anchor, before = unfinished.pop()
+                anchor, before = open_nodes.pop()
                 sizes[anchor] = total - before
-            if len(unfinished) > _DEEPEST:
+            elif isinstance(event, yaml.ScalarEvent):
+                total += 1
+            elif isinstance(event, yaml.DocumentEndEvent):
+                break
+            if len(open_nodes) > _DEEPEST:
                 raise ValueError('it is nested too deeply')
             if total > _MOST_NODES:
                 raise ValueError('its aliases make it too large')
-            if isinstance(event, yaml.DocumentEndEvent):
-                break
         parsed = next(yaml.load_all(content, _Loader), None)  # noqa: S506
     except yaml.reader.ReaderError:
         raise ValueError('it is not text') from None

@@ -6,6 +6,7 @@ Files are read within bounds, for a dead network mount or a FIFO has no end.
 
 import base64
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
@@ -19,7 +20,6 @@ from vitrage_k8s.api import errors
 
 # More than any kubeconfig, token or bundle of authorities has, in bytes.
 _LARGEST_FILE = 16 * 1024 * 1024
-_PIECE = 1024 * 1024
 
 # The blocks that Go looks for. What is around them is passed over, in
 # whatever encoding it is: crypto/x509 AppendCertsFromPEM, crypto/tls
@@ -113,33 +113,26 @@ def read_file(path: pathlib.Path, deadline: float) -> File:
 
 def _read(key: tuple[int, str],
           read: concurrent.futures.Future[File]) -> None:
-    found: File | OSError
+    problem = None
     try:
-        found = _read_all(key[1])
+        with open(key[1], 'rb') as file:
+            found = File(file.read(_LARGEST_FILE + 1),
+                         os.fstat(file.fileno()).st_mode)
+        if len(found.content) > _LARGEST_FILE:
+            problem = OSError(
+                0, f'it has more than {_LARGEST_FILE >> 20} MiB')
     except OSError as error:
-        found = error
+        problem = error
     except ValueError as error:
         # A path with a character that is none.
-        found = OSError(0, str(error))
+        problem = OSError(0, str(error))
     # Who asks from now on gets what is there from now on.
     with _lock:
         del _reads[key]
-    if isinstance(found, OSError):
-        read.set_exception(found)
+    if problem:
+        read.set_exception(problem)
     else:
         read.set_result(found)
-
-
-def _read_all(path: str) -> File:
-    content = b''
-    with open(path, 'rb') as file:
-        # Not in one go, for which Python would take all the memory.
-        while piece := file.read(_PIECE):
-            content += piece
-            if len(content) > _LARGEST_FILE:
-                raise OSError(
-                    0, f'it has more than {_LARGEST_FILE >> 20} MiB')
-        return File(content, os.fstat(file.fileno()).st_mode)
 
 
 def bearer(token: str, field: str) -> str:
@@ -157,34 +150,33 @@ def bearer(token: str, field: str) -> str:
     return f'Bearer {token}'
 
 
-def load_pem(kind: str, field: str, data: str, path: pathlib.Path | None,
-             deadline: float) -> list[bytes]:
+def load_pem(kind: str, field: str, data: str, directory: pathlib.Path,
+             file: str, deadline: float) -> list[bytes]:
     """Load a certificate, a key or authorities of a kubeconfig.
 
     :param kind: CERTIFICATE or PRIVATE_KEY
     :param field: its name without -data, for the message
     :param data: base64, and may be wrapped, as base64(1) does; it comes first
-    :param path: its file, if it has one
+    :param directory: what the file's path is relative to
+    :param file: its path, if it has one
     :param deadline: when to give up (time.monotonic())
     :returns: see find_pem(); nothing where there is neither
     :raises PemError: it cannot be read, or is no PEM
     """
+    path = directory / file
     try:
         content = base64.b64decode(''.join(data.split()), validate=True)
+        if content:
+            return find_pem(kind, f'{field}-data', content)
+        return find_pem(kind, f'{field} ({path})', read_file(
+            path, deadline).content) if file else []
     except ValueError as error:
         raise errors.PemError(
             f'{field}-data: is not base64; encode the PEM with base64'
         ) from error
-    if content:
-        return find_pem(kind, f'{field}-data', content)
-    if path is None:
-        return []
-    try:
-        content = read_file(path, deadline).content
     except OSError as error:
         raise errors.PemError(f'{field}: {path} cannot be read: '
                               f'{error.strerror}') from error
-    return find_pem(kind, f'{field} ({path})', content)
 
 
 def find_pem(kind: str, field: str, content: bytes) -> list[bytes]:
@@ -201,13 +193,11 @@ def find_pem(kind: str, field: str, content: bytes) -> list[bytes]:
         if b'ENCRYPTED' in match[0]:
             raise errors.PemError(f'{field}: is encrypted; a service needs a '
                                   'key without a passphrase')
-        try:
+        with contextlib.suppress(ValueError):
             der = base64.b64decode(b''.join(match[2].split()), validate=True)
-        except ValueError:
-            continue
-        # OpenSSL takes no long lines.
-        found.append(b'-----BEGIN %s-----\n%s-----END %s-----\n' % (
-            match[1], base64.encodebytes(der), match[1]))
+            # OpenSSL takes no long lines.
+            found.append(b'-----BEGIN %s-----\n%s-----END %s-----\n' % (
+                match[1], base64.encodebytes(der), match[1]))
     if not found:
         raise errors.PemError(
             f'{field}: is not PEM with a block -----BEGIN {kind}-----; give '

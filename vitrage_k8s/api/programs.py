@@ -20,7 +20,7 @@ _REAP_LIMIT = 5.0
 
 
 class ProgramError(Exception):
-    """The program did not do what it is for. Tells nothing of its output."""
+    """The program did not do what it is for. Quotes nothing of its output."""
 
 
 def run(program: str, arguments: Sequence[str],
@@ -43,8 +43,7 @@ def run(program: str, arguments: Sequence[str],
     began = time.monotonic()
     # A file in memory: a pipe would have to be read while the program writes,
     # and ends only when everybody whom the program has started has closed it.
-    output = os.memfd_create('output')
-    try:
+    with open(os.memfd_create('output'), 'rb') as output:
         try:
             process = subprocess.Popen(  # noqa: S603 what is for callers
                 arguments, executable=program, env=environment,
@@ -57,40 +56,24 @@ def run(program: str, arguments: Sequence[str],
             raise ProgramError('cannot be run: its arguments or environment '
                                'hold what no program can be given') from None
         try:
-            while not _has_ended(process.pid):
-                if os.fstat(output).st_size > limit:
-                    break
+            while process.poll() is None and \
+                    os.fstat(output.fileno()).st_size <= limit:
                 if time.monotonic() >= until:
                     raise ProgramError(
                         f'did not end within {until - began:.3g} s, and was '
                         'killed')
                 time.sleep(_TICK)
         finally:
-            _end(process)
-        if os.fstat(output).st_size > limit:
-            raise ProgramError(f'printed more than {limit} bytes, and was '
-                               'killed')
-        if process.returncode > 0:
-            raise ProgramError(f'ended with status {process.returncode}')
-        if process.returncode < 0:
-            raise ProgramError(f'was ended by signal {-process.returncode}')
-        return os.pread(output, limit, 0)
-    finally:
-        os.close(output)
-
-
-def _has_ended(pid: int) -> bool:
-    # It stays a zombie, and so keeps the number of its process group.
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG
-                         | os.WNOWAIT) is not None
-    except ChildProcessError:
-        # Someone in this process waits for any child, or ignores SIGCHLD.
-        return True
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_REAP_LIMIT)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_REAP_LIMIT)
+        # The program has moved the position that a read would begin at.
+        content = os.pread(output.fileno(), limit + 1, 0)
+    if len(content) > limit:
+        raise ProgramError(f'printed more than {limit} bytes, and was killed')
+    if process.returncode > 0:
+        raise ProgramError(f'ended with status {process.returncode}')
+    if process.returncode < 0:
+        raise ProgramError(f'was ended by signal {-process.returncode}')
+    return content

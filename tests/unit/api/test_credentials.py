@@ -22,11 +22,11 @@ from tests.support.credentials import soon
 from tests.support import plugins
 from vitrage_k8s.api import credentials
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import Exec
-from vitrage_k8s.api.credentials import ExecEnv
-from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.credentials import User
 from vitrage_k8s.api import errors
+from vitrage_k8s.api.exec_plugin import Exec
+from vitrage_k8s.api.exec_plugin import ExecEnv
+from vitrage_k8s.api.logins import Login
 
 
 class UserTest(CredentialsTestCase):
@@ -52,7 +52,7 @@ class UserTest(CredentialsTestCase):
                         'v', 'c', [SECRET], [ExecEnv('n', SECRET)]))
         for each in (user, user.exec, ExecEnv('n', SECRET),
                      Login(f'Bearer {SECRET}', CERTIFICATE, KEY),
-                     Credentials(user, self.directory)):
+                     Credentials(User(token=SECRET), self.directory)):
             self.assertNotIn(SECRET, f'{each!r}{each}')
 
     def test_shows_what_is_given(self) -> None:
@@ -77,12 +77,12 @@ class StaticCredentialsTest(CredentialsTestCase):
 
     def test_refuses_a_token_that_no_header_can_hold(self) -> None:
         for character in '\n \x00é€':
-            self.fails_check_and_login(
+            self.fails_to_be_made(
                 r'users\[\]\.user\.token: ',
                 token=f'{SECRET}{character}{SECRET}')
 
     def test_refuses_a_token_of_white_space(self) -> None:
-        self.fails_check_and_login(r'user\.token: is no token', token=' \n')
+        self.fails_to_be_made(r'user\.token: is no token', token=' \n')
 
     def test_presents_a_password(self) -> None:
         self.presents(
@@ -96,15 +96,15 @@ class StaticCredentialsTest(CredentialsTestCase):
         self.presents(Login(), password=SECRET)
 
     def test_refuses_a_user_beside_a_token(self) -> None:
-        self.fails_check_and_login(r'user\.username: .*token', username='u',
-                                   password=SECRET, token=SECRET)
+        self.fails_to_be_made(r'user\.username: .*token', username='u',
+                              password=SECRET, token=SECRET)
 
     def test_refuses_a_user_beside_a_token_file(self) -> None:
-        self.fails_check_and_login(r'user\.username: .*token', username='u',
-                                   token_file=self.write('token', SECRET))
+        self.fails_to_be_made(r'user\.username: .*token', username='u',
+                              token_file=self.write('token', SECRET))
 
     def test_refuses_an_auth_provider_and_tells_what_to_use(self) -> None:
-        self.fails_check_and_login(
+        self.fails_to_be_made(
             'auth-provider: oidc is not supported.*exec plugin.*kubelogin',
             auth_provider={'name': 'oidc', 'config': {'id-token': SECRET}},
             token='t')
@@ -123,13 +123,13 @@ class StaticCredentialsTest(CredentialsTestCase):
     def test_refuses_to_impersonate_without_a_user(self) -> None:
         for field in ({'as_uid': 'a'}, {'as_groups': ['a']},
                       {'as_user_extra': {'a': ['b']}}):
-            self.fails_check_and_login(r'user\.as: is missing beside',
+            self.fails_to_be_made(r'user\.as: is missing beside',
                                        token='t', **field)
 
     def test_refuses_to_impersonate_what_no_header_can_hold(self) -> None:
         for field in ({'as_': 'a\r\nX: b'}, {'as_groups': ['\0']},
                       {'as_user_extra': {'a': ['\n']}}):
-            self.fails_check_and_login('cannot be printed',
+            self.fails_to_be_made('cannot be printed',
                                        **{'as_': 'a', **field})
 
     def test_keeps_back_secrets_where_others_can_read_them(self) -> None:
@@ -217,8 +217,8 @@ class CertificateTest(CredentialsTestCase):
         self.assertIs(True, logs_in.refused(login, soon()))
 
     def test_refuses_a_certificate_without_key(self) -> None:
-        self.fails_check_and_login(r'user\.client-key: is missing',
-                                   client_certificate_data=SECRET)
+        self.fails_to_be_made(r'user\.client-key: is missing',
+                              client_certificate_data=SECRET)
 
     def test_takes_a_key_without_certificate_for_none(self) -> None:
         self.presents(Login(), client_key=self.write('key', KEY))
@@ -279,7 +279,6 @@ class CertificateTest(CredentialsTestCase):
 
     def fails_to_read(self, expected: str, **user: Any) -> None:
         """See that this costs a login, and no reading of the kubeconfig."""
-        self.credentials(**user).check()
         self.fails_to_log_in(expected, **user)
         # Which is the configuration's, and not a refused login.
         self.assertRaises(errors.PemError, self.credentials(**user).login,
@@ -375,8 +374,8 @@ class TokenFileTest(CredentialsTestCase):
         self.write('later', 'abc')
         self.assert_presents('abc')
 
-    def test_check_lets_it_come_later(self) -> None:
-        self.credentials(token_file='later').check()
+    def test_lets_it_come_later(self) -> None:
+        self.credentials(token_file='later')
 
     def test_fails_when_no_header_can_hold_its_content(self) -> None:
         self.assert_presents('first')

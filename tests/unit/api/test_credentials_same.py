@@ -8,9 +8,9 @@ import fixtures
 import testtools
 
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import Exec
-from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.credentials import User
+from vitrage_k8s.api.exec_plugin import Exec
+from vitrage_k8s.api.logins import Login
 
 
 def info(deadline: float) -> dict[str, Any]:

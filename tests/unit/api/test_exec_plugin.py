@@ -20,9 +20,9 @@ from tests.support.plugins import prints
 from tests.support.plugins import V1
 from tests.support.plugins import V1BETA1
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import ExecEnv
-from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api import exec_plugin
+from vitrage_k8s.api.exec_plugin import ExecEnv
+from vitrage_k8s.api.logins import Login
 
 
 class IssuedTest(ExecTestCase):
@@ -54,7 +54,6 @@ class IssuedTest(ExecTestCase):
         for user in ({'token': 't'}, {'username': 'u'}, certificate,
                      {'token_file': self.write('token', 't')}):
             logs_in = self.plugin(COUNT, user=user)
-            logs_in.check()
             login = logs_in.login(soon())
             self.assertIs(False, logs_in.refused(login, soon()))
             self.assertEqual(0, self.runs())
@@ -191,46 +190,42 @@ class FailureTest(ExecTestCase):
 
 class CheckTest(ExecTestCase):
 
-    def is_refused(self, expected: str, logs_in: Credentials) -> None:
-        self.fails(expected, logs_in.check)
-        self.fails_to_run(expected, logs_in)
+    def is_refused(self, expected: str, version: str = V1,
+                   **spec: Any) -> None:
+        self.fails(expected, lambda: self.plugin(COUNT, version, **spec))
         self.assertEqual(0, self.runs())
 
     def is_not_found(self, expected: str, logs_in: Credentials) -> None:
         """See that it is looked for when it is to run, and not before."""
-        logs_in.check()
         self.fails_to_run(expected, logs_in)
 
     def test_does_not_run_it(self) -> None:
-        self.plugin(COUNT).check()
+        self.plugin(COUNT)
         self.assertEqual(0, self.runs())
 
     def test_takes_interactive_modes_that_need_no_terminal(self) -> None:
         for mode in ('Never', 'IfAvailable', ''):
-            self.plugin(COUNT, interactive_mode=mode).check()
+            self.plugin(COUNT, interactive_mode=mode)
 
     def test_refuses_versions_that_are_gone(self) -> None:
         self.is_refused(
             f'apiVersion: .*/v1alpha1 is not supported, only {V1} and',
-            self.plugin(COUNT, 'client.authentication.k8s.io/v1alpha1'))
+            'client.authentication.k8s.io/v1alpha1')
 
     def test_refuses_a_section_without_version(self) -> None:
-        self.is_refused('apiVersion: none', self.plugin(COUNT, ''))
+        self.is_refused('apiVersion: none', '')
 
     def test_refuses_what_needs_a_terminal(self) -> None:
         self.is_refused(
-            'interactiveMode: Always.*terminal',
-            self.plugin(COUNT, interactive_mode='Always'))
+            'interactiveMode: Always.*terminal', interactive_mode='Always')
 
     def test_refuses_an_unknown_interactive_mode(self) -> None:
         self.is_refused(
-            'interactiveMode: must be',
-            self.plugin(COUNT, interactive_mode='Perhaps'))
+            'interactiveMode: must be', interactive_mode='Perhaps')
 
     def test_refuses_variables_that_cannot_be(self) -> None:
         for name in ('', 'A=B'):
-            self.is_refused('env: a name', self.plugin(
-                COUNT, env=[ExecEnv(name, SECRET)]))
+            self.is_refused('env: a name', env=[ExecEnv(name, SECRET)])
 
     def test_names_a_missing_command_and_the_hint(self) -> None:
         self.is_not_found(

@@ -11,8 +11,8 @@ from tests.support.plugins import ExecTestCase
 from tests.support.plugins import Later
 from tests.support.plugins import prints
 from vitrage_k8s.api.credentials import Credentials
-from vitrage_k8s.api.credentials import Login
 from vitrage_k8s.api.errors import CredentialsError
+from vitrage_k8s.api.logins import Login
 
 
 class CacheTest(ExecTestCase):

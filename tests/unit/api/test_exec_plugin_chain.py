@@ -6,7 +6,7 @@ from tests.support.credentials import KEY
 from tests.support.credentials import pem
 from tests.support.plugins import ExecTestCase
 from tests.support.plugins import prints
-from vitrage_k8s.api.credentials import Login
+from vitrage_k8s.api.logins import Login
 
 
 class ChainTest(ExecTestCase):

@@ -68,12 +68,12 @@ class ChoiceTest(kubeconfigs.KubeconfigTestCase):
         for contexts, expected in (
                 (('z',), [f'{where}has no context z; it has a, b, '
                           f'{"x" * 254}. See [kubernetes] contexts']),
-                (('a', 'a'), ['[kubernetes] contexts: the context a is named '
-                              'twice; name it once', 'a']),
+                (('a', 'a'), ['a', '[kubernetes] contexts: the context a is '
+                              'named twice; name it once']),
                 (('x=a', 'x=b'), [
-                    '[kubernetes] contexts: two clusters have the name x, of '
-                    'the contexts a and b; give them other names, as '
-                    'name=context', 'x'])):
+                    'x', '[kubernetes] contexts: two clusters have the name '
+                    'x, of the contexts a and b; give them other names, as '
+                    'name=context'])):
             self.assertEqual(expected, self.loaded(*contexts))
         for contexts in (('x' * 254,), ('\x00=a',), ('=a',)):
             [error] = self.loaded(*contexts)
