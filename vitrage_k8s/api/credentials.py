@@ -23,9 +23,7 @@ The reference is client-go, https://github.com/kubernetes/client-go:
 """
 
 import base64
-from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Mapping
 import pathlib
 import threading
 from typing import Any
@@ -105,8 +103,8 @@ class Credentials:
     """
 
     def __init__(self, user: User, directory: pathlib.Path,
-                 cluster_info: Callable[[float], Mapping[str, Any]]
-                 | None = None, field: str = 'users[].user', *,
+                 cluster_info: exec_plugin.ClusterInfo | None = None,
+                 field: str = 'users[].user', *,
                  is_safe: bool = True) -> None:
         self.field = field
         _check(user, field)

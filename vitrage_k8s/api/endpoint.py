@@ -17,7 +17,8 @@ from vitrage_k8s.api import logins
 _FOR_PLUGINS = 'client.authentication.k8s.io/exec'
 
 
-class Cluster(msgspec.Struct, rename='kebab', frozen=True):
+class Cluster(msgspec.Struct, rename='kebab', frozen=True,
+              omit_defaults=True):
     """clusters[].cluster of a kubeconfig (clientcmd/api/v1 Cluster)."""
 
     server: str = ''
@@ -70,16 +71,13 @@ class Place:
         Cluster of client.authentication.k8s.io, as client-go makes it
         (rest: ConfigToExecCluster).
         """
-        cluster, pem = self.cluster, b''.join(self.read_authorities(deadline))
-        info = {key: value for key, value in (
-            ('server', self.server),
-            ('tls-server-name', cluster.tls_server_name),
-            ('insecure-skip-tls-verify', cluster.insecure_skip_tls_verify),
-            ('certificate-authority-data', base64.b64encode(pem).decode()),
-            ('proxy-url', cluster.proxy_url),
-            ('disable-compression', cluster.disable_compression)) if value}
-        return {**info, 'config': next((
-            each.get('extension') for each in cluster.extensions
+        pem = b''.join(self.read_authorities(deadline))
+        given = msgspec.to_builtins(msgspec.structs.replace(
+            self.cluster, server=self.server, extensions=[],
+            certificate_authority='', certificate_authority_data=(
+                base64.b64encode(pem).decode())))
+        return {**given, 'config': next((
+            each.get('extension') for each in self.cluster.extensions
             if each and each.get('name') == _FOR_PLUGINS), None)}
 
 

@@ -3,9 +3,9 @@
 
 The contract is that of client.authentication.k8s.io (v1 and v1beta1)
 https://kubernetes.io/docs/reference/access-authn-authz/authentication/,
-the behaviour that of client-go (plugin/pkg/client/auth/exec/exec.go), except
-that a service has nobody to watch it. Hence a plugin never gets a terminal,
-does not run longer than a bound, and is run before its credentials expire.
+the behaviour that of client-go (plugin/pkg/client/auth/exec/exec.go), but a
+plugin never gets a terminal, does not run longer than a bound, and is run
+before its credentials expire: a service has nobody to watch it.
 
 Errors quote neither what a plugin prints, nor its arguments and environment:
 all may hold secrets.
@@ -29,6 +29,8 @@ import msgspec
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import programs
+
+ClusterInfo = Callable[[float], Mapping[str, Any]]
 
 _API_VERSIONS = ('client.authentication.k8s.io/v1',
                  'client.authentication.k8s.io/v1beta1')
@@ -93,16 +95,13 @@ class Plugin:
     """
 
     def __init__(self, spec: Exec, directory: pathlib.Path,
-                 cluster_info: Callable[[float], Mapping[str, Any]] | None,
-                 field: str) -> None:
+                 cluster_info: ClusterInfo | None, field: str) -> None:
         self._spec = spec
         self._directory = directory
+        self._cluster_info = cluster_info
         self._program = spec.command
         self._name = f'{field}.exec (command {spec.command})'
-        self._cluster_info = cluster_info
         self._running = threading.Lock()
-        # Guards what follows; never held for long.
-        self._lock = threading.Lock()
         # What came of the last run: credentials, or why there are none.
         self._outcome: _Issued | str | None = None
         for is_wrong, problem in (
@@ -128,47 +127,53 @@ class Plugin:
         :raises CredentialsError: there are none
         """
         before = self._outcome
-        if issued := self._current():
-            return issued
         # One run at a time. Who waits for it, has what comes of it.
         if not self._running.acquire(timeout=min(
                 max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)):
             raise self._error('is still running, for another request')
         try:
             outcome = self._outcome
-            if issued := self._current():
-                return issued
+            if isinstance(outcome, _Issued) and time.time() < outcome.renew_at:
+                return outcome.login
             if isinstance(outcome, str) and outcome is not before:
                 raise errors.CredentialsError(outcome)
-            return self._renew(deadline).login
+            self._outcome = None
+            self._outcome = issued = self._read_credential(self._run(deadline))
+            return issued.login
+        except errors.CredentialsError as error:
+            # What fails for want of time may not fail for others.
+            if time.monotonic() < deadline:
+                self._outcome = str(error)
+            raise
         finally:
             self._running.release()
 
     def refused(self, login: logins.Login) -> None:
         """Forget credentials, unless others have replaced them already."""
-        with self._lock:
-            if isinstance(self._outcome, _Issued) and \
-                    self._outcome.login.authorization == login.authorization:
-                self._outcome = None
+        if isinstance(self._outcome, _Issued) and \
+                self._outcome.login.authorization == login.authorization:
+            self._outcome = None
 
-    def _current(self) -> logins.Login | None:
-        outcome = self._outcome
-        return outcome.login if isinstance(outcome, _Issued) \
-            and time.time() < outcome.renew_at else None
-
-    def _renew(self, deadline: float) -> _Issued:
-        outcome: _Issued | str | None = None
+    def _run(self, deadline: float) -> bytes:
+        now = time.monotonic()
+        if deadline <= now:
+            raise self._error('there is no time left to run it')
+        self._program = self._find()
+        info: dict[str, Any] = {'interactive': False}
+        if self._spec.provide_cluster_info and self._cluster_info:
+            info['cluster'] = self._cluster_info(deadline)
+        environment = {
+            **os.environ,
+            **{given.name: given.value for given in self._spec.env},
+            'KUBERNETES_EXEC_INFO': msgspec.json.encode({
+                'kind': 'ExecCredential', 'spec': info,
+                'apiVersion': self._spec.api_version}).decode()}
         try:
-            outcome = self._read_credential(self._run(deadline))
-            return outcome
-        except errors.CredentialsError as error:
-            # What fails for want of time may not fail for others.
-            if time.monotonic() < deadline:
-                outcome = str(error)
-            raise
-        finally:
-            with self._lock:
-                self._outcome = outcome
+            return programs.run(
+                self._program, [self._spec.command, *self._spec.args],
+                environment, min(deadline, now + RUN_LIMIT), OUTPUT_LIMIT)
+        except programs.ProgramError as error:
+            raise self._failed(str(error)) from error
 
     def _find(self) -> str:
         """Return the path of the program, as Go looks it up (exec.LookPath).
@@ -192,44 +197,20 @@ class Plugin:
             'there is no such program that this service may run; install '
             f'it, or correct command{hint and f". {hint[:500]}"}')
 
-    def _environment(self, deadline: float) -> dict[str, str]:
-        spec: dict[str, Any] = {'interactive': False}
-        if self._spec.provide_cluster_info and self._cluster_info:
-            spec['cluster'] = self._cluster_info(deadline)
-        info = msgspec.json.encode({
-            'kind': 'ExecCredential', 'apiVersion': self._spec.api_version,
-            'spec': spec}).decode()
-        return {**os.environ,
-                **{given.name: given.value for given in self._spec.env},
-                'KUBERNETES_EXEC_INFO': info}
-
-    def _run(self, deadline: float) -> bytes:
-        now = time.monotonic()
-        if deadline <= now:
-            raise self._error('there is no time left to run it')
-        self._program = self._find()
-        environment = self._environment(deadline)
-        try:
-            return programs.run(
-                self._program, [self._spec.command, *self._spec.args],
-                environment, min(deadline, now + RUN_LIMIT), OUTPUT_LIMIT)
-        except programs.ProgramError as error:
-            raise self._failed(str(error)) from error
-
     def _read_credential(self, output: bytes) -> _Issued:
         try:
             credential = msgspec.json.decode(output, type=_ExecCredential)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             # msgspec's errors quote nothing; others may.
             why = error if isinstance(error, msgspec.DecodeError) else 'junk'
             raise self._failed('printed what is no JSON of an ExecCredential '
                                f'({why})') from None
-        version = self._spec.api_version
+        version, status = self._spec.api_version, credential.status
         if (credential.kind, credential.api_version) != (
                 'ExecCredential', version):
             raise self._failed(f'printed no ExecCredential of {version}, as '
                                'apiVersion says')
-        if (status := credential.status) is None:
+        if status is None:
             raise self._failed('printed no status')
         certificate = status.client_certificate_data
         key = status.client_key_data

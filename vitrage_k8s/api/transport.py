@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to an API server: proxies and deadlines.
-
-Made here and not by the official client, whose options for this differ
-between its versions, and which keeps the keys of a kubeconfig in files.
+"""Connections to an API server, and the deadlines on them.
 
 The timeouts of urllib3 bound one read each, so that a peer that sends a byte
 now and then holds its reader for ever. Here a timer shuts the sockets down
@@ -17,109 +14,15 @@ import ssl
 import threading
 import time
 from typing import Any
-from urllib.parse import unquote
-from urllib.parse import urlsplit
 import weakref
 
 import urllib3
 # urllib3 1.26 has it nowhere else.
 from urllib3._collections import HTTPHeaderDict
 
-from vitrage_k8s.api import bodies
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
-from vitrage_k8s.api import proxies
-from vitrage_k8s.api import tls
-
-# A peer that is gone without a word is noticed after 30 + 4 * 10 s.
-_KEEP_ALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
-]
-
-
-class _PoolManager(urllib3.PoolManager):
-    """Follows no redirect, and reads of an error no more than it should."""
-
-    def urlopen(  # type: ignore[override]
-            self, method: str, url: str, redirect: bool = True,
-            **options: Any) -> Any:
-        # Credentials are not for where a redirect leads, and neither is it
-        # for the place to say what nodes there are. Before urllib3 2.5.0,
-        # `retries` does not say so to a pool manager.
-        response = super().urlopen(method, url, redirect=False, **options)
-        if 200 <= response.status <= 299:
-            return response
-        # The official client would read and inflate all of its body.
-        return urllib3.HTTPResponse(
-            bodies.read_error(response), headers=response.headers,
-            status=response.status, reason=response.reason,
-            preload_content=False)
-
-
-class _Response(http.client.HTTPResponse):
-    """Does without header lines that are none.
-
-    urllib3 would log them, and whatever follows them, at their full length.
-    """
-
-    def begin(self) -> None:
-        super().begin()
-        self.msg.defects.clear()
-        self.msg.set_payload('')
-
-
-class _ProxyManager(_PoolManager, urllib3.ProxyManager):
-    pass
-
-
-def _make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
-                       deadline: float) -> urllib3.PoolManager:
-    options: dict[str, Any] = {
-        'num_pools': 1, 'maxsize': 1, 'socket_options': _KEEP_ALIVE,
-        # Hidden retries would multiply every timeout, and sleep through it
-        # for as long as the server's Retry-After says.
-        'retries': False,
-    }
-    cluster = endpoint.place.cluster
-    if urlsplit(endpoint.server).scheme == 'https':
-        options['ssl_context'] = tls.make_context(endpoint, login, deadline)
-    if cluster.tls_server_name:
-        options['server_hostname'] = cluster.tls_server_name
-    field, proxy = f'{endpoint.place.field}.proxy-url', cluster.proxy_url
-    if not proxy:
-        field, proxy = proxies.of_environment(endpoint.server)
-    try:
-        return _proxy_manager(proxy, options) if proxy \
-            else _PoolManager(**options)
-    except ValueError as error:
-        raise ValueError(f'{field}: {error}') from error
-
-
-def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
-    url = endpoints.parse_url(proxy)
-    if url.scheme in ('socks5', 'socks5h'):
-        try:
-            from urllib3.contrib import socks
-        except ImportError as error:
-            raise ValueError('is of a SOCKS proxy, which needs PySocks: pip '
-                             'install PySocks') from error
-
-        class SocksManager(_PoolManager, socks.SOCKSProxyManager):
-            pass
-
-        # It is the proxy that looks names up, as with Go.
-        return SocksManager(url._replace(scheme='socks5h').url, **options)
-    if url.scheme not in ('http', 'https'):
-        raise ValueError('is no URL of http, https or socks5')
-    headers = urllib3.make_headers(
-        proxy_basic_auth=unquote(url.auth)) if url.auth else None
-    return _ProxyManager(url._replace(
-        auth=None, path=None, query=None, fragment=None).url,
-        proxy_headers=headers, **options)
+from vitrage_k8s.api import pools
 
 
 def is_tls_failure(error: BaseException | None) -> bool:
@@ -158,6 +61,18 @@ def is_read_timeout(error: BaseException) -> bool:
                               TimeoutError))
 
 
+class _Response(http.client.HTTPResponse):
+    """Does without header lines that are none.
+
+    urllib3 would log them, and whatever follows them, at their full length.
+    """
+
+    def begin(self) -> None:
+        super().begin()
+        self.msg.defects.clear()
+        self.msg.set_payload('')
+
+
 class Connections:
     """The connections to one API server, and the deadlines on them.
 
@@ -172,7 +87,7 @@ class Connections:
 
     def __init__(self, endpoint: endpoints.Endpoint, login: logins.Login,
                  deadline: float) -> None:
-        self.pool_manager = pool_manager = _make_pool_manager(
+        self.pool_manager = pool_manager = pools.make_pool_manager(
             endpoint, login, deadline)
         self._headers = list(login.headers)
         if login.authorization:

@@ -4,7 +4,7 @@
 import fixtures
 import testtools
 
-from vitrage_k8s.api import proxies
+from vitrage_k8s.api import pools
 
 # From httpproxy's own tests, and beside them: NO_PROXY, servers that have no
 # proxy then, and servers that have one.
@@ -48,7 +48,7 @@ class ProxiesTest(testtools.TestCase):
                     for server in servers.split():
                         self.assertEqual(
                             expected,
-                            proxies.of_environment(f'https://{server}/x')[1],
+                            pools.find_proxy(f'https://{server}/x')[1],
                             (no_proxy, server))
 
     def test_variables(self) -> None:
@@ -66,5 +66,5 @@ class ProxiesTest(testtools.TestCase):
                 ({'HTTPS_PROXY': 'p', 'NO_PROXY': '', 'no_proxy': 'a'},
                  'https://a', ('', ''))):
             self.set(**variables)
-            self.assertEqual(expected, proxies.of_environment(server),
+            self.assertEqual(expected, pools.find_proxy(server),
                              variables)

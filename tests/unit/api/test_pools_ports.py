@@ -4,7 +4,7 @@
 import fixtures
 import testtools
 
-from vitrage_k8s.api import proxies
+from vitrage_k8s.api import pools
 
 
 class PortsTest(testtools.TestCase):
@@ -20,4 +20,4 @@ class PortsTest(testtools.TestCase):
                                     (port - 1, 'http://p')):
                 self.useFixture(fixtures.EnvironmentVariable(
                     'NO_PROXY', f'host:{excepted}'))
-                self.assertEqual(proxy, proxies.of_environment(server)[1])
+                self.assertEqual(proxy, pools.find_proxy(server)[1])

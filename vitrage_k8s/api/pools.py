@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way to an API server: TLS, and the proxy.
+
+Made here and not by the official client, whose options for this differ
+between its versions, and which keeps the keys of a kubeconfig in files.
+
+The proxy of the environment follows golang.org/x/net/http/httpproxy. Python's
+rules differ (urllib, requests.utils): a suffix need not begin at a dot,
+.example.com is example.com too, and there are no networks of IPv6.
+"""
+
+import contextlib
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import tempfile
+from typing import Any
+from urllib.parse import unquote
+from urllib.parse import urlsplit
+
+import urllib3
+
+from vitrage_k8s.api import bodies
+from vitrage_k8s.api import endpoint as endpoints
+from vitrage_k8s.api import logins
+
+# A peer that is gone without a word is noticed after 30 + 4 * 10 s.
+_KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+]
+
+# What Go's net.SplitHostPort takes apart.
+_HOST_PORT = re.compile(r'(?:\[(.*)\]|([^:]*)):([^:]*)')
+
+
+class PoolManager(urllib3.PoolManager):
+    """Follows no redirect, and reads of an error no more than it should."""
+
+    def urlopen(  # type: ignore[override]
+            self, method: str, url: str, redirect: bool = True,
+            **options: Any) -> Any:
+        # Credentials are not for where a redirect leads, and neither is it
+        # for the place to say what nodes there are. Before urllib3 2.5.0,
+        # `retries` does not say so to a pool manager.
+        response = super().urlopen(method, url, redirect=False, **options)
+        if 200 <= response.status <= 299:
+            return response
+        # The official client would read and inflate all of its body.
+        return urllib3.HTTPResponse(
+            bodies.read_error(response), headers=response.headers,
+            status=response.status, reason=response.reason,
+            preload_content=False)
+
+
+class _ProxyManager(PoolManager, urllib3.ProxyManager):
+    pass
+
+
+def make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
+                      deadline: float) -> PoolManager:
+    """Return what makes the connections to an API server.
+
+    :param deadline: when files must have been read (time.monotonic())
+    :raises ValueError, PemError: certificates or the proxy cannot be used
+    """
+    cluster = endpoint.place.cluster
+    options: dict[str, Any] = {
+        'num_pools': 1, 'maxsize': 1, 'socket_options': _KEEP_ALIVE,
+        # Hidden retries would multiply every timeout, and sleep through it
+        # for as long as the server's Retry-After says.
+        'retries': False,
+    }
+    if endpoint.server.startswith('https:'):
+        options['ssl_context'] = _make_context(endpoint, login, deadline)
+    if cluster.tls_server_name:
+        options['server_hostname'] = cluster.tls_server_name
+    field, proxy = f'{endpoint.place.field}.proxy-url', cluster.proxy_url
+    if not proxy:
+        field, proxy = find_proxy(endpoint.server)
+    try:
+        return _by_proxy(proxy, options) if proxy else PoolManager(**options)
+    except ValueError as error:
+        raise ValueError(f'{field}: {error}') from error
+
+
+def _by_proxy(proxy: str, options: dict[str, Any]) -> PoolManager:
+    url = endpoints.parse_url(proxy)
+    if url.scheme in ('socks5', 'socks5h'):
+        try:
+            from urllib3.contrib import socks
+        except ImportError as error:
+            raise ValueError('is of a SOCKS proxy, which needs PySocks: pip '
+                             'install PySocks') from error
+
+        class SocksManager(PoolManager, socks.SOCKSProxyManager):
+            pass
+
+        # It is the proxy that looks names up, as with Go.
+        return SocksManager(url._replace(scheme='socks5h').url, **options)
+    if url.scheme not in ('http', 'https'):
+        raise ValueError('is no URL of http, https or socks5')
+    headers = urllib3.make_headers(
+        proxy_basic_auth=unquote(url.auth)) if url.auth else None
+    return _ProxyManager(url._replace(
+        auth=None, path=None, query=None, fragment=None).url,
+        proxy_headers=headers, **options)
+
+
+def find_proxy(server: str) -> tuple[str, str]:
+    """Return the variable that names the proxy for a server, and the proxy.
+
+    Both are empty where there is none: loopback never has one.
+    """
+    url = urlsplit(server)
+    host, address = url.hostname or '', _parse_address(url.hostname or '')
+    port = str(url.port or (80 if url.scheme == 'http' else 443))
+    if host == 'localhost' or address and address.is_loopback or any(
+            _is_excepted(entry.strip(), host, port, address) for entry in _variable('no_proxy')[1].lower().split(',')):
+        return '', ''
+    name, proxy = _variable(f'{url.scheme}_proxy')
+    return name, f'http://{proxy}' if proxy and '://' not in proxy else proxy
+
+
+def _variable(name: str) -> tuple[str, str]:
+    """Return the name and value of a variable, in upper case first."""
+    return next(((each, value) for each in (name.upper(), name)
+                 if (value := os.environ.get(each, '').strip())), ('', ''))
+
+
+def _is_excepted(entry: str, host: str, port: str, address: Any) -> bool:
+    """Return whether an entry of NO_PROXY is for a host."""
+    if entry == '*':
+        return True
+    if '/' in entry:
+        try:
+            return address in ipaddress.ip_network(entry, strict=False)
+        except (ValueError, AttributeError):
+            return False
+    match = _HOST_PORT.fullmatch(entry)
+    name, only_port = (match[1] or match[2], match[3]) if match \
+        else (entry, '')
+    if not name or only_port not in ('', port):
+        return False
+    if address or _parse_address(name):
+        return _parse_address(name) == address
+    if name.startswith(('.', '*.')):
+        return host.endswith(name.removeprefix('*'))
+    return f'.{host}'.endswith(f'.{name}')
+
+
+def _parse_address(host: str) -> Any:
+    """Return an ipaddress.IPv4Address or IPv6Address; None if it is none."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+class _TlsContext(ssl.SSLContext):
+    """Expects a server's name, even where urllib3 does not name it.
+
+    urllib3 before 2.0 names no IP address, for SNI does not take one
+    (urllib3.util.ssl_.ssl_wrap_socket); OpenSSL would check it all the same.
+    """
+
+    server_name = ''
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*arguments, **self._named(options))
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        return super().wrap_bio(*arguments, **self._named(options))
+
+    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, 'server_hostname':
+                options.get('server_hostname') or self.server_name}
+
+
+def _make_context(endpoint: endpoints.Endpoint, login: logins.Login,
+                  deadline: float) -> ssl.SSLContext:
+    place, field = endpoint.place, endpoint.credentials.field
+    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = place.cluster.tls_server_name or \
+        urlsplit(place.server).hostname or ''
+    # As Go has it: whatever certificate is given is trusted, root or not, and
+    # no name counts but those of subjectAltName.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.hostname_checks_common_name = False
+    if place.cluster.insecure_skip_tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif authorities := place.read_authorities(deadline):
+        # Go passes over those that it cannot read, among others.
+        for authority in authorities:
+            with contextlib.suppress(ssl.SSLError):
+                context.load_verify_locations(cadata=authority.decode())
+        if not context.cert_store_stats()['x509']:
+            raise ValueError(f'{place.field}.certificate-authority: is not '
+                             'the PEM of a certificate')
+    else:
+        context.load_default_certs()
+    if login.certificate and login.key:
+        # OpenSSL takes them from a file only; it exists for this moment.
+        with tempfile.NamedTemporaryFile(prefix='vitrage-k8s-') as pem:
+            pem.write(login.certificate + login.key)
+            pem.flush()
+            try:
+                # An empty password, for without one OpenSSL asks on stdin.
+                context.load_cert_chain(pem.name, password='')  # noqa: S106
+            except ssl.SSLError as error:
+                raise ValueError(
+                    f'{field}: the client certificate cannot be used with its '
+                    f'key: {error.reason or "one of them is no PEM"}; give '
+                    'the key that it was made for') from None
+    return context
