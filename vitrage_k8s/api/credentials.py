@@ -23,7 +23,6 @@ The reference is client-go, https://github.com/kubernetes/client-go:
 """
 
 import base64
-from collections.abc import Iterator
 import pathlib
 import threading
 from typing import Any
@@ -72,16 +71,15 @@ class User(logins.Discreet, rename='kebab', frozen=True):
         return bool(self.token or self.token_file or self.username
                     or self.has_certificate)
 
-    def headers(self) -> Iterator[tuple[str, str]]:
-        """Yield the headers for impersonation, as client-go writes them."""
-        for name, values in (
-                ('User', [self.as_]), ('Uid', [self.as_uid]),
-                ('Group', self.as_groups),
-                *((f'Extra-{quote(key.lower(), _NAME_SAFE)}', values)
-                  for key, values in self.as_user_extra.items())):
-            for value in filter(None, values):
-                # http.client writes latin-1, and Go what it has, in UTF-8.
-                yield f'Impersonate-{name}', value.encode().decode('latin-1')
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers for impersonation, as client-go writes them."""
+        named = [('User', [self.as_]), ('Uid', [self.as_uid]),
+                 ('Group', self.as_groups),
+                 *((f'Extra-{quote(key.lower(), _NAME_SAFE)}', values)
+                   for key, values in self.as_user_extra.items())]
+        # http.client writes latin-1, and Go what it has, in UTF-8.
+        return tuple((f'Impersonate-{name}', value.encode().decode('latin-1'))
+                     for name, values in named for value in values if value)
 
 
 class Credentials:
@@ -92,9 +90,7 @@ class Credentials:
 
     :param user: the user
     :param directory: where the kubeconfig is
-    :param cluster_info: returns, by a deadline, what a plugin with
-        provideClusterInfo gets of the cluster (Cluster of
-        client.authentication.k8s.io)
+    :param cluster_info: see exec_plugin.Plugin
     :param field: the file and the entry of the user, for messages
     :param is_safe: whether nobody can read along; else no secret is sent
         (client-go: clientcmd DirectClientConfig.ClientConfig)
@@ -106,21 +102,27 @@ class Credentials:
                  cluster_info: exec_plugin.ClusterInfo | None = None,
                  field: str = 'users[].user', *,
                  is_safe: bool = True) -> None:
-        self.field = field
         _check(user, field)
+        self.field = field
         self.keeps_back = not is_safe and (
             user.is_static or user.exec is not None)
         self._user = user
         # A service may change its working directory later.
         self._directory = directory.absolute()
         self._cluster_info = cluster_info
-        self._plugin = exec_plugin.Plugin(
+        plugin = exec_plugin.Plugin(
             user.exec, self._directory, cluster_info, field) \
             if user.exec and not user.is_static else None
-        # Guards what follows.
+        self._plugin = None if self.keeps_back else plugin
+        # Guards what follows: that of a file is its last one.
         self._lock = threading.Lock()
-        self._last_token: str | None = None
+        self._authorization = None
         self._token_is_lost = False
+        if user.token:
+            self._authorization = logins.bearer(user.token, f'{field}.token')
+        elif user.username:
+            pair = f'{user.username}:{user.password}'.encode()
+            self._authorization = f'Basic {base64.b64encode(pair).decode()}'
 
     def is_same(self, other: 'Credentials') -> bool:
         """Return whether others are for the same user, place and cluster."""
@@ -134,10 +136,8 @@ class Credentials:
         :raises CredentialsError: there is nothing to log in with
         """
         login = self._static_login(deadline)
-        if self._plugin and not self.keeps_back:
-            return msgspec.structs.replace(
-                self._plugin.login(deadline), headers=login.headers)
-        return login
+        return msgspec.structs.replace(self._plugin.login(
+            deadline), headers=login.headers) if self._plugin else login
 
     def refused(self, login: logins.Login, deadline: float) -> bool:
         """Take note that the API server answered 401 to a login.
@@ -146,7 +146,7 @@ class Credentials:
         :returns: whether another login() may help: that of a plugin, and
             that from files if they have changed
         """
-        if self._plugin and not self.keeps_back:
+        if self._plugin:
             self._plugin.refused(login)
             return True
         try:
@@ -156,7 +156,7 @@ class Credentials:
 
     def _static_login(self, deadline: float) -> logins.Login:
         """Return the login but for what a plugin issues."""
-        user, headers = self._user, tuple(self._user.headers())
+        user = self._user
         certificate = b''.join(logins.load_pem(
             logins.CERTIFICATE, f'{self.field}.client-certificate',
             user.client_certificate_data, self._directory,
@@ -166,22 +166,13 @@ class Credentials:
             user.client_key_data, self._directory, user.client_key,
             deadline)[:1]) if certificate else b''
         if self.keeps_back:
-            return logins.Login(headers=headers)
-        return logins.Login(self._authorization(deadline),
-                            certificate or None, key or None, headers)
+            return logins.Login(headers=user.headers())
+        return logins.Login(
+            self._read_token(deadline) if user.token_file
+            else self._authorization,
+            certificate or None, key or None, user.headers())
 
-    def _authorization(self, deadline: float) -> str | None:
-        user = self._user
-        token = logins.bearer(user.token, f'{self.field}.token') \
-            if user.token else None
-        if user.token_file:
-            return self._token_of_file(deadline, token)
-        if user.username:
-            pair = f'{user.username}:{user.password}'
-            return f'Basic {base64.b64encode(pair.encode()).decode()}'
-        return token
-
-    def _token_of_file(self, deadline: float, first: str | None) -> str:
+    def _read_token(self, deadline: float) -> str:
         path = self._directory / self._user.token_file
         field = f'{self.field}.tokenFile ({path})'
         problem, cause, found = 'is empty', None, None
@@ -193,8 +184,7 @@ class Credentials:
             problem, cause = f'cannot be read: {error.strerror}', error
         with self._lock:
             was_lost, self._token_is_lost = self._token_is_lost, not found
-            self._last_token = found or self._last_token or first
-            last = self._last_token
+            self._authorization = last = found or self._authorization
         # Who waits for a file at each request reads nothing.
         if not last or isinstance(cause, TimeoutError):
             raise errors.CredentialsError(
@@ -234,5 +224,3 @@ def _check(user: User, field: str) -> None:
              'is missing; a certificate is of use only with its key')):
         if is_wrong:
             raise errors.CredentialsError(f'{field}.{name}: {problem}')
-    if user.token:
-        logins.bearer(user.token, f'{field}.token')

@@ -9,9 +9,9 @@ temporary files of the process, and its fields differ between its versions.
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+import contextlib
 import os
 import pathlib
-import time
 
 import msgspec
 from oslo_log import log
@@ -20,16 +20,10 @@ from vitrage_k8s.api import credentials
 from vitrage_k8s.api import endpoint
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import kubeconfig_files
-from vitrage_k8s.api import logins
 from vitrage_k8s.api import text
 
 LOG = log.getLogger(__name__)
 
-ALL_CONTEXTS = '*'
-NO_CONTEXT = 'none'
-
-# The name of an in-cluster configuration's cluster, unless it is given one.
-IN_CLUSTER = 'kubernetes'
 # Where Kubernetes puts a pod's service account.
 SERVICE_ACCOUNT = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount')
 
@@ -52,7 +46,7 @@ def load(config_file: str | None, contexts: list[str],
     :param config_file: path of the kubeconfig; None for the in-cluster
         configuration, or else the default kubeconfig
     :param contexts: names of contexts, each as name=context to give its
-        cluster a name; ALL_CONTEXTS for all; empty for the current one
+        cluster a name; * for all; empty for the current one
     :param cluster_name: the cluster's name if only one is read; None for its
         context's
     :param known: the credentials by cluster that were in use before; they go
@@ -62,20 +56,21 @@ def load(config_file: str | None, contexts: list[str],
     """
     host = os.environ.get('KUBERNETES_SERVICE_HOST')
     port = os.environ.get('KUBERNETES_SERVICE_PORT')
+    # clientcmd: inClusterClientConfig.Possible
     if config_file or contexts or not (
-            host and port and _is_there('token', seconds)):
+            host and port and os.path.isfile(SERVICE_ACCOUNT / 'token')):
         yield from _read(kubeconfig_files.Files(config_file, seconds),
                          contexts, cluster_name, known)
         return
-    name = cluster_name or IN_CLUSTER
+    name = cluster_name or 'kubernetes'
     _check_name('[kubernetes] cluster_name:', name)
     field = 'in-cluster configuration'
     server = f'https://{f"[{host}]" if ":" in host else host}:{port}'
-    cluster = endpoint.Cluster(certificate_authority=(
-        'ca.crt' if _is_there('ca.crt', seconds) else ''))
     try:
-        place = endpoint.Place(endpoint.parse_server(server), cluster,
-                               SERVICE_ACCOUNT, field)
+        place = endpoint.Place(
+            endpoint.parse_server(server),
+            endpoint.Cluster(certificate_authority='ca.crt' if os.path.isfile(
+                SERVICE_ACCOUNT / 'ca.crt') else ''), SERVICE_ACCOUNT, field)
     except ValueError as error:
         yield errors.MisconfiguredError(
             name, f'{field}: KUBERNETES_SERVICE_HOST and '
@@ -87,30 +82,17 @@ def load(config_file: str | None, contexts: list[str],
             SERVICE_ACCOUNT, field=field))
 
 
-def _is_there(file: str, seconds: float) -> bool:
-    """Return whether the service account has a file, readable or not."""
-    try:
-        logins.read_file(SERVICE_ACCOUNT / file, time.monotonic() + seconds)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        pass
-    return True
-
-
 def _read(files: kubeconfig_files.Files, contexts: list[str],
           cluster_name: str | None, known: Known) -> Iterator[Found]:
-    """Yield what load() does, of a kubeconfig."""
-    all_contexts = files.entries['contexts']
     yield from files.advice
-    if contexts == [NO_CONTEXT] and NO_CONTEXT not in all_contexts:
+    if contexts == ['none'] and 'none' not in files.entries['contexts']:
         return
     if not contexts and not files.current:
         yield errors.ConfigurationError(
             f'{files.where}: has no current-context, and [kubernetes] '
             'contexts names none; set one of the two')
         return
-    if ALL_CONTEXTS in contexts:
+    if '*' in contexts:
         yield from files.nameless
         yield from _find_dangling(files)
     wanted = _choose(files, contexts)
@@ -155,19 +137,15 @@ def _read(files: kubeconfig_files.Files, contexts: list[str],
 
 def _choose(files: kubeconfig_files.Files,
             contexts: list[str]) -> list[tuple[str, str, bool]]:
-    """Return the name of each cluster, its context, and who asks for it.
-
-    That is the operator, by the context's name, or else ALL_CONTEXTS.
-    """
-    known = files.entries['contexts']
-    wanted = []
+    """Return name and context of clusters, and whether these are named."""
+    known, wanted = files.entries['contexts'], []
     for entry in contexts or [files.current]:
         name, _, context = map(str.strip, entry.partition('='))
         if entry in known or '=' not in entry:
             name = context = entry
-        if entry != ALL_CONTEXTS:
+        if entry != '*':
             wanted.append((name, context, True))
-    if ALL_CONTEXTS in contexts:
+    if '*' in contexts:
         named = {context for _, context, _ in wanted}
         wanted += [(each, each, False) for each in known if each not in named]
     return wanted
@@ -207,21 +185,19 @@ def _check_name(field: str, name: str) -> None:
 
 def _find_dangling(files: kubeconfig_files.Files) -> Iterator[Found]:
     """Yield an error if contexts lack something, as in a file cut off."""
-    named = [('contexts', 'current-context', files.current)]
+    named = {('contexts', 'current-context', files.current)}
     for name in files.entries['contexts']:
-        try:
+        with contextlib.suppress(ValueError):
             context, _, _ = files.get('contexts', name, _Context)
-        except ValueError:
-            continue
-        named += [('clusters', 'cluster', context.cluster),
-                  ('users', 'user', context.user)]
-    missing = {f'{kind} {name}' for section, kind, name in named
-               if name and name not in files.entries[section]}
+            named |= {('clusters', 'cluster', context.cluster),
+                      ('users', 'user', context.user)}
+    missing = sorted(f'{kind} {name}' for section, kind, name in named
+                     if name and name not in files.entries[section])
     if missing:
         yield errors.ConfigurationError(
             f'{files.where}: may be cut off, for it has no '
-            f'{", ".join(sorted(missing))}, which it names; add or remove '
-            'these. Until then no cluster leaves the graph')
+            f'{", ".join(missing)}, which it names; add or remove these. '
+            'Until then no cluster leaves the graph')
 
 
 def _make_endpoint(files: kubeconfig_files.Files, name: str, context: str,
