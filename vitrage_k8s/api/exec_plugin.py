@@ -13,11 +13,14 @@ all may hold secrets.
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import contextlib
 import datetime
 import math
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
 import threading
 import time
 from typing import Annotated
@@ -28,7 +31,6 @@ import msgspec
 
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import logins
-from vitrage_k8s.api import programs
 
 ClusterInfo = Callable[[float], Mapping[str, Any]]
 
@@ -41,6 +43,9 @@ OUTPUT_LIMIT = 1 << 20
 # Credentials are renewed that many seconds before they expire, but not before
 # half of their lifetime: clocks differ, and a request takes time.
 MARGIN = 60.0
+# Seconds from one look at whether it has ended to the next, and to wait for
+# what was killed.
+_TICK, _REAP_LIMIT = 0.01, 5.0
 
 
 class ExecEnv(logins.Discreet, frozen=True):
@@ -158,22 +163,68 @@ class Plugin:
         now = time.monotonic()
         if deadline <= now:
             raise self._error('there is no time left to run it')
+        spec = self._spec
         self._program = self._find()
         info: dict[str, Any] = {'interactive': False}
-        if self._spec.provide_cluster_info and self._cluster_info:
+        if spec.provide_cluster_info and self._cluster_info:
             info['cluster'] = self._cluster_info(deadline)
         environment = {
-            **os.environ,
-            **{given.name: given.value for given in self._spec.env},
+            **os.environ, **{given.name: given.value for given in spec.env},
             'KUBERNETES_EXEC_INFO': msgspec.json.encode({
-                'kind': 'ExecCredential', 'spec': info,
-                'apiVersion': self._spec.api_version}).decode()}
-        try:
-            return programs.run(
-                self._program, [self._spec.command, *self._spec.args],
-                environment, min(deadline, now + RUN_LIMIT), OUTPUT_LIMIT)
-        except programs.ProgramError as error:
-            raise self._failed(str(error)) from error
+                'kind': 'ExecCredential', 'apiVersion': spec.api_version,
+                'spec': info}).decode()}
+        return self._execute(environment, min(deadline, now + RUN_LIMIT))
+
+    def _execute(self, environment: dict[str, str], until: float) -> bytes:
+        """Run the program without input, and return what it prints.
+
+        It gets a session of its own. What it started is killed when it has
+        ended, as nobody else would: it would have to leave that session to
+        stay. Neither a process nor a file descriptor is left of it.
+        """
+        began = time.monotonic()
+        # A file in memory: a pipe would have to be read while it writes, and
+        # ends only when everybody whom the program has started has closed it.
+        with open(os.memfd_create('output'), 'rb') as output:
+            try:
+                process = subprocess.Popen(  # noqa: S603 as the file says
+                    [self._spec.command, *self._spec.args],
+                    executable=self._program, env=environment,
+                    stdin=subprocess.DEVNULL, stdout=output,
+                    stderr=subprocess.DEVNULL, start_new_session=True)
+            except OSError as error:
+                raise self._failed(f'cannot be run: {error.strerror}') \
+                    from error
+            except ValueError:
+                # The cause may quote them.
+                raise self._failed(
+                    'cannot be run: its arguments or environment hold what no '
+                    'program can be given') from None
+            try:
+                while process.poll() is None and \
+                        os.fstat(output.fileno()).st_size <= OUTPUT_LIMIT:
+                    if time.monotonic() >= until:
+                        raise self._failed(
+                            f'did not end within {until - began:.3g} s, and '
+                            'was killed')
+                    time.sleep(_TICK)
+            finally:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                # Unless the kernel cannot let go of it, it is gone at once.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_REAP_LIMIT)
+            # The program has moved the position that a read would begin at.
+            content = os.pread(output.fileno(), OUTPUT_LIMIT + 1, 0)
+        if len(content) > OUTPUT_LIMIT:
+            raise self._failed(f'printed more than {OUTPUT_LIMIT} bytes, and '
+                               'was killed')
+        if process.returncode:
+            raise self._failed(
+                f'ended with status {process.returncode}'
+                if process.returncode > 0
+                else f'was ended by signal {-process.returncode}')
+        return content
 
     def _find(self) -> str:
         """Return the path of the program, as Go looks it up (exec.LookPath).
@@ -219,22 +270,20 @@ class Plugin:
                                'clientKeyData, or the reverse')
         if not certificate and not status.token:
             raise self._failed('printed neither a token nor a certificate')
-        return _Issued(logins.Login(
-            logins.bearer(status.token, f'{self._name}: status.token')
-            if status.token else None,
-            self._pem(logins.CERTIFICATE, 'clientCertificateData',
-                      certificate),
-            self._pem(logins.PRIVATE_KEY, 'clientKeyData', key)),
-            self._renew_at(status))
-
-    def _pem(self, kind: str, field: str, pem: str | None) -> bytes | None:
-        try:
-            return b''.join(logins.find_pem(
-                kind, f'{self._name}: status.{field}', pem.encode())) \
-                if pem else None
-        except errors.PemError as error:
-            # What a plugin prints is no configuration.
-            raise errors.CredentialsError(str(error)) from None
+        found: list[bytes | None] = []
+        for kind, name, pem in (
+                (logins.CERTIFICATE, 'clientCertificateData', certificate),
+                (logins.PRIVATE_KEY, 'clientKeyData', key)):
+            try:
+                found.append(b''.join(logins.find_pem(
+                    kind, f'{self._name}: status.{name}', pem.encode()))
+                    if pem else None)
+            except errors.PemError as error:
+                # What a plugin prints is no configuration.
+                raise errors.CredentialsError(str(error)) from None
+        token = logins.bearer(status.token, f'{self._name}: status.token') \
+            if status.token else None
+        return _Issued(logins.Login(token, *found), self._renew_at(status))
 
     def _renew_at(self, status: _Status) -> float:
         if status.expiration_timestamp is None:
@@ -253,3 +302,4 @@ class Plugin:
             f'{problem}. To see its output, run it by hand, as the user of '
             'this service and with args and env of the kubeconfig: '
             f'{self._program}')
+

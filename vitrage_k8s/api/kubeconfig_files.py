@@ -52,10 +52,7 @@ for _kind in ('int', 'float', 'timestamp', 'value'):
 
 
 class _Entry(NamedTuple):
-    """What a file has under a name.
-
-    :ivar problem: why it cannot be used, if that is known
-    """
+    """What a file has under a name, and why that cannot be used, if so."""
 
     content: Any
     path: pathlib.Path
@@ -77,27 +74,33 @@ class Files:
 
     def __init__(self, config_file: str | None, seconds: float) -> None:
         default = os.environ.get('KUBECONFIG') or '~/.kube/config'
-        self.where = '[kubernetes] config_file: ' + config_file \
-            if config_file else '[kubernetes] config_file is not set, and ' \
-            f'the default kubeconfig {default}'
-        paths = [config_file] if config_file else default.split(os.pathsep)
+        self.where = '[kubernetes] config_file' + (
+            f': {config_file}' if config_file else
+            f' is not set, and the default kubeconfig {default}')
         self.entries: dict[str, dict[str, _Entry]] = {
             'clusters': {}, 'users': {}, 'contexts': {}}
         self.current = ''
         self.advice: list[errors.ConfigurationError] = []
         self.nameless: list[errors.ConfigurationError] = []
-        # None is merged unless all can be read.
-        files = [self._read(path, seconds) for path in filter(None, paths)]
+        paths = [config_file] if config_file else default.split(os.pathsep)
+        files = [self._read(path, seconds) for path in paths if path]
         if not any(files):
-            raise errors.ConfigurationError(
-                f'{self.where}: there is no such file{_MEND}')
+            raise self._error(f'there is no such file{_MEND}')
         for path, file in filter(None, files):
             if file.mode & (stat.S_IWGRP | stat.S_IWOTH):
                 self.advice.append(errors.AdviceError(
                     f'{path}: may be written by others than its owner, and '
                     'this service runs what it names in exec; run chmod '
                     f'go-w {path}'))
-            self._merge(path, file.content)
+            try:
+                self._merge(path, _parse(file.content))
+            except ValueError as error:
+                where = '' if self.where.endswith(f' {path}') else f'{path}: '
+                raise self._error(f'{where}is no kubeconfig: {error}') \
+                    from None
+
+    def _error(self, problem: str) -> errors.ConfigurationError:
+        return errors.ConfigurationError(f'{self.where}: {problem}')
 
     def _read(self, name: str, seconds: float,
               ) -> tuple[pathlib.Path, logins.File] | None:
@@ -108,51 +111,36 @@ class Files:
             return None
         except RuntimeError as error:
             # No HOME, and no entry of this user id in passwd.
-            raise errors.ConfigurationError(
-                f'{self.where}: the user of this service has no home '
-                f'directory for {name}{_MEND}') from error
+            raise self._error('the user of this service has no home directory '
+                              f'for {name}{_MEND}') from error
         except OSError as error:
-            raise errors.ConfigurationError(
-                f'{self.where}: {path} cannot be read: {error.strerror}'
-                f'{_MEND}') from error
+            raise self._error(f'{path} cannot be read: {error.strerror}'
+                              f'{_MEND}') from error
 
-    def _merge(self, path: pathlib.Path, content: bytes) -> None:
+    def _merge(self, path: pathlib.Path, parsed: dict[str, Any]) -> None:
         # What an earlier file says stays (kubectl's rule for $KUBECONFIG).
-        try:
-            parsed = _parse(content)
-            current = parsed.get('current-context')
-            if not isinstance(current, str | None):
-                raise ValueError(
-                    'current-context: is no text; put it in quotes')
-            self.current = self.current or current or ''
-            for section, known in self.entries.items():
-                for name, entry in self._find(parsed, section, path).items():
-                    known.setdefault(name, entry)
-        except ValueError as error:
-            where = self.where if self.where.endswith(f' {path}') \
-                else f'{self.where}: {path}'
-            raise errors.ConfigurationError(
-                f'{where}: is no kubeconfig: {error}') from None
-
-    def _find(self, parsed: dict[str, Any], section: str,
-              path: pathlib.Path) -> dict[str, _Entry]:
-        entries = parsed.get(section)
-        if not isinstance(entries, list | None):
-            raise ValueError(f'{section}: is no list; correct it')
-        found: dict[str, _Entry] = {}
-        for number, entry in enumerate(entries or ()):
-            name = entry.get('name') if isinstance(entry, dict) else None
-            if isinstance(name, str) and name:
-                found[name] = _Entry(
-                    entry.get(section[:-1]), path,
-                    f'two {section} have this name; rename one of them'
-                    if name in found else '')
-            elif section == 'contexts':
-                # Clusters and users without a name are used by nobody.
-                self.nameless.append(errors.ConfigurationError(
-                    f'{path}: {section}[{number}].name: is missing, or no '
-                    'text; put it in quotes'))
-        return found
+        current = parsed.get('current-context')
+        if not isinstance(current, str | None):
+            raise ValueError('current-context: is no text; put it in quotes')
+        self.current = self.current or current or ''
+        for section, known in self.entries.items():
+            entries = parsed.get(section)
+            if not isinstance(entries, list | None):
+                raise ValueError(f'{section}: is no list; correct it')
+            for number, entry in enumerate(entries or ()):
+                name = entry.get('name') if isinstance(entry, dict) else None
+                if isinstance(name, str) and name:
+                    before = known.setdefault(
+                        name, new := _Entry(entry.get(section[:-1]), path))
+                    if before.path is path and before is not new:
+                        known[name] = new._replace(
+                            problem=f'two {section} have this name; rename '
+                            'one of them')
+                elif section == 'contexts':
+                    # Clusters and users without a name are used by nobody.
+                    self.nameless.append(errors.ConfigurationError(
+                        f'{path}: {section}[{number}].name: is missing, or '
+                        'no text; put it in quotes'))
 
     def get(self, section: str, name: str, kind: type[T],
             ) -> tuple[T, pathlib.Path, str]:
@@ -184,25 +172,8 @@ def _parse(content: bytes) -> dict[str, Any]:
 
     :raises ValueError: there is none; it quotes no secret
     """
-    total, sizes, open_nodes = 0, {}, []
     try:
-        for event in yaml.parse(content, _Loader):
-            if isinstance(event, yaml.AliasEvent):
-                total += sizes.get(event.anchor, 1)
-            elif isinstance(event, yaml.CollectionStartEvent):
-                open_nodes.append((event.anchor, total))
-                total += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                anchor, before = open_nodes.pop()
-                sizes[anchor] = total - before
-            elif isinstance(event, yaml.ScalarEvent):
-                total += 1
-            elif isinstance(event, yaml.DocumentEndEvent):
-                break
-            if len(open_nodes) > _DEEPEST:
-                raise ValueError('it is nested too deeply')
-            if total > _MOST_NODES:
-                raise ValueError('its aliases make it too large')
+        _check_size(content)
         parsed = next(yaml.load_all(content, _Loader), None)  # noqa: S506
     except yaml.reader.ReaderError:
         raise ValueError('it is not text') from None
@@ -214,6 +185,27 @@ def _parse(content: bytes) -> dict[str, Any]:
     if not isinstance(parsed or {}, dict):
         raise ValueError('it has no fields')
     return parsed or {}
+
+
+def _check_size(content: bytes) -> None:
+    total = 0
+    sizes: dict[str | None, int] = {}
+    unfinished: list[tuple[str | None, int]] = []
+    for event in yaml.parse(content, _Loader):
+        if isinstance(event, yaml.NodeEvent):
+            total += sizes.get(event.anchor, 1) \
+                if isinstance(event, yaml.AliasEvent) else 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            unfinished.append((event.anchor, total))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = unfinished.pop()
+            sizes[anchor] = total - before
+        if len(unfinished) > _DEEPEST:
+            raise ValueError('it is nested too deeply')
+        if total > _MOST_NODES:
+            raise ValueError('its aliases make it too large')
+        if isinstance(event, yaml.DocumentEndEvent):
+            break
 
 
 def _without_nulls(value: Any, is_kept: bool = False) -> Any:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What logins are made of: files, the PEM of certificates and keys, tokens.
 
-Files are read within bounds, for a dead network mount or a FIFO has no end.
+A deadline is when to give up, by time.monotonic(). A field is what messages
+name: a file, an entry and its field.
 """
 
 import base64
@@ -55,25 +56,22 @@ class Login(Discreet, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
-    def _is_basic(self) -> bool:
-        return (self.authorization or '').startswith('Basic ')
-
-    @property
     def is_anonymous(self) -> bool:
         """Whether there is nothing in it that an API server takes."""
-        return not (self.authorization or self.certificate) or self._is_basic
+        return not (self.authorization or self.certificate) or \
+            (self.authorization or '').startswith('Basic ')
 
     @property
     def why_anonymous(self) -> str:
         """Why an API server does not know who this is."""
-        if self._is_basic:
+        if not self.is_anonymous:
+            return 'the credentials of the kubeconfig are not known there, ' \
+                   'or a proxy on the way keeps them'
+        if self.authorization:
             return 'no API server takes a username and password since ' \
                    'Kubernetes 1.19'
-        if self.is_anonymous:
-            return 'no credentials were sent, for the kubeconfig has none, ' \
-                   'or its server is not of https://'
-        return 'the credentials of the kubeconfig are not known there, or a ' \
-               'proxy on the way keeps them'
+        return 'no credentials were sent, for the kubeconfig has none, or ' \
+               'its server is not of https://'
 
 
 class File(NamedTuple):
@@ -90,9 +88,8 @@ _reads: dict[tuple[int, str], concurrent.futures.Future[File]] = {}
 
 
 def read_file(path: pathlib.Path, deadline: float) -> File:
-    """Read a file, in a thread of its own.
+    """Read a file in a thread: a dead mount or a FIFO has no end.
 
-    :param deadline: when to give up (time.monotonic())
     :raises OSError: it cannot be read, is too large, or does not answer;
         its strerror says what to show
     """
@@ -104,42 +101,41 @@ def read_file(path: pathlib.Path, deadline: float) -> File:
                              name='vitrage-k8s file', daemon=True).start()
         read = _reads[key]
     try:
-        return read.result(min(max(deadline - time.monotonic(), 0.0),
+        file = read.result(min(max(deadline - time.monotonic(), 0.0),
                                threading.TIMEOUT_MAX))
     except concurrent.futures.TimeoutError:
         raise TimeoutError(0, 'it did not answer within request_timeout; is '
                            'that a FIFO, or on a dead mount?') from None
+    except ValueError as error:
+        # A path with a character that is none.
+        raise OSError(0, str(error)) from error
+    if len(file.content) > _LARGEST_FILE:
+        raise OSError(0, f'it has more than {_LARGEST_FILE >> 20} MiB')
+    return file
 
 
 def _read(key: tuple[int, str],
           read: concurrent.futures.Future[File]) -> None:
-    problem = None
+    found: File | Exception
     try:
         with open(key[1], 'rb') as file:
             found = File(file.read(_LARGEST_FILE + 1),
                          os.fstat(file.fileno()).st_mode)
-        if len(found.content) > _LARGEST_FILE:
-            problem = OSError(
-                0, f'it has more than {_LARGEST_FILE >> 20} MiB')
-    except OSError as error:
-        problem = error
-    except ValueError as error:
-        # A path with a character that is none.
-        problem = OSError(0, str(error))
+    except (OSError, ValueError) as error:
+        found = error
     # Who asks from now on gets what is there from now on.
     with _lock:
         del _reads[key]
-    if problem:
-        read.set_exception(problem)
-    else:
+    if isinstance(found, File):
         read.set_result(found)
+    else:
+        read.set_exception(found)
 
 
 def bearer(token: str, field: str) -> str:
     """Make the value of an Authorization header.
 
     :param token: the token; white space around it does not count
-    :param field: where it is from, for the message
     :raises CredentialsError: a header cannot hold it
     """
     token = token.strip()
@@ -154,12 +150,10 @@ def load_pem(kind: str, field: str, data: str, directory: pathlib.Path,
              file: str, deadline: float) -> list[bytes]:
     """Load a certificate, a key or authorities of a kubeconfig.
 
-    :param kind: CERTIFICATE or PRIVATE_KEY
-    :param field: its name without -data, for the message
+    :param field: its name without -data
     :param data: base64, and may be wrapped, as base64(1) does; it comes first
     :param directory: what the file's path is relative to
-    :param file: its path, if it has one
-    :param deadline: when to give up (time.monotonic())
+    :param file: its path; empty if there is none
     :returns: see find_pem(); nothing where there is neither
     :raises PemError: it cannot be read, or is no PEM
     """
@@ -183,7 +177,6 @@ def find_pem(kind: str, field: str, content: bytes) -> list[bytes]:
     """Return the blocks of PEM that are of a kind, each in ASCII.
 
     :param kind: CERTIFICATE or PRIVATE_KEY
-    :param field: where it is from, for the message
     :raises PemError: there is none, or nobody can give its passphrase
     """
     found = []
