@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from vitrage_k8s.api import bodies
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 
@@ -39,31 +38,8 @@ _KEEP_ALIVE = [
 _HOST_PORT = re.compile(r'(?:\[(.*)\]|([^:]*)):([^:]*)')
 
 
-class PoolManager(urllib3.PoolManager):
-    """Follows no redirect, and reads of an error no more than it should."""
-
-    def urlopen(  # type: ignore[override]
-            self, method: str, url: str, redirect: bool = True,
-            **options: Any) -> Any:
-        # Credentials are not for where a redirect leads, and neither is it
-        # for the place to say what nodes there are. Before urllib3 2.5.0,
-        # `retries` does not say so to a pool manager.
-        response = super().urlopen(method, url, redirect=False, **options)
-        if 200 <= response.status <= 299:
-            return response
-        # The official client would read and inflate all of its body.
-        return urllib3.HTTPResponse(
-            bodies.read_error(response), headers=response.headers,
-            status=response.status, reason=response.reason,
-            preload_content=False)
-
-
-class _ProxyManager(PoolManager, urllib3.ProxyManager):
-    pass
-
-
 def make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
-                      deadline: float) -> PoolManager:
+                      deadline: float) -> urllib3.PoolManager:
     """Return what makes the connections to an API server.
 
     :param deadline: when files must have been read (time.monotonic())
@@ -84,12 +60,13 @@ def make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
     if not proxy:
         field, proxy = find_proxy(endpoint.server)
     try:
-        return _by_proxy(proxy, options) if proxy else PoolManager(**options)
+        return _by_proxy(proxy, options) if proxy \
+            else urllib3.PoolManager(**options)
     except ValueError as error:
         raise ValueError(f'{field}: {error}') from error
 
 
-def _by_proxy(proxy: str, options: dict[str, Any]) -> PoolManager:
+def _by_proxy(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     url = endpoints.parse_url(proxy)
     if url.scheme in ('socks5', 'socks5h'):
         try:
@@ -97,17 +74,14 @@ def _by_proxy(proxy: str, options: dict[str, Any]) -> PoolManager:
         except ImportError as error:
             raise ValueError('is of a SOCKS proxy, which needs PySocks: pip '
                              'install PySocks') from error
-
-        class SocksManager(PoolManager, socks.SOCKSProxyManager):
-            pass
-
         # It is the proxy that looks names up, as with Go.
-        return SocksManager(url._replace(scheme='socks5h').url, **options)
+        return socks.SOCKSProxyManager(
+            url._replace(scheme='socks5h').url, **options)
     if url.scheme not in ('http', 'https'):
         raise ValueError('is no URL of http, https or socks5')
     headers = urllib3.make_headers(
         proxy_basic_auth=unquote(url.auth)) if url.auth else None
-    return _ProxyManager(url._replace(
+    return urllib3.ProxyManager(url._replace(
         auth=None, path=None, query=None, fragment=None).url,
         proxy_headers=headers, **options)
 

@@ -20,13 +20,14 @@ import urllib3
 # urllib3 1.26 has it nowhere else.
 from urllib3._collections import HTTPHeaderDict
 
+from vitrage_k8s.api import bodies
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import pools
 
 
 def is_tls_failure(error: BaseException | None) -> bool:
-    """Tell whether an error is that there is no safe connection.
+    """Return whether an error is that there is no safe connection.
 
     A connection that breaks off during the handshake is not one: that passes.
     """
@@ -38,7 +39,7 @@ def is_tls_failure(error: BaseException | None) -> bool:
 
 
 def root_cause(error: BaseException) -> str:
-    """Say what an error comes from, in a few words."""
+    """Return what an error comes from, in a few words."""
     while not isinstance(error, TimeoutError):
         cause = error.__cause__ or error.__context__
         # urllib3 before 2.0 raises "from None" what a TypeError precedes.
@@ -79,27 +80,24 @@ class Connections:
     Looking a host name up is not bounded (the resolver's configuration does
     that), nor is connecting (urllib3 has a connect timeout).
 
-    :param endpoint: where the API server is
-    :param login: what to log in with
     :param deadline: when files must have been read (time.monotonic())
     :raises ValueError, PemError: certificates or the proxy cannot be used
     """
 
     def __init__(self, endpoint: endpoints.Endpoint, login: logins.Login,
                  deadline: float) -> None:
-        self.pool_manager = pool_manager = pools.make_pool_manager(
-            endpoint, login, deadline)
+        self.pool_manager = pools.make_pool_manager(endpoint, login, deadline)
+        self.pool_manager.pool_classes_by_scheme = {
+            scheme: self._watched(pool_class) for scheme, pool_class
+            in self.pool_manager.pool_classes_by_scheme.items()}
         self._headers = list(login.headers)
         if login.authorization:
             self._headers.append(('Authorization', login.authorization))
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self._expired = threading.Event()
-        self._aborted = threading.Event()
+        # Guards the sockets, and whether they may be used.
         self._lock = threading.Lock()
-        pool_manager.pool_classes_by_scheme = {
-            scheme: self._watched(pool_class) for scheme, pool_class
-            in pool_manager.pool_classes_by_scheme.items()}
+        self._is_expired = self._is_aborted = False
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -108,7 +106,7 @@ class Connections:
         :param seconds: how long the block may take
         :raises TimeoutError: it took longer
         """
-        self._expired.clear()
+        self._is_expired = False
         timer = threading.Timer(seconds, self._expire)
         timer.daemon = True
         timer.start()
@@ -118,24 +116,22 @@ class Connections:
             yield
         except Exception as error:
             failure = error
+            # The socket's own timeout may come before the timer's turn.
+            self._is_expired |= time.monotonic() - started >= seconds
         finally:
             timer.cancel()
         # A socket that was shut down reads as one that has come to its end,
         # and that may pass for the end of an answer.
-        if self._aborted.is_set():
-            raise TimeoutError('given up') from failure
-        # The socket's own timeout may come before the timer gets its turn.
-        is_late = failure is not None and \
-            time.monotonic() - started >= seconds
-        if self._expired.is_set() or is_late:
+        if self._is_aborted or self._is_expired:
             raise TimeoutError(
+                'given up' if self._is_aborted else
                 f'no complete answer within {seconds:g} s') from failure
         if failure is not None:
             raise failure
 
     def abort(self) -> None:
         """End every call that is under way, and all that come."""
-        self._aborted.set()
+        self._is_aborted = True
         self._expire()
 
     def close(self) -> None:
@@ -149,14 +145,14 @@ class Connections:
 
     def _expire(self) -> None:
         with self._lock:
-            self._expired.set()
+            self._is_expired = True
             for sock in self._sockets:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
 
     def _watch(self, sock: socket.socket) -> None:
         with self._lock:
-            if self._expired.is_set() or self._aborted.is_set():
+            if self._is_expired or self._is_aborted:
                 raise TimeoutError('connected too late')
             self._sockets.add(sock)
 
@@ -192,6 +188,18 @@ class Connections:
                 headers = HTTPHeaderDict(headers)
                 for name, value in deadlines._headers:
                     headers.add(name, value)
-                return super().urlopen(*arguments, headers=headers, **options)
+                response = super().urlopen(*arguments, headers=headers,
+                                           **options)
+                if 200 <= response.status <= 299:
+                    return response
+                # The official client would read and inflate all of its body.
+                # No redirect is followed: credentials are not for where it
+                # leads, nor may that place say what nodes there are.
+                headers = HTTPHeaderDict(response.headers)
+                headers.discard('Location')
+                return urllib3.HTTPResponse(
+                    bodies.read_error(response), headers=headers,
+                    status=response.status, reason=response.reason,
+                    preload_content=False)
 
         return Pool

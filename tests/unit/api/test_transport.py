@@ -243,27 +243,31 @@ class PoolTest(ConnectionsTestCase):
         self.assertEqual(1, len(manager.pools))
 
     def test_error_is_read_and_redirect_is_not_followed(self) -> None:
-        asked: list[dict[str, object]] = []
+        asked: list[str] = []
         bodies: list[answers.Body] = []
 
-        def urlopen(manager: object, method: str, url: str,
+        def urlopen(pool: object, method: str, url: str,
                     **options: object) -> urllib3.HTTPResponse:
-            asked.append(options)
+            asked.append(url)
             bodies.append(answers.Body(self.clock, [b'why']))
             return urllib3.HTTPResponse(
-                bodies[-1], {'X': 'y'}, status,  # type: ignore
+                bodies[-1],  # type: ignore
+                {'X': 'y', 'Location': 'http://elsewhere/b'}, status,
                 reason='r', preload_content=False)
 
         self.useFixture(fixtures.MonkeyPatch(
-            'urllib3.PoolManager.urlopen', urlopen))
-        for status, is_error in ((200, False), (299, False),
-                                 (300, True), (302, True), (500, True)):
-            response = self.connections.pool_manager.urlopen('GET', 'u')
+            'urllib3.HTTPConnectionPool.urlopen', urlopen))
+        for status, is_error in ((200, False), (299, False), (300, True),
+                                 (302, True), (303, True), (308, True),
+                                 (500, True)):
+            asked.clear()
+            response = self.connections.pool_manager.urlopen(
+                'GET', 'http://host/a')
             self.assertIs(is_error, bodies[-1].closed)
             self.assertEqual((status, 'r', 'y', b'why'), (
                 response.status, response.reason, response.headers['X'],
                 response.data))
-            self.assertIs(False, asked[-1]['redirect'])
+            self.assertEqual(['/a'], asked)
 
 
 class HeadersTest(testtools.TestCase):
