@@ -216,6 +216,17 @@ class LoginTest(base.FunctionalTest):
         # None was refused, and made again.
         self.assertEqual(2, len(self.simulator.requests))
 
+    def test_exec_plugin_whose_token_has_expired_runs_for_each_request(
+            self) -> None:
+        # The clock of this machine may be wrong, and not the server's.
+        self.want_tokens('token-1', 'token-2')
+        self.use(self.plugin("credential(token=f'token-{run}', "
+                             "expirationTimestamp=soon(-9))"))
+        self.assert_polled()
+        self.assert_polled()
+
+        self.assertEqual(2, self.runs())
+
     def test_exec_plugin_that_issues_certificates(self) -> None:
         self.simulator.authenticate = self.simulator.by_certificate
         for name in ('one', 'two'):
@@ -238,7 +249,6 @@ class LoginTest(base.FunctionalTest):
     def test_exec_plugin_that_fails_sends_no_request(self) -> None:
         for action in ('sys.exit(3)', "print('SECRET junk')",
                        'credential()', "print('{}')",
-                       "credential(token='x', expirationTimestamp=soon(-9))",
                        "sys.exit('SECRET on stderr')"):
             self.use(self.plugin(action))
 

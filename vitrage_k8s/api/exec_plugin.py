@@ -25,7 +25,6 @@ import threading
 import time
 from typing import Annotated
 from typing import Any
-from typing import NamedTuple
 
 import msgspec
 
@@ -82,12 +81,6 @@ class _ExecCredential(logins.Discreet, rename='camel', frozen=True):
     status: _Status | None = None
 
 
-class _Issued(NamedTuple):
-    login: logins.Login
-    # Of time.time(): the monotonic clock stops while a machine is suspended.
-    renew_at: float
-
-
 class Plugin:
     """Runs a plugin when its credentials are needed, and keeps them.
 
@@ -107,8 +100,10 @@ class Plugin:
         self._program = spec.command
         self._name = f'{field}.exec (command {spec.command})'
         self._running = threading.Lock()
-        # What came of the last run: credentials, or why there are none.
-        self._outcome: _Issued | str | None = None
+        # What came of the last run: credentials, and when to renew them by
+        # time.time() (the monotonic clock stops while a machine is
+        # suspended); or why there are none.
+        self._outcome: tuple[logins.Login, float] | str | None = None
         for is_wrong, problem in (
                 (spec.api_version not in _API_VERSIONS,
                  f'apiVersion: {spec.api_version or "none"} is not supported, '
@@ -138,13 +133,13 @@ class Plugin:
             raise self._error('is still running, for another request')
         try:
             outcome = self._outcome
-            if isinstance(outcome, _Issued) and time.time() < outcome.renew_at:
-                return outcome.login
+            if isinstance(outcome, tuple) and time.time() < outcome[1]:
+                return outcome[0]
             if isinstance(outcome, str) and outcome is not before:
                 raise errors.CredentialsError(outcome)
             self._outcome = None
-            self._outcome = issued = self._read_credential(self._run(deadline))
-            return issued.login
+            self._outcome = self._read_credential(self._run(deadline))
+            return self._outcome[0]
         except errors.CredentialsError as error:
             # What fails for want of time may not fail for others.
             if time.monotonic() < deadline:
@@ -155,8 +150,9 @@ class Plugin:
 
     def refused(self, login: logins.Login) -> None:
         """Forget credentials, unless others have replaced them already."""
-        if isinstance(self._outcome, _Issued) and \
-                self._outcome.login.authorization == login.authorization:
+        outcome = self._outcome
+        if isinstance(outcome, tuple) and \
+                outcome[0].authorization == login.authorization:
             self._outcome = None
 
     def _run(self, deadline: float) -> bytes:
@@ -248,7 +244,7 @@ class Plugin:
             'there is no such program that this service may run; install '
             f'it, or correct command{hint and f". {hint[:500]}"}')
 
-    def _read_credential(self, output: bytes) -> _Issued:
+    def _read_credential(self, output: bytes) -> tuple[logins.Login, float]:
         try:
             credential = msgspec.json.decode(output, type=_ExecCredential)
         except (ValueError, RecursionError) as error:
@@ -283,16 +279,11 @@ class Plugin:
                 raise errors.CredentialsError(str(error)) from None
         token = logins.bearer(status.token, f'{self._name}: status.token') \
             if status.token else None
-        return _Issued(logins.Login(token, *found), self._renew_at(status))
-
-    def _renew_at(self, status: _Status) -> float:
-        if status.expiration_timestamp is None:
-            return math.inf
-        lifetime = status.expiration_timestamp.timestamp() - time.time()
-        if lifetime <= 0:
-            raise self._failed('printed credentials that have expired, if '
-                               'the clock of this machine is right')
-        return time.time() + lifetime - min(MARGIN, lifetime / 2)
+        now, expiry = time.time(), status.expiration_timestamp
+        # What has expired already serves once, as with client-go.
+        lifetime = expiry.timestamp() - now if expiry else math.inf
+        return (logins.Login(token, *found),
+                now + lifetime - min(MARGIN, lifetime / 2))
 
     def _error(self, problem: str) -> errors.CredentialsError:
         return errors.CredentialsError(f'{self._name}: {problem}')

@@ -117,7 +117,8 @@ class Connections:
         except Exception as error:
             failure = error
             # The socket's own timeout may come before the timer's turn.
-            self._is_expired |= time.monotonic() - started >= seconds
+            if time.monotonic() - started >= seconds:
+                self._is_expired = True
         finally:
             timer.cancel()
         # A socket that was shut down reads as one that has come to its end,

@@ -41,6 +41,15 @@ class CacheTest(ExecTestCase):
     def test_keeps_for_half_of_a_short_lifetime(self) -> None:
         self.keeps(80, until=30, after_it=50)
 
+    def test_what_has_expired_already_serves_once(self) -> None:
+        for lifetime in (0, -1, -10 ** 8):
+            (self.directory / 'runs').unlink(missing_ok=True)
+            logs_in = self.plugin(prints(
+                token='t', expirationTimestamp=after(lifetime)))
+            for runs in (1, 2):
+                self.issues_token('t', logs_in)
+                self.assertEqual(runs, self.runs())
+
     def test_asks_for_others_when_refused(self) -> None:
         logs_in = self.plugin(COUNT)
         for number in '123':
