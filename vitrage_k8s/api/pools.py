@@ -113,7 +113,9 @@ def _is_excepted(entry: str, host: str, port: str, address: Any) -> bool:
         return True
     if '/' in entry:
         try:
-            return address in ipaddress.ip_network(entry, strict=False)
+            # Go takes no netmask.
+            return entry.rpartition('/')[2].isdecimal() and \
+                address in ipaddress.ip_network(entry, strict=False)
         except (ValueError, AttributeError):
             return False
     match = _HOST_PORT.fullmatch(entry)
@@ -129,11 +131,12 @@ def _is_excepted(entry: str, host: str, port: str, address: Any) -> bool:
 
 
 def _parse_address(host: str) -> Any:
-    """Return an ipaddress.IPv4Address or IPv6Address; None if it is none."""
+    """Return an address of ipaddress, of IPv4 if it can be; None if none."""
     try:
-        return ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return None
+    return getattr(address, 'ipv4_mapped', None) or address
 
 
 class _TlsContext(ssl.SSLContext):
