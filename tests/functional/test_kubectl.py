@@ -144,6 +144,13 @@ CASES: dict[str, str | bytes] = {
     'no scheme': server('$B$'),
     'no scheme, but an authority': server('$A_HOST$'),
     'no scheme and a path': server('$B$/path'),
+    'user in the server': server('"https://me:p%2F@$A_HOST$/"'),
+    'user without a password in the server': server('https://me@$A_HOST$'),
+    'user in the server and another': server('https://me:p@$A_HOST$').replace(
+        '{token: t}', '{username: you, password: q}'),
+    'user in the server and exec': server('https://me:p@$A_HOST$').replace(
+        '{token: t}', '{exec: {apiVersion: client.authentication.k8s.io/'
+        'v1beta1, command: ./plugin}}'),
     'query': server('"$A$?a=b#c"'),
     'port too large': server('https://127.0.0.1:99999'),
     'port that is none': server('https://127.0.0.1:port'),

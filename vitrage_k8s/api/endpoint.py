@@ -5,6 +5,7 @@ import base64
 import dataclasses
 import pathlib
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import urllib3
@@ -17,7 +18,7 @@ from vitrage_k8s.api import logins
 _FOR_PLUGINS = 'client.authentication.k8s.io/exec'
 
 
-class Cluster(msgspec.Struct, rename='kebab', frozen=True,
+class Cluster(logins.Discreet, rename='kebab', frozen=True,
               omit_defaults=True):
     """clusters[].cluster of a kubeconfig (clientcmd/api/v1 Cluster)."""
 
@@ -117,8 +118,8 @@ def parse_url(url: str) -> urllib3.util.Url:
     return parsed
 
 
-def parse_server(server: str) -> str:
-    """Return the URL of a cluster's server.
+def parse_server(server: str) -> tuple[str, tuple[str, str]]:
+    """Return the URL of a cluster's server, and the user and password in it.
 
     Without a scheme it is of http:// (client-go: rest DefaultServerURL, with
     nothing known of TLS yet), and no credentials go there.
@@ -133,4 +134,6 @@ def parse_server(server: str) -> str:
     if parsed.scheme not in ('http', 'https') or not (
             has_scheme or parsed.path in (None, '/')):
         raise ValueError('is no URL of https://; correct it')
-    return parsed._replace(auth=None, query=None, fragment=None).url
+    user, _, password = (parsed.auth or '').partition(':')
+    return parsed._replace(auth=None, query=None, fragment=None).url, (
+        unquote(user), unquote(password))

@@ -68,7 +68,7 @@ def load(config_file: str | None, contexts: list[str],
     server = f'https://{f"[{host}]" if ":" in host else host}:{port}'
     try:
         place = endpoint.Place(
-            endpoint.parse_server(server),
+            endpoint.parse_server(server)[0],
             endpoint.Cluster(certificate_authority='ca.crt' if os.path.isfile(
                 SERVICE_ACCOUNT / 'ca.crt') else ''), SERVICE_ACCOUNT, field)
     except ValueError as error:
@@ -212,7 +212,7 @@ def _make_endpoint(files: kubeconfig_files.Files, name: str, context: str,
     cluster, directory, field = files.get(
         'clusters', names.cluster, endpoint.Cluster)
     try:
-        server = endpoint.parse_server(cluster.server)
+        server, (username, password) = endpoint.parse_server(cluster.server)
     except ValueError as error:
         raise ValueError(f'{field}.server: {error}') from error
     is_safe = server.startswith('https:')
@@ -227,6 +227,11 @@ def _make_endpoint(files: kubeconfig_files.Files, name: str, context: str,
     if names.user:
         user, directory, field = files.get(
             'users', names.user, credentials.User)
+    if username:
+        # Go's net/http sends it, and client-go leaves an Authorization alone.
+        user = msgspec.structs.replace(
+            user, username=username, password=password, token='',
+            token_file='', exec=None)
     login = credentials.Credentials(user, directory, place, field,
                                     is_safe=is_safe)
     before = known.get(name)

@@ -32,7 +32,16 @@ class ServerTest(testtools.TestCase):
                 # Without a scheme, nobody knows of TLS.
                 ('host:1', 'http://host:1'), ('host/', 'http://host/'),
                 ('http://host', 'http://host')):
-            self.assertEqual(expected, endpoint.parse_server(server), server)
+            self.assertEqual(expected, endpoint.parse_server(server)[0],
+                             server)
+
+    def test_user_in_a_url(self) -> None:
+        for server, expected in (
+                ('https://host', ('', '')), ('u:p@host', ('u', 'p')),
+                ('https://u%40:p%2F@host', ('u@', 'p/')),
+                ('https://u@host', ('u', '')),
+                ('https://u:p:q@host', ('u', 'p:q'))):
+            self.assertEqual(expected, endpoint.parse_server(server)[1])
 
     def test_what_is_none(self) -> None:
         for server, said in (

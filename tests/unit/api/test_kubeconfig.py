@@ -195,6 +195,36 @@ class EntryTest(kubeconfigs.KubeconfigTestCase):
                 self.assertIs(bool(known) and is_same,
                               found.credentials is first.credentials)
 
+    def test_user_in_the_server_comes_first(self) -> None:
+        for users in ([entry('users', 'a', token='x')],
+                      [entry('users', 'a', username='x', password='y')],
+                      [entry('users', 'a', tokenFile='missing')],
+                      [entry('users', 'a', exec={
+                          'apiVersion': 'client.authentication.k8s.io/v1',
+                          'command': 'x'})], [entry('users', 'a')]):
+            self.write(make('a', users=users, clusters=[
+                entry('clusters', 'a', server='https://m%40e:p@a')]))
+            [found] = self.load()
+            assert isinstance(found, endpoints.Endpoint)
+            self.assertEqual('https://a', found.server)
+            self.assertEqual('Basic bUBlOnA=',
+                             found.credentials.login(1e9).authorization)
+
+    def test_user_in_the_server_is_kept_back_and_never_shown(self) -> None:
+        self.write(make('a', users=[], contexts=[
+            entry('contexts', 'a', cluster='a')], clusters=[
+                entry('clusters', 'a', server='http://me:SECRET@a')]))
+        found, advice = self.load()
+        assert isinstance(found, endpoints.Endpoint)
+        self.assertIsNone(found.credentials.login(1e9).authorization)
+        self.assertIn('is of http://', str(advice))
+        for server in ('ftp://me:SECRET@a', 'https://me:SECRET@a:x',
+                       'https://me:SECRET@a b'):
+            self.write(make('a', clusters=[
+                entry('clusters', 'a', server=server)]))
+            [error] = self.loaded()
+            self.assertNotIn('SECRET', error)
+
     def test_token_is_kept_back_where_all_can_read_along(self) -> None:
         for server, said in (('http://a', 1), ('https://a', 0)):
             self.write(make('a', clusters=[
