@@ -13,10 +13,6 @@ import urllib3
 from vitrage_k8s.api import credentials
 from vitrage_k8s.api import logins
 
-# The extension of a cluster that is for its exec plugins (client-go:
-# clientcmd/api ExecConfig.Config).
-_FOR_PLUGINS = 'client.authentication.k8s.io/exec'
-
 
 class Cluster(logins.Discreet, rename='kebab', frozen=True,
               omit_defaults=True):
@@ -56,8 +52,6 @@ class Place:
     def read_authorities(self, deadline: float) -> list[bytes]:
         """Return the PEM of each; none for those that the system trusts.
 
-        They are read when a connection is made, in the thread of the cluster.
-
         :param deadline: when to give up (time.monotonic())
         :raises PemError: they cannot be read
         """
@@ -67,11 +61,7 @@ class Place:
             self.cluster.certificate_authority, deadline)
 
     def __call__(self, deadline: float) -> dict[str, Any]:
-        """Return what an exec plugin may ask for of its cluster.
-
-        Cluster of client.authentication.k8s.io, as client-go makes it
-        (rest: ConfigToExecCluster).
-        """
+        """Return what a plugin may ask for (rest: ConfigToExecCluster)."""
         pem = b''.join(self.read_authorities(deadline))
         given = msgspec.to_builtins(msgspec.structs.replace(
             self.cluster, server=self.server, extensions=[],
@@ -79,7 +69,8 @@ class Place:
                 base64.b64encode(pem).decode())))
         return {**given, 'config': next((
             each.get('extension') for each in self.cluster.extensions
-            if each and each.get('name') == _FOR_PLUGINS), None)}
+            if each and each.get('name') == 'client.authentication.k8s.io/exec'
+        ), None)}
 
 
 class Endpoint(msgspec.Struct, frozen=True):

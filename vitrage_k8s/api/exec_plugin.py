@@ -282,7 +282,7 @@ class Plugin:
         now, expiry = time.time(), status.expiration_timestamp
         # What has expired already serves once, as with client-go.
         lifetime = expiry.timestamp() - now if expiry else math.inf
-        return (logins.Login(token, *found),
+        return (logins.Login(token, found[0], found[1]),
                 now + lifetime - min(MARGIN, lifetime / 2))
 
     def _error(self, problem: str) -> errors.CredentialsError:

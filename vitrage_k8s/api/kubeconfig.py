@@ -2,9 +2,9 @@
 """Which clusters there are: those of a kubeconfig, or of the pod.
 
 A kubeconfig is read anew for each poll, so that what is mended in it works
-without a restart. The official client's loader is not used: it passes over
-what is wrong with credentials (see credentials.py), keeps certificates in
-temporary files of the process, and its fields differ between its versions.
+without a restart. The official client's loader passes over what is wrong with
+credentials, keeps certificates in temporary files of the process, and has
+other fields in each of its versions.
 """
 
 from collections.abc import Iterator
@@ -115,7 +115,7 @@ def _read(files: kubeconfig_files.Files, contexts: list[str],
         except (errors.CredentialsError, ValueError) as error:
             yield errors.MisconfiguredError(name, str(error), context)
             continue
-        same = next((chosen[each.name] for each in read if
+        same = next((each.context for each in read if
                      each.credentials.is_same(found.credentials)), None)
         if same is None:
             read.append(found)
@@ -130,9 +130,8 @@ def _read(files: kubeconfig_files.Files, contexts: list[str],
                 f'[kubernetes] contexts: the context {context} is of the '
                 f'same cluster as the context {same}; name one of them')
         else:
-            LOG.debug('Context %s is passed over: it has server and user of '
-                      'the context %s', text.make_safe(context),
-                      text.make_safe(same))
+            LOG.debug('Context %s is passed over: it is as context %s',
+                      text.make_safe(context), text.make_safe(same))
 
 
 def _choose(files: kubeconfig_files.Files,
@@ -171,10 +170,6 @@ def _check_choice(files: kubeconfig_files.Files, name: str, context: str,
 
 
 def _check_name(field: str, name: str) -> None:
-    """Check that a cluster can be shown by its name.
-
-    :raises UnusableEntryError: it cannot
-    """
     if not name or not text.is_key(name, text.LONGEST_NAME):
         raise errors.UnusableEntryError(
             f'{field} {text.make_safe(name, text.LONGEST_VALUE)} is empty, '
@@ -235,6 +230,6 @@ def _make_endpoint(files: kubeconfig_files.Files, name: str, context: str,
     login = credentials.Credentials(user, directory, place, field,
                                     is_safe=is_safe)
     before = known.get(name)
-    if before is not None and before.is_same(login):
-        login = before
-    return endpoint.Endpoint(name, place, login, is_named, context)
+    return endpoint.Endpoint(
+        name, place, before if before and before.is_same(login) else login,
+        is_named, context)

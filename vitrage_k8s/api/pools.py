@@ -3,10 +3,6 @@
 
 Made here and not by the official client, whose options for this differ
 between its versions, and which keeps the keys of a kubeconfig in files.
-
-The proxy of the environment follows golang.org/x/net/http/httpproxy. Python's
-rules differ (urllib, requests.utils): a suffix need not begin at a dot,
-.example.com is example.com too, and there are no networks of IPv6.
 """
 
 import contextlib
@@ -81,21 +77,25 @@ def _by_proxy(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
         raise ValueError('is no URL of http, https or socks5')
     headers = urllib3.make_headers(
         proxy_basic_auth=unquote(url.auth)) if url.auth else None
-    return urllib3.ProxyManager(url._replace(
-        auth=None, path=None, query=None, fragment=None).url,
-        proxy_headers=headers, **options)
+    return urllib3.ProxyManager(f'{url.scheme}://{url.netloc}',
+                                proxy_headers=headers, **options)
 
 
 def find_proxy(server: str) -> tuple[str, str]:
     """Return the variable that names the proxy for a server, and the proxy.
 
-    Both are empty where there is none: loopback never has one.
+    Both are empty where there is none: loopback never has one. The rules are
+    those of golang.org/x/net/http/httpproxy. Python's differ (urllib,
+    requests.utils): a suffix need not begin at a dot, .example.com is
+    example.com too, and there are no networks of IPv6.
     """
     url = urlsplit(server)
     host, address = url.hostname or '', _parse_address(url.hostname or '')
     port = str(url.port or (80 if url.scheme == 'http' else 443))
+    exceptions = _variable('no_proxy')[1].lower().split(',')
     if host == 'localhost' or address and address.is_loopback or any(
-            _is_excepted(entry.strip(), host, port, address) for entry in _variable('no_proxy')[1].lower().split(',')):
+            _is_excepted(entry.strip(), host, port, address)
+            for entry in exceptions):
         return '', ''
     name, proxy = _variable(f'{url.scheme}_proxy')
     return name, f'http://{proxy}' if proxy and '://' not in proxy else proxy
@@ -161,7 +161,7 @@ class _TlsContext(ssl.SSLContext):
 
 def _make_context(endpoint: endpoints.Endpoint, login: logins.Login,
                   deadline: float) -> ssl.SSLContext:
-    place, field = endpoint.place, endpoint.credentials.field
+    place = endpoint.place
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = place.cluster.tls_server_name or \
         urlsplit(place.server).hostname or ''
@@ -192,7 +192,8 @@ def _make_context(endpoint: endpoints.Endpoint, login: logins.Login,
                 context.load_cert_chain(pem.name, password='')  # noqa: S106
             except ssl.SSLError as error:
                 raise ValueError(
-                    f'{field}: the client certificate cannot be used with its '
-                    f'key: {error.reason or "one of them is no PEM"}; give '
-                    'the key that it was made for') from None
+                    f'{endpoint.credentials.field}: the client certificate '
+                    'cannot be used with its key: '
+                    f'{error.reason or "one of them is no PEM"}; give the key '
+                    'that it was made for') from None
     return context
