@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How to log in to an API server: what a kubeconfig's users[].user says.
 
-The official client (37.0.2) falls short of it: it reads a tokenFile once, with
-its trailing newline, sends requests without credentials when an exec plugin
-fails, waits for a plugin without end, and renews nothing after a 401.
-
-The reference is client-go, https://github.com/kubernetes/client-go:
+The official client (37.0.2) reads a tokenFile once, with its newline, sends
+requests without credentials when an exec plugin fails, waits for a plugin
+without end, and renews nothing after a 401. The reference is client-go:
 
 - token or tokenFile, or else username and password, or else exec
   (plugin/pkg/client/auth/exec: UpdateTransportConfig leaves exec alone when
@@ -61,15 +59,9 @@ class User(logins.Discreet, rename='kebab', frozen=True):
     as_user_extra: dict[str, list[str]] = {}
 
     @property
-    def has_certificate(self) -> bool:
-        """Whether there is a client certificate."""
-        return bool(self.client_certificate or self.client_certificate_data)
-
-    @property
-    def is_static(self) -> bool:
-        """Whether there is what comes before exec."""
-        return bool(self.token or self.token_file or self.username
-                    or self.has_certificate)
+    def certificate(self) -> str:
+        """The client certificate, as data or a path; empty if none."""
+        return self.client_certificate_data or self.client_certificate
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Return the headers for impersonation, as client-go writes them."""
@@ -88,7 +80,6 @@ class Credentials:
     Ask for a login for each request. After a 401, call refused(), and try
     once more if that may help.
 
-    :param user: the user
     :param directory: where the kubeconfig is
     :param cluster_info: see exec_plugin.Plugin
     :param field: the file and the entry of the user, for messages
@@ -104,15 +95,16 @@ class Credentials:
                  is_safe: bool = True) -> None:
         _check(user, field)
         self.field = field
-        self.keeps_back = not is_safe and (
-            user.is_static or user.exec is not None)
+        is_static = bool(user.token or user.token_file or user.username
+                         or user.certificate)
+        self.keeps_back = not is_safe and (is_static or user.exec is not None)
         self._user = user
         # A service may change its working directory later.
         self._directory = directory.absolute()
         self._cluster_info = cluster_info
         plugin = exec_plugin.Plugin(
             user.exec, self._directory, cluster_info, field) \
-            if user.exec and not user.is_static else None
+            if user.exec and not is_static else None
         self._plugin = None if self.keeps_back else plugin
         # Guards what follows: that of a file is its last one.
         self._lock = threading.Lock()
@@ -200,10 +192,6 @@ class Credentials:
 
 
 def _check(user: User, field: str) -> None:
-    """Check what can be checked without a file and without a plugin.
-
-    :raises CredentialsError: the user can never log in
-    """
     provider = user.auth_provider
     for is_wrong, name, problem in (
             (provider is not None, 'auth-provider',
@@ -219,7 +207,7 @@ def _check(user: User, field: str) -> None:
              'printed; correct it'),
             (user.username and (user.token or user.token_file), 'username',
              'there is a token as well; remove the one or the other'),
-            (user.has_certificate and not (
+            (user.certificate and not (
                 user.client_key or user.client_key_data), 'client-key',
              'is missing; a certificate is of use only with its key')):
         if is_wrong:

@@ -84,7 +84,6 @@ class _ExecCredential(logins.Discreet, rename='camel', frozen=True):
 class Plugin:
     """Runs a plugin when its credentials are needed, and keeps them.
 
-    :param spec: exec of the user
     :param directory: where the kubeconfig is, as an absolute path
     :param cluster_info: returns, by a deadline, what provideClusterInfo
         provides
@@ -100,9 +99,8 @@ class Plugin:
         self._program = spec.command
         self._name = f'{field}.exec (command {spec.command})'
         self._running = threading.Lock()
-        # What came of the last run: credentials, and when to renew them by
-        # time.time() (the monotonic clock stops while a machine is
-        # suspended); or why there are none.
+        # What came of the last run: credentials, and when to renew them (of
+        # time.time(), which goes on while a machine sleeps), or why none.
         self._outcome: tuple[logins.Login, float] | str | None = None
         for is_wrong, problem in (
                 (spec.api_version not in _API_VERSIONS,
@@ -188,14 +186,12 @@ class Plugin:
                     executable=self._program, env=environment,
                     stdin=subprocess.DEVNULL, stdout=output,
                     stderr=subprocess.DEVNULL, start_new_session=True)
-            except OSError as error:
-                raise self._failed(f'cannot be run: {error.strerror}') \
-                    from error
-            except ValueError:
-                # The cause may quote them.
-                raise self._failed(
-                    'cannot be run: its arguments or environment hold what no '
-                    'program can be given') from None
+            except (OSError, ValueError) as error:
+                # The cause may quote the arguments or the environment.
+                why = error.strerror if isinstance(error, OSError) else \
+                    'its arguments or environment hold what no program can ' \
+                    'be given'
+                raise self._failed(f'cannot be run: {why}') from None
             try:
                 while process.poll() is None and \
                         os.fstat(output.fileno()).st_size <= OUTPUT_LIMIT:

@@ -67,8 +67,8 @@ class Files:
     :ivar where: which files these are, for messages
     :ivar current: what current-context says
     :ivar entries: those of each section by their names
-    :ivar advice: what is not well, but no problem
-    :ivar nameless: what is wrong with contexts that have no name
+    :ivar advice, nameless: what is not well with files, and with contexts
+        that have no name
     :raises ConfigurationError: there is none, or it is none
     """
 

@@ -135,7 +135,8 @@ def _read(key: tuple[int, str],
 def bearer(token: str, field: str) -> str:
     """Make the value of an Authorization header.
 
-    :param token: the token; white space around it does not count
+    White space around the token does not count.
+
     :raises CredentialsError: a header cannot hold it
     """
     token = token.strip()

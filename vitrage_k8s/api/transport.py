@@ -77,8 +77,8 @@ class _Response(http.client.HTTPResponse):
 class Connections:
     """The connections to one API server, and the deadlines on them.
 
-    Looking a host name up is not bounded (the resolver's configuration does
-    that), nor is connecting (urllib3 has a connect timeout).
+    They bound neither the resolver, which has a configuration for that, nor
+    connecting, for which urllib3 has a timeout.
 
     :param deadline: when files must have been read (time.monotonic())
     :raises ValueError, PemError: certificates or the proxy cannot be used
