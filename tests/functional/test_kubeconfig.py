@@ -189,7 +189,8 @@ class KubeconfigTest(base.FunctionalTest):
         self.host.poll()
 
         self.assertEqual(['node-of-one'], self.host.node_names())
-        self.assertEqual(1, self.log.output.count('Permission denied'))
+        self.assertEqual(1, self.log.output.count(
+            'kubeconfig cannot be read: Permission denied'))
         self.assertNotIn('Traceback', self.log.output)
 
     def test_user_without_a_home(self) -> None:
