@@ -134,7 +134,6 @@ class Credentials:
     def refused(self, login: logins.Login, deadline: float) -> bool:
         """Take note that the API server answered 401 to a login.
 
-        :param deadline: see login()
         :returns: whether another login() may help: that of a plugin, and
             that from files if they have changed
         """

@@ -52,8 +52,7 @@ class Place:
     def read_authorities(self, deadline: float) -> list[bytes]:
         """Return the PEM of each; none for those that the system trusts.
 
-        :param deadline: when to give up (time.monotonic())
-        :raises PemError: they cannot be read
+        :raises PemError: they cannot be read by the deadline (monotonic)
         """
         return logins.load_pem(
             logins.CERTIFICATE, f'{self.field}.certificate-authority',
@@ -113,7 +112,7 @@ def parse_server(server: str) -> tuple[str, tuple[str, str]]:
     """Return the URL of a cluster's server, and the user and password in it.
 
     Without a scheme it is of http:// (client-go: rest DefaultServerURL, with
-    nothing known of TLS yet), and no credentials go there.
+    nothing known of TLS yet).
 
     :raises ValueError: it cannot be one
     """

@@ -14,15 +14,12 @@ import os
 import pathlib
 
 import msgspec
-from oslo_log import log
 
 from vitrage_k8s.api import credentials
 from vitrage_k8s.api import endpoint
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import kubeconfig_files
 from vitrage_k8s.api import text
-
-LOG = log.getLogger(__name__)
 
 # Where Kubernetes puts a pod's service account.
 SERVICE_ACCOUNT = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount')
@@ -43,14 +40,13 @@ def load(config_file: str | None, contexts: list[str],
          seconds: float) -> Iterator[Found]:
     """Yield the endpoint of each cluster to read, or what is wrong with it.
 
-    :param config_file: path of the kubeconfig; None for the in-cluster
-        configuration, or else the default kubeconfig
-    :param contexts: names of contexts, each as name=context to give its
-        cluster a name; * for all; empty for the current one
-    :param cluster_name: the cluster's name if only one is read; None for its
-        context's
-    :param known: the credentials by cluster that were in use before; they go
-        on where nothing about them has changed
+    :param config_file: None for the in-cluster configuration, or else the
+        default kubeconfig
+    :param contexts: each as context or name=context, which gives its cluster
+        the name; * for all; empty for the current one
+    :param cluster_name: for one cluster; None for its context's name
+    :param known: the credentials in use by cluster; they go on where nothing
+        about them has changed
     :param seconds: how long a file may take
     :raises ConfigurationError: there is no kubeconfig, or it is none
     """
@@ -129,9 +125,6 @@ def _read(files: kubeconfig_files.Files, contexts: list[str],
             yield errors.UnusableEntryError(
                 f'[kubernetes] contexts: the context {context} is of the '
                 f'same cluster as the context {same}; name one of them')
-        else:
-            LOG.debug('Context %s is passed over: it is as context %s',
-                      text.make_safe(context), text.make_safe(same))
 
 
 def _choose(files: kubeconfig_files.Files,
@@ -197,10 +190,6 @@ def _find_dangling(files: kubeconfig_files.Files) -> Iterator[Found]:
 
 def _make_endpoint(files: kubeconfig_files.Files, name: str, context: str,
                    is_named: bool, known: Known) -> endpoint.Endpoint:
-    """Return the endpoint of a context.
-
-    :raises ValueError, CredentialsError: it cannot have one
-    """
     names, _, field = files.get('contexts', context, _Context)
     if not names.cluster:
         raise ValueError(f'{field}.cluster: is missing; set it')

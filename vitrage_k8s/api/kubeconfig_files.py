@@ -2,7 +2,7 @@
 """What kubeconfig files say: entries by name, each looked at when it is used.
 
 So a bad entry costs those only that use it. YAML, types and merging are those
-of client-go (tools/clientcmd). What the entries are for is not known here.
+of client-go (tools/clientcmd).
 """
 
 import contextlib
@@ -62,13 +62,12 @@ class _Entry(NamedTuple):
 class Files:
     """One kubeconfig, or several that are merged as kubectl does.
 
-    :param config_file: its path; None for the default kubeconfig
+    :param config_file: None for the default kubeconfig
     :param seconds: how long a file may take
     :ivar where: which files these are, for messages
     :ivar current: what current-context says
     :ivar entries: those of each section by their names
-    :ivar advice, nameless: what is not well with files, and with contexts
-        that have no name
+    :ivar advice, nameless: warnings; errors of contexts without a name
     :raises ConfigurationError: there is none, or it is none
     """
 
@@ -211,8 +210,8 @@ def _check_size(content: bytes) -> None:
 def _without_nulls(value: Any, is_kept: bool = False) -> Any:
     """Return a value in which null leaves what Go's JSON does: empty.
 
-    :param is_kept: whether null is null: in an extension, at which client-go
-        does not look (runtime.RawExtension)
+    In an extension it is kept, for client-go does not look at these
+    (runtime.RawExtension).
     """
     if isinstance(value, dict):
         return {str(key): _without_nulls(each, is_kept or key == 'extension')

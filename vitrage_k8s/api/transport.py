@@ -27,10 +27,7 @@ from vitrage_k8s.api import pools
 
 
 def is_tls_failure(error: BaseException | None) -> bool:
-    """Return whether an error is that there is no safe connection.
-
-    A connection that breaks off during the handshake is not one: that passes.
-    """
+    """Return whether there is no safe connection: no handshake broke off."""
     while error is not None and not isinstance(error, TimeoutError):
         if isinstance(error, ssl.SSLError):
             return not isinstance(error, ssl.SSLEOFError)
@@ -136,11 +133,7 @@ class Connections:
         self._expire()
 
     def close(self) -> None:
-        """Close the connections that were made, in use or not.
-
-        The pool manager closes those that have come back to it; one that an
-        error left behind would stay open until the error is forgotten.
-        """
+        """Close all connections, and those that an error left behind."""
         for connection in list(self._connections):
             connection.close()
 
