@@ -2,6 +2,7 @@
 """What connections to an API server go through: a proxy, and TLS."""
 
 import pathlib
+import socket
 import ssl
 import types
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import fixtures
 import testtools
 import trustme
+import urllib3
 
 from vitrage_k8s.api import endpoint
 from vitrage_k8s.api import logins
@@ -27,6 +29,33 @@ def make(server: str, login: logins.Login | None = None,
         endpoint.Endpoint('c', place, types.SimpleNamespace(
             field='the user')),  # type: ignore[arg-type]
         login or logins.Login(), float('inf'))
+
+
+class OptionsTest(testtools.TestCase):
+
+    def test_there_is_one_connection_and_no_hidden_retry(self) -> None:
+        manager = make('http://127.0.0.1')
+        retries = urllib3.Retry.from_int(manager.connection_pool_kw['retries'])
+        self.assertEqual((False, 0), (retries.total, retries.redirect))
+        self.assertEqual(1, manager.connection_pool_kw['maxsize'])
+        for port in (1, 2):
+            manager.connection_from_url(f'http://127.0.0.1:{port}')
+        self.assertEqual(1, len(manager.pools))
+
+    def test_peer_that_is_gone_is_noticed(self) -> None:
+        listener = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(listener.close)
+        server = f'http://127.0.0.1:{listener.getsockname()[1]}'
+        connection = make(server).connection_from_url(server)._new_conn()
+        self.addCleanup(connection.close)
+        connection.connect()
+        for level, option in ((socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                              (socket.IPPROTO_TCP, socket.TCP_NODELAY)):
+            self.assertTrue(connection.sock.getsockopt(level, option))
+        self.assertEqual((30, 10, 4), tuple(
+            connection.sock.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL,
+                           socket.TCP_KEEPCNT)))
 
 
 class ProxyTest(testtools.TestCase):

@@ -208,27 +208,8 @@ class SocketsTest(ConnectionsTestCase):
         self.connections.close()
         self.assertIsNone(self.connection.sock)
 
-    def test_peer_that_is_gone_is_noticed(self) -> None:
-        sock = self.connect()
-        for level, option in ((socket.SOL_SOCKET, socket.SO_KEEPALIVE),
-                              (socket.IPPROTO_TCP, socket.TCP_NODELAY)):
-            self.assertTrue(sock.getsockopt(level, option))
-        self.assertEqual((30, 10, 4), tuple(
-            sock.getsockopt(socket.IPPROTO_TCP, option) for option in (
-                socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL,
-                socket.TCP_KEEPCNT)))
-
 
 class PoolTest(ConnectionsTestCase):
-
-    def test_there_is_one_connection_and_no_hidden_retry(self) -> None:
-        manager = self.connections.pool_manager
-        retries = urllib3.Retry.from_int(manager.connection_pool_kw['retries'])
-        self.assertEqual((False, 0), (retries.total, retries.redirect))
-        self.assertEqual(1, manager.connection_pool_kw['maxsize'])
-        for port in (1, 2):
-            manager.connection_from_url(f'http://127.0.0.1:{port}')
-        self.assertEqual(1, len(manager.pools))
 
     def test_error_is_read_and_redirect_is_not_followed(self) -> None:
         asked: list[str] = []
