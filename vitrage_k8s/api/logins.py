@@ -21,6 +21,7 @@ from vitrage_k8s.api import errors
 
 # More than any kubeconfig, token or bundle of authorities has, in bytes.
 _LARGEST_FILE = 16 * 1024 * 1024
+_PIECE = 1024 * 1024
 
 # The blocks that Go looks for. What is around them is passed over, in
 # whatever encoding it is: crypto/x509 AppendCertsFromPEM, crypto/tls
@@ -118,9 +119,13 @@ def _read(key: tuple[int, str],
           read: concurrent.futures.Future[File]) -> None:
     found: File | Exception
     try:
+        content = b''
         with open(key[1], 'rb') as file:
-            found = File(file.read(_LARGEST_FILE + 1),
-                         os.fstat(file.fileno()).st_mode)
+            # Not in one go, for which Python would take all the memory.
+            while len(content) <= _LARGEST_FILE and (
+                    piece := file.read(_PIECE)):
+                content += piece
+            found = File(content, os.fstat(file.fileno()).st_mode)
     except (OSError, ValueError) as error:
         found = error
     # Who asks from now on gets what is there from now on.
