@@ -5,6 +5,7 @@ urllib3 can inflate, too. But its versions before 2.6.0 inflate in one go
 whatever has come, and a megabyte of gzip may be a gigabyte of spaces.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import http.client
@@ -23,9 +24,6 @@ CODINGS = ('', 'identity', 'gzip', 'x-gzip')
 # A Status of the API server has some hundred bytes.
 _LARGEST_ERROR = 64 * 1024
 
-# A page of 500 nodes has some 10 MB.
-_USUAL = 32 * 1024 * 1024
-
 # The two bytes that each member of a gzip stream begins with (RFC 1952).
 _MAGIC = b'\x1f\x8b'
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
@@ -35,15 +33,14 @@ class TooLargeError(Exception):
     """A body has more bytes than were asked for."""
 
 
-def read_all(response: urllib3.HTTPResponse, largest: int) -> bytes:
-    """Read a whole body.
+def read_all(pieces: Iterable[bytes], largest: int) -> bytes:
+    """Return a whole body, by its pieces.
 
-    :param largest: how many bytes it may have, inflated
+    :param largest: how many bytes it may have
     :raises TooLargeError: it has more
-    :raises: what read_pieces() raises
     """
     body = bytearray()
-    for piece in read_pieces(response):
+    for piece in pieces:
         body += piece
         if len(body) > largest:
             raise TooLargeError
@@ -54,7 +51,7 @@ def read_error(response: Any) -> bytes:
     """Read the body of an error; nothing where it is not readable."""
     with contextlib.closing(response):
         try:
-            body = read_all(response, _LARGEST_ERROR)
+            body = read_all(read_pieces(response), _LARGEST_ERROR)
         except (TooLargeError, EOFError, zlib.error):
             return b''
         # Back to the pool; to close it is harmless then.
@@ -79,12 +76,8 @@ def read_packed(response: urllib3.HTTPResponse, largest: int) -> Packed:
     :raises TooLargeError: it has more
     :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
     """
-    body = bytearray()
-    for piece in _read_packed(response):
-        body += piece
-        if len(body) > largest:
-            raise TooLargeError
-    return Packed(bytes(body), 'gzip' in content_coding(response))
+    return Packed(read_all(_read_packed(response), largest),
+                  'gzip' in content_coding(response))
 
 
 def inflate_all(packed: Packed, largest: int) -> bytes:
@@ -97,22 +90,18 @@ def inflate_all(packed: Packed, largest: int) -> bytes:
     """
     if not packed.is_gzip:
         return packed.data
-    # In one go it takes half the time, and twice the memory: for one member of
-    # the usual size, which is what API servers send.
+    # API servers send one member, which ends in its size. With that as a bound
+    # zlib takes no more memory than it needs, and a third of the time.
+    size = int.from_bytes(packed.data[-4:], 'little')
     member = zlib.decompressobj(_GZIP_ONLY)
-    whole = member.decompress(packed.data, min(largest, _USUAL))
-    if member.eof and not member.unused_data:
+    whole = member.decompress(packed.data, min(size, largest) + 1)
+    if member.eof and not member.unused_data and len(whole) <= largest:
         return whole
     del whole
-    body = bytearray()
     # In pieces: zlib copies what is left of one for each member.
-    pieces = (packed.data[start:start + PIECE]
-              for start in range(0, len(packed.data), PIECE))
-    for piece in inflate(pieces):
-        body += piece
-        if len(body) > largest:
-            raise TooLargeError
-    return bytes(body)
+    return read_all(inflate(
+        packed.data[start:start + PIECE]
+        for start in range(0, len(packed.data), PIECE)), largest)
 
 
 def content_coding(response: urllib3.HTTPResponse) -> str:

@@ -146,7 +146,7 @@ class Client:
         except (EOFError, zlib.error) as error:
             raise self._refusals.of_connection(error) from error
         # A sample is enough, and costs next to nothing.
-        if body[::31].count(b'{') * 31 > _MOST_OBJECTS:
+        if body[::251].count(b'{') * 251 > _MOST_OBJECTS:
             raise self.malformed(
                 f'the answer of {self._server} has more than {_MOST_OBJECTS} '
                 'JSON objects; see [kubernetes] page_size')
@@ -234,7 +234,8 @@ class Client:
                        method)
 
         def read(response: Any) -> tuple[bytes, str]:
-            return (bodies.read_all(response, _LONGEST_LINE),
+            return (bodies.read_all(bodies.read_pieces(response),
+                                    _LONGEST_LINE),
                     response.headers.get('Date', ''))
 
         body, date = self._request(arguments, deadline, read, call=call)

@@ -6,8 +6,8 @@ Kubernetes' own are known by their names
 others mean, their names must say.
 """
 
-from collections.abc import Iterator
 from collections.abc import Mapping
+import functools
 import re
 
 import msgspec
@@ -23,15 +23,16 @@ class Condition(msgspec.Struct, rename='camel'):
     last_transition_time: str | None = None
 
 
-Conditions = Mapping[str, Condition]
-
 READY = 'Ready'
 PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
              'NetworkUnavailable')
 # https://kubernetes.io/docs/reference/node/node-lifecycle-conditions/ (1.37)
 LIFECYCLE = ('DrainInProgress', 'Drained', 'MaintenancePlanned',
              'MaintenanceInProgress', 'GracefulNodeShutdownInProgress')
-_OWN = frozenset((READY, *PRESSURES, *LIFECYCLE))
+# The statuses of Kubernetes' own, where all is well.
+_WELL = {READY: 'True', **dict.fromkeys((*PRESSURES, *LIFECYCLE), 'False')}
+# Of a qualified name of Kubernetes.
+_LONGEST = 253 + len('/') + 63
 
 _WORD = re.compile('[A-Z]+(?![a-z])|[A-Z]?[a-z]+')
 _GOOD = re.compile(
@@ -48,6 +49,7 @@ _GOOD_PAIRS = {('has', 'no'), ('has', 'sufficient')}
 _GOOD_NOUNS = frozenset(('Autonomy', 'HostUpgrades'))
 
 
+@functools.lru_cache(1000)
 def _is_good(kind: str) -> bool:
     """Return whether a condition is named for what should be so.
 
@@ -61,34 +63,43 @@ def _is_good(kind: str) -> bool:
         and _NEGATIONS.isdisjoint(words[-2:-1])
 
 
-def abnormal(conditions: Conditions) -> Iterator[str]:
-    """Yield which conditions that others than Kubernetes add are abnormal.
+def judge(conditions: Mapping[str, Condition],
+          ) -> tuple[list[str], list[str], bool]:
+    """Return which conditions are abnormal, and why not all is well.
 
-    They are when True, as node-problem-detector has it (KernelDeadlock,
-    ReadonlyFilesystem), but for those that are named for what should be so:
-    these are when False. That is a guess, which the operator may overrule
-    (ignored_conditions). On a node that is well, Unknown is abnormal, too.
+    Conditions that others than Kubernetes add are abnormal when True, as
+    node-problem-detector has it (KernelDeadlock, ReadonlyFilesystem), but for
+    those that are named for what should be so: these are when False. That is
+    a guess, which the operator may overrule (ignored_conditions). On a node
+    that is well, Unknown is abnormal, too.
 
-    :returns: the types; of those that are Unknown, as ``Type=Unknown``
+    :returns: the types, of those that are Unknown as ``Type=Unknown``; and
+        ``Type=Reason`` of these, of pressure, and of maintenance; and whether
+        there is maintenance
     """
+    abnormal: list[str] = []
+    reasons: list[str] = []
+    is_maintained = False
     for kind, condition in conditions.items():
-        if kind in _OWN:
+        status = condition.status
+        if status == _WELL.get(kind):
             continue
-        if condition.status == ('False' if _is_good(kind) else 'True'):
-            yield kind
-        elif condition.status == 'Unknown' \
-                and conditions.get(READY, Condition()).status == 'True':
-            yield f'{kind}=Unknown'
-
-
-def reasons(conditions: Conditions) -> Iterator[str]:
-    """Yield ``Type=Reason`` of what is not well, and of maintenance."""
-    wanted = {each.removesuffix('=Unknown') for each in abnormal(conditions)}
-    for kind, condition in conditions.items():
-        if kind in wanted or condition.status == 'True' \
-                and kind in (*PRESSURES, *LIFECYCLE):
-            # In a list, so without the comma that a reason may have.
-            yield f'{kind}={condition.reason or ""}'.replace(',', ';')
+        if kind not in _WELL:
+            # A longer type is nobody's, and not worth to be kept.
+            if status == ('False' if _is_good(kind[:_LONGEST]) else 'True'):
+                abnormal.append(kind)
+            elif status == 'Unknown' and READY in conditions \
+                    and conditions[READY].status == 'True':
+                abnormal.append(f'{kind}=Unknown')
+            else:
+                continue
+        elif status != 'True':
+            continue
+        else:
+            is_maintained = is_maintained or kind in LIFECYCLE
+        # In a list, so without the comma that a reason may have.
+        reasons.append(f'{kind}={condition.reason or ""}'.replace(',', ';'))
+    return abnormal, reasons, is_maintained
 
 
 _NUMBERS = re.compile(r'\d(?:[\d.ydhmsnu\u00b5]*\d)?[ydhmsnu\u00b5]*')

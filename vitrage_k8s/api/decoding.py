@@ -11,6 +11,7 @@ from typing import Any
 from typing import get_args
 from typing import get_origin
 from typing import NamedTuple
+from typing import TypeVar
 
 import msgspec
 
@@ -23,20 +24,28 @@ class _ListMetadata(msgspec.Struct, rename='camel'):
     remaining_item_count: int | None = None
 
 
-class _WatchEvent(msgspec.Struct):
+class _EventNode(nodes.ApiNode):
+    kind: Any = 'Node'
+
+
+class _Event(msgspec.Struct):
     type: str
-    object: msgspec.Raw
+    object: _EventNode
 
 
-class _Versioned(msgspec.Struct):
-    kind: str = 'Node'
-    metadata: _ListMetadata | None = None
+class _OddEvent(msgspec.Struct):
+    type: str
+    object: Any
 
 
-class _Failure(msgspec.Struct):
+class _Status(msgspec.Struct):
     code: int | None = None
     reason: str | None = None
     message: str | None = None
+
+
+class _ErrorEvent(msgspec.Struct):
+    object: _Status
 
 
 class _NodeList(msgspec.Struct):
@@ -49,6 +58,9 @@ class _OddNodeList(msgspec.Struct):
     items: list[Any]
     kind: str = ''
     metadata: _ListMetadata | None = None
+
+
+_AnyNode = TypeVar('_AnyNode', bound=nodes.ApiNode)
 
 
 class LeftOut(NamedTuple):
@@ -106,29 +118,31 @@ def decode_page(body: bytes, chosen: tuple[str, ...] = ()) -> Page:
     if not metadata.continue_token and metadata.remaining_item_count:
         raise ValueError(f'{metadata.remaining_item_count} nodes remain, but '
                          'no token to continue with')
-    page = Page([], metadata.resource_version, metadata.continue_token or None,
-                odd, [], False)
+    items, left_out = [], []
     has_unidentified = False
     for api_node in api_nodes:
         identity = api_node.metadata or _NO_METADATA
         if not identity.uid:
             if not has_unidentified:
-                odd.append((identity.name or '(no name)', 'metadata.uid'))
+                odd.append((identity.name or _NO_NAME, 'metadata.uid'))
             has_unidentified = True
             continue
         node = nodes.to_node(api_node, chosen)
         if fields := nodes.odd_keys(node):
-            page.left_out.append(_left_out(node, fields))
+            left_out.append(_left_out(node, fields))
         else:
-            page.items.append(nodes.Item(
+            items.append(nodes.Item(
                 nodes.number(identity.resource_version), node))
-    return msgspec.structs.replace(page, has_unidentified=has_unidentified)
+    return Page(items, metadata.resource_version,
+                metadata.continue_token or None, odd, left_out,
+                has_unidentified)
 
 
 def _left_out(node: nodes.Node, fields: list[str]) -> LeftOut:
-    return LeftOut(node.id, node.name or '(no name)', ', '.join(fields))
+    return LeftOut(node.id, node.name or _NO_NAME, ', '.join(fields))
 
 
+_NO_NAME = '(no name)'
 _NO_METADATA = nodes.Metadata()
 _DECODER = msgspec.json.Decoder(_NodeList)
 
@@ -140,7 +154,8 @@ def _decode(body: bytes, odd: list[tuple[str, str]],
         return node_list, node_list.items
     # It takes what msgspec does not: half a surrogate, 1e999, NaN.
     odd_list = msgspec.convert(json.loads(body), _OddNodeList)
-    return odd_list, [_salvage_node(item, odd) for item in odd_list.items]
+    return odd_list, [_salvage_node(item, nodes.ApiNode, odd)
+                      for item in odd_list.items]
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
@@ -182,48 +197,51 @@ def decode_watch_event(line: bytes,
     """
     odd: list[tuple[str, str]] = []
     try:
-        event = _EVENT_DECODER.decode(line)
+        event = _decode_event(line, odd)
         if event.type == 'ERROR':
-            failure = msgspec.json.decode(event.object, type=_Failure)
+            failure = msgspec.json.decode(line, type=_ErrorEvent).object
             # Servers have left out the code, or the reason (client-go's
             # IsResourceExpired and IsGone look at the reason).
             gone = failure.reason in ('Expired', 'Gone')
             raise WatchError(
                 (failure.message or failure.reason or 'no reason')[:300],
                 failure.code or (410 if gone else 0))
-        if event.type not in ('ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'):
-            return None
-        versioned = _VERSIONED_DECODER.decode(event.object)
-        version = versioned.metadata and versioned.metadata.resource_version
-        if versioned.kind != 'Node':
-            raise ValueError(f'an event of a {versioned.kind[:80]!r}')
-        if event.type == 'BOOKMARK':
-            return WatchEvent(version or None)
-        try:
-            api_node = _NODE_DECODER.decode(event.object)
-        except msgspec.ValidationError:
-            api_node = _salvage_node(msgspec.json.decode(event.object), odd)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
-    if not (api_node.metadata and api_node.metadata.uid):
+    if event.type not in ('ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'):
+        return None
+    api_node = event.object
+    if api_node.kind != 'Node':
+        raise ValueError(f'an event of a {str(api_node.kind)[:80]!r}')
+    identity = api_node.metadata or _NO_METADATA
+    version = identity.resource_version or None
+    if event.type == 'BOOKMARK':
+        return WatchEvent(version)
+    if not identity.uid:
         raise ValueError('an event of a node without a uid')
     node = nodes.to_node(api_node, chosen)
     is_deletion = event.type == 'DELETED'
     if not is_deletion and (fields := nodes.odd_keys(node)):
-        return WatchEvent(version or None, problems=odd,
+        return WatchEvent(version, problems=odd,
                           left_out=_left_out(node, fields))
-    return WatchEvent(version or None, node, is_deletion, odd)
+    return WatchEvent(version, node, is_deletion, odd)
 
 
-_EVENT_DECODER = msgspec.json.Decoder(_WatchEvent)
-_VERSIONED_DECODER = msgspec.json.Decoder(_Versioned)
-_NODE_DECODER = msgspec.json.Decoder(nodes.ApiNode)
+_EVENT_DECODER = msgspec.json.Decoder(_Event)
 
 
-def _salvage_node(item: Any, problems: list[tuple[str, str]]) -> nodes.ApiNode:
-    node, unfit = salvage(item, nodes.ApiNode)
-    node = node or nodes.ApiNode()
-    name = (node.metadata and node.metadata.name) or '(no name)'
+def _decode_event(line: bytes, odd: list[tuple[str, str]]) -> _Event:
+    with contextlib.suppress(msgspec.DecodeError):
+        return _EVENT_DECODER.decode(line)
+    event = msgspec.convert(json.loads(line), _OddEvent)
+    return _Event(event.type, _salvage_node(event.object, _EventNode, odd))
+
+
+def _salvage_node(item: Any, kind: type[_AnyNode],
+                  problems: list[tuple[str, str]]) -> _AnyNode:
+    node, unfit = salvage(item, kind)
+    node = node or kind()
+    name = (node.metadata and node.metadata.name) or _NO_NAME
     problems.extend((name, field or '(the whole node)') for field in unfit)
     return node
 
@@ -273,10 +291,6 @@ def _kinds(wanted: Any) -> tuple[Any, ...]:
     """Return the types of which one is wanted: those of a union, or it."""
     members = get_args(wanted)
     return members if type(None) in members else (wanted,)
-
-
-class _Status(msgspec.Struct):
-    message: str | None = None
 
 
 def decode_message(body: bytes | None) -> str | None:

@@ -8,7 +8,7 @@ its bytes. The names are those of the API reference
 (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 import sys
 from typing import NamedTuple
 
@@ -160,6 +160,9 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     labels: tuple[tuple[str, str], ...] = ()
 
 
+_NO_CONDITION = node_conditions.Condition()
+
+
 def is_same(one: Node, other: Node) -> bool:
     """Return whether nodes are equal, but for numbers in a message."""
     return one == other or (
@@ -172,6 +175,8 @@ def is_same(one: Node, other: Node) -> bool:
 def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
     """Return what we keep of a node.
 
+    It is much of what a list costs: hence few calls, and few loops.
+
     :param chosen: which labels; see labels.choose()
     """
     metadata = api_node.metadata or Metadata()
@@ -179,12 +184,19 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
     status = api_node.status or _Status()
     info = status.node_info or _NodeInfo()
     capacity = status.capacity or _Capacity()
-    labels = metadata.labels or {}
     annotations = metadata.annotations or _Annotations()
-    addresses = status.addresses or []
-    found = {each.type: each for each in status.conditions or () if each.type}
-    ready = found.get(node_conditions.READY, node_conditions.Condition())
-    statuses = {kind: each.status for kind, each in found.items()}
+    labels = metadata.labels or {}
+    addresses: dict[str | None, str] = {}
+    for address in status.addresses or ():
+        if address.address:
+            before = addresses.get(address.type)
+            addresses[address.type] = f'{before},{address.address}' \
+                if before else address.address
+    conditions = {each.type: each for each in status.conditions or ()
+                  if each.type}
+    condition = conditions.get
+    ready = condition(node_conditions.READY, _NO_CONDITION)
+    abnormal, reasons, is_maintained = node_conditions.judge(conditions)
     provider, instance_id = provider_id.parse_provider_id(
         spec.provider_id or '')
     return Node(
@@ -195,28 +207,30 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
         provider=_shared(provider),
         provider_id=spec.provider_id or None,
         instance_id=instance_id,
-        addresses=_join(each.address for each in addresses),
-        internal_ip=_of_type(addresses, 'InternalIP'),
-        external_ip=_of_type(addresses, 'ExternalIP'),
-        hostname=_of_type(addresses, 'Hostname'),
-        internal_dns=_of_type(addresses, 'InternalDNS'),
-        roles=_shared(_join(_roles(labels))),
+        addresses=','.join([each.address for each in status.addresses or ()
+                            if each.address]) or None,
+        internal_ip=addresses.get('InternalIP'),
+        external_ip=addresses.get('ExternalIP'),
+        hostname=addresses.get('Hostname'),
+        internal_dns=addresses.get('InternalDNS'),
+        roles=_listed(_roles(labels)),
         unschedulable=str(bool(spec.unschedulable)),
-        maintenance=str(any(statuses.get(kind) == 'True'
-                            for kind in node_conditions.LIFECYCLE)),
+        maintenance=str(is_maintained),
         ready=_shared(ready.status),
         ready_reason=_shared(ready.reason),
         ready_message=_message(ready),
         ready_since=ready.last_transition_time,
-        memory_pressure=_shared(statuses.get('MemoryPressure')),
-        disk_pressure=_shared(statuses.get('DiskPressure')),
-        pid_pressure=_shared(statuses.get('PIDPressure')),
-        network_unavailable=_shared(statuses.get('NetworkUnavailable')),
-        abnormal_conditions=_shared(_join(sorted(
-            node_conditions.abnormal(found)))),
-        condition_reasons=_shared(_join(sorted(node_conditions.reasons(found)))),
-        # Controllers add and remove taints; their order tells nothing.
-        taints=_shared(_join(sorted(map(_taint, spec.taints or ())))),
+        memory_pressure=_shared(
+            condition('MemoryPressure', _NO_CONDITION).status),
+        disk_pressure=_shared(
+            condition('DiskPressure', _NO_CONDITION).status),
+        pid_pressure=_shared(
+            condition('PIDPressure', _NO_CONDITION).status),
+        network_unavailable=_shared(
+            condition('NetworkUnavailable', _NO_CONDITION).status),
+        abnormal_conditions=_listed(abnormal),
+        condition_reasons=_listed(reasons),
+        taints=_listed(list(map(_taint, spec.taints or ()))),
         kubelet_version=_shared(info.kubelet_version),
         os_image=_shared(info.os_image),
         kernel_version=_shared(info.kernel_version),
@@ -224,18 +238,21 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
         architecture=_shared(info.architecture),
         system_uuid=provider_id.parse_system_uuid(
             info.system_uuid or '', spec.provider_id or ''),
-        zone=_label(labels, 'topology.kubernetes.io/zone',
-                    'failure-domain.beta.kubernetes.io/zone'),
-        region=_label(labels, 'topology.kubernetes.io/region',
-                      'failure-domain.beta.kubernetes.io/region'),
-        instance_type=_label(labels, 'node.kubernetes.io/instance-type',
-                             'beta.kubernetes.io/instance-type'),
+        zone=_shared(
+            labels.get('topology.kubernetes.io/zone')
+            or labels.get('failure-domain.beta.kubernetes.io/zone')),
+        region=_shared(
+            labels.get('topology.kubernetes.io/region')
+            or labels.get('failure-domain.beta.kubernetes.io/region')),
+        instance_type=_shared(
+            labels.get('node.kubernetes.io/instance-type')
+            or labels.get('beta.kubernetes.io/instance-type')),
         machine=annotations.machine,
         machine_cluster=_shared(annotations.machine_cluster),
         capacity_cpu=_quantity(capacity.cpu),
         capacity_memory=_quantity(capacity.memory),
         capacity_pods=_quantity(capacity.pods),
-        labels=node_labels.choose(labels, chosen))
+        labels=node_labels.choose(labels, chosen) if chosen else ())
 
 
 def odd_keys(node: Node) -> list[str]:
@@ -257,21 +274,18 @@ def _message(ready: node_conditions.Condition) -> str | None:
     return _shared(message) if ready.status == 'True' else message or None
 
 
-def _of_type(addresses: list[_Address], kind: str) -> str | None:
-    return _join(each.address for each in addresses if each.type == kind)
-
-
+_ROLE = 'kubernetes.io/role'
 _ROLE_PREFIX = 'node-role.kubernetes.io/'
 
 
-def _roles(labels: dict[str, str]) -> list[str]:
+def _roles(labels: dict[str, str]) -> set[str]:
     """Return the ROLES of ``kubectl get nodes`` (its findNodeRoles)."""
-    roles = {labels.get('kubernetes.io/role', '')}
+    roles = {labels[_ROLE]} if _ROLE in labels else set()
     # Most nodes have none: one look is faster than one for each label.
     if _ROLE_PREFIX in ''.join(labels):
         roles.update(label.removeprefix(_ROLE_PREFIX) for label in labels
                      if label.startswith(_ROLE_PREFIX))
-    return sorted(roles - {''})
+    return roles
 
 
 def _taint(taint: _Taint) -> str:
@@ -279,16 +293,13 @@ def _taint(taint: _Taint) -> str:
     return f'{taint.key}{value}:{taint.effect or ""}' if taint.key else ''
 
 
-def _label(labels: dict[str, str], name: str, old_name: str) -> str | None:
-    return _shared(labels.get(name) or labels.get(old_name))
-
-
 def _quantity(value: str | int | float | None) -> str | None:
     return None if value is None else _shared(str(value))
 
 
-def _join(values: Iterable[str | None]) -> str | None:
-    return ','.join(filter(None, values)) or None
+def _listed(values: Collection[str]) -> str | None:
+    # Sorted: controllers add and remove them, and their order says nothing.
+    return _shared(','.join(sorted(filter(None, values)))) if values else None
 
 
 def _shared(value: str | None) -> str | None:

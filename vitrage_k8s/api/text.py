@@ -86,9 +86,9 @@ def odd_keys(keys: Iterable[tuple[str, str | None, int]]) -> list[str]:
 
     :param keys: names, values and the longest that these may be
     """
-    return list(dict.fromkeys(
+    return list(dict.fromkeys([
         name for name, value, longest in keys
-        if value and not is_key(value, longest)))
+        if value and not is_key(value, longest)]))
 
 
 def is_key(text: str, longest: int) -> bool:

@@ -25,11 +25,14 @@ class ReadTest(testtools.TestCase):
         for pieces, coding in (
                 ((b'12', b'34'), ''), ((gzip.compress(b'1234'),), 'gzip'),
                 ((gzip.compress(b'1234'),), 'x-gzip')):
-            self.assertEqual(b'1234', bodies.read_all(
-                self.answer(*pieces, coding=coding), 4))
-            self.assertRaises(
-                bodies.TooLargeError, bodies.read_all,
-                self.answer(*pieces, coding=coding), 3)
+            for largest in 4, 3:
+                found = bodies.read_pieces(
+                    self.answer(*pieces, coding=coding))
+                if largest == 4:
+                    self.assertEqual(b'1234', bodies.read_all(found, largest))
+                    continue
+                self.assertRaises(bodies.TooLargeError, bodies.read_all,
+                                  found, largest)
 
     def test_packed_body_is_bounded_as_it_came(self) -> None:
         packed = gzip.compress(b'x' * 1000)
@@ -63,7 +66,8 @@ class ReadTest(testtools.TestCase):
 
     def test_connection_that_breaks_off_is_an_error(self) -> None:
         for read in (bodies.read_error,
-                     lambda response: bodies.read_all(response, 9),
+                     lambda response: bodies.read_all(
+                         bodies.read_pieces(response), 9),
                      lambda response: bodies.read_packed(response, 9)):
             # The latter with urllib3 1.26.
             self.assertRaises(
@@ -91,7 +95,7 @@ class ReadTest(testtools.TestCase):
                 self._fp.length = missing
 
         old: Any = Old(b'1', b'2')
-        self.assertEqual(b'12', bodies.read_all(old, 9))
+        self.assertEqual(b'12', bodies.read_all(bodies.read_pieces(old), 9))
         old = Old(b'1', missing=5)
         self.assertRaises(urllib3.exceptions.ProtocolError,
-                          bodies.read_all, old, 9)
+                          bodies.read_all, bodies.read_pieces(old), 9)

@@ -112,10 +112,10 @@ class ListTest(ListTestCase):
 
     def test_refuses_what_has_too_many_objects(self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.api.client._MOST_OBJECTS', 31 * 100))
+            'vitrage_k8s.api.client._MOST_OBJECTS', 251 * 100))
         # A sample of the bytes is counted.
         for count, is_refused in ((100, False), (101, True)):
-            body = (b'{' + b' ' * 30) * count
+            body = (b'{' + b' ' * 250) * count
             if not is_refused:
                 self.assertEqual(body, self.client.inflate(
                     bodies.Packed(body, False)))
@@ -124,7 +124,7 @@ class ListTest(ListTestCase):
                 errors.MalformedAnswerError, self.client.inflate,
                 bodies.Packed(body, False))
             self.assertEqual(
-                'the answer of https://host:6443 has more than 3100 JSON '
+                'the answer of https://host:6443 has more than 25100 JSON '
                 'objects; see [kubernetes] page_size', error.problem)
 
     def test_bounds_what_an_answer_takes(self) -> None:

@@ -29,27 +29,35 @@ def found(node: str | None = 'True', **statuses: str,
             for kind, status in {'Ready': node, **statuses}.items()}
 
 
+def abnormal(found: dict[str, conditions.Condition]) -> list[str]:
+    return conditions.judge(found)[0]
+
+
+def reasons(found: dict[str, conditions.Condition]) -> list[str]:
+    return conditions.judge(found)[1]
+
+
 class AbnormalTest(testtools.TestCase):
 
     def test_what_should_be_so_is_abnormal_when_false(self) -> None:
-        for kinds, abnormal in ((GOOD, 'False'), (BAD, 'True')):
+        for kinds, status_of in ((GOOD, 'False'), (BAD, 'True')):
             for kind in kinds:
                 for status in ('True', 'False'):
                     self.assertEqual(
-                        [kind] if status == abnormal else [],
-                        list(conditions.abnormal(found(**{kind: status}))),
+                        [kind] if status == status_of else [],
+                        abnormal(found(**{kind: status})),
                         (kind, status))
 
     def test_unknown_is_abnormal_on_a_node_that_is_ready(self) -> None:
         for ready, expected in (('True', ['NTPProblem=Unknown']),
                                 ('False', []), ('Unknown', []), (None, [])):
-            self.assertEqual(expected, list(conditions.abnormal(
-                found(ready, NTPProblem='Unknown'))))
-        self.assertEqual([], list(conditions.abnormal(
-            {'NTPProblem': conditions.Condition('NTPProblem', 'Unknown')})))
+            self.assertEqual(expected, abnormal(
+                found(ready, NTPProblem='Unknown')))
+        self.assertEqual([], abnormal(
+            {'NTPProblem': conditions.Condition('NTPProblem', 'Unknown')}))
 
     def test_other_statuses_mean_nothing(self) -> None:
-        self.assertEqual([], list(conditions.abnormal(found(Odd='Maybe'))))
+        self.assertEqual([], abnormal(found(Odd='Maybe')))
 
     def test_those_of_kubernetes_are_not_abnormal(self) -> None:
         for kind in ('MemoryPressure', 'DiskPressure', 'PIDPressure',
@@ -57,9 +65,9 @@ class AbnormalTest(testtools.TestCase):
                      'MaintenancePlanned', 'MaintenanceInProgress',
                      'GracefulNodeShutdownInProgress'):
             for status in ('True', 'False', 'Unknown'):
-                self.assertEqual([], list(conditions.abnormal(
-                    found(**{kind: status}))))
-        self.assertEqual([], list(conditions.abnormal(found('False'))))
+                self.assertEqual([], abnormal(
+                    found(**{kind: status})))
+        self.assertEqual([], abnormal(found('False')))
 
 
 class ReasonsTest(testtools.TestCase):
@@ -68,14 +76,20 @@ class ReasonsTest(testtools.TestCase):
         self.assertEqual(
             ['MemoryPressure=WhyMemoryPressure', 'Drained=WhyDrained',
              'KernelDeadlock=WhyKernelDeadlock', 'X=WhyX'],
-            list(conditions.reasons(found(
+            reasons(found(
                 MemoryPressure='True', DiskPressure='False', Drained='True',
-                KernelDeadlock='True', Fine='False', X='Unknown'))))
+                KernelDeadlock='True', Fine='False', X='Unknown')))
 
     def test_a_reason_is_one_entry_of_the_list(self) -> None:
         # Kubernetes lets the reasons of conditions have commas.
-        self.assertEqual(['X=A;B=C'], list(conditions.reasons(
-            {'X': conditions.Condition('X', 'True', 'A,B=C')})))
+        self.assertEqual(['X=A;B=C'], reasons(
+            {'X': conditions.Condition('X', 'True', 'A,B=C')}))
+
+
+    def test_long_type_is_cut_where_its_name_is_read(self) -> None:
+        for length, expected in ((312, []), (313, ['x' * 313 + 'Ready'])):
+            self.assertEqual(expected, abnormal(
+                found(**{'x' * length + 'Ready': 'True'})))
 
 
 class MaskedTest(testtools.TestCase):

@@ -208,7 +208,7 @@ class WatchEventTest(testtools.TestCase):
             for kind, reason in (('Status', "an event of a 'Status'"),
                                  ('Pod', "an event of a 'Pod'"),
                                  ('x' * 99, f"'{'x' * 80}'"), ('', "''"),
-                                 (None, 'kind'), (5, 'kind')):
+                                 (None, "'None'"), (5, "'5'")):
                 error = self.assertRaises(
                     ValueError, self.decode, event,
                     **{**node(), 'kind': kind})
