@@ -30,7 +30,14 @@ _GZIP_ONLY = 16 + zlib.MAX_WBITS
 
 
 class TooLargeError(Exception):
-    """A body has more bytes than were asked for."""
+    """A body, or a line of it, has more bytes than it may.
+
+    :ivar largest: how many it may have
+    """
+
+    def __init__(self, largest: int) -> None:
+        super().__init__()
+        self.largest = largest
 
 
 def read_all(pieces: Iterable[bytes], largest: int) -> bytes:
@@ -43,7 +50,7 @@ def read_all(pieces: Iterable[bytes], largest: int) -> bytes:
     for piece in pieces:
         body += piece
         if len(body) > largest:
-            raise TooLargeError
+            raise TooLargeError(largest)
     return bytes(body)
 
 
@@ -171,11 +178,11 @@ def inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def split_lines(pieces: Iterator[bytes],
-                longest: int) -> Iterator[list[bytes]]:
-    """Yield the lines that end in each piece of a body.
+                longest: int) -> Iterator[tuple[list[bytes], bytes]]:
+    """Yield the lines that end in each piece of a body, and what follows.
 
-    What follows the last end of a line is not yielded. White space at the end
-    of a line, and lines of nothing else, may be left out.
+    White space at the end of a line, and lines of nothing else, may be left
+    out.
 
     :param longest: how many bytes may come without an end of a line
     :raises TooLargeError: there are more
@@ -191,5 +198,5 @@ def split_lines(pieces: Iterator[bytes],
             line.clear()
         line += rest
         if len(line) > longest:
-            raise TooLargeError
-        yield lines
+            raise TooLargeError(longest)
+        yield lines, line

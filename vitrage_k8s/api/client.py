@@ -8,7 +8,6 @@ them.
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
-import itertools
 import threading
 import time
 from typing import Any
@@ -121,28 +120,31 @@ class Client:
         :returns: the answer as it came; see inflate()
         :raises ClusterError: there is no complete answer
         """
-        query = {'limit': limit, '_continue': continue_token}
-        query = {name: value for name, value in query.items() if value}
-        for attempt in itertools.count():
+        query = {name: value for name, value in (
+            ('limit', limit), ('_continue', continue_token)) if value}
+        attempt = 0
+        while True:
             try:
                 return self._request(query, deadline, self._read_packed)
+            except bodies.TooLargeError as error:
+                raise self._too_large(error) from error
             except errors.ClusterError as error:
                 wait = watch_policy.retry_wait(
                     error.failure(), attempt, self.max_retries)
                 if wait is None or time.monotonic() + wait >= deadline \
                         or self._aborted.wait(wait):
                     raise
-        raise AssertionError  # for mypy: the loop has no end
+            attempt += 1
 
     def inflate(self, packed: bodies.Packed) -> bytes:
         """Return the JSON of an answer.
 
-        :raises MalformedAnswerError: it is too large
+        :raises ClusterError: it is too large, or not complete
         """
         try:
             body = bodies.inflate_all(packed, _LARGEST_ANSWER)
         except bodies.TooLargeError as error:
-            raise self._too_large(_LARGEST_ANSWER) from error
+            raise self._too_large(error) from error
         except (EOFError, zlib.error) as error:
             raise self._refusals.of_connection(error) from error
         # A sample is enough, and costs next to nothing.
@@ -179,17 +181,11 @@ class Client:
             yield self._read_lines(response, silence)
 
     def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
-        has_lines = has_text = False
+        has_lines, rest = False, b''
         heard = time.monotonic()
-
-        def pieces() -> Iterator[bytes]:
-            nonlocal has_text
-            for piece in bodies.read_pieces(response):
-                has_text = has_text or bool(piece) and not piece.isspace()
-                yield piece
-
         try:
-            for lines in bodies.split_lines(pieces(), _LONGEST_LINE):
+            for lines, rest in bodies.split_lines(
+                    bodies.read_pieces(response), _LONGEST_LINE):
                 if self.is_aborted:
                     return
                 if lines:
@@ -212,10 +208,10 @@ class Client:
                 raise errors.WatchSilentError(
                     self.name, 'the watch was silent') from error
             if not isinstance(error, zlib.error) and (
-                    has_lines or not has_text):
+                    has_lines or not rest.strip()):
                 raise self._refusals.of_connection(error) from error
-            has_text, has_lines = True, False
-        if has_text and not has_lines:
+            has_lines, rest = False, b'junk'
+        if rest.strip() and not has_lines:
             raise self.malformed(
                 f'the watch of {self._server} ended without a whole line; is '
                 'that the API server, or a proxy or login page before it?')
@@ -230,15 +226,12 @@ class Client:
         :raises ClusterError: there is no answer
         :raises AttributeError: this version of the client has no such method
         """
-        call = getattr(getattr(kubernetes.client, api)(self._api_client),
-                       method)
-
-        def read(response: Any) -> tuple[bytes, str]:
-            return (bodies.read_all(bodies.read_pieces(response),
-                                    _LONGEST_LINE),
-                    response.headers.get('Date', ''))
-
-        body, date = self._request(arguments, deadline, read, call=call)
+        body, date = self._request(
+            arguments, deadline, lambda response: (
+                bodies.read_all(bodies.read_pieces(response), _LONGEST_LINE),
+                response.headers.get('Date', '')),
+            call=getattr(getattr(kubernetes.client, api)(self._api_client),
+                         method))
         try:
             return msgspec.json.decode(body), date
         except msgspec.DecodeError as error:
@@ -312,15 +305,13 @@ class Client:
 
     def _read_packed(self, response: Any) -> bodies.Packed:
         with contextlib.closing(self._check_type(response)):
-            try:
-                packed = bodies.read_packed(response, _LARGEST_PACKED)
-            except bodies.TooLargeError as error:
-                raise self._too_large(_LARGEST_PACKED) from error
+            packed = bodies.read_packed(response, _LARGEST_PACKED)
             # Back to the pool, for the next page; to close it is harmless.
             response.release_conn()
         return packed
 
-    def _too_large(self, largest: int) -> errors.MalformedAnswerError:
+    def _too_large(self, error: bodies.TooLargeError,
+                   ) -> errors.MalformedAnswerError:
         return self.malformed(
-            f'the answer of {self._server} is larger than {largest >> 20} '
-            'MiB; see [kubernetes] page_size')
+            f'the answer of {self._server} is larger than '
+            f'{error.largest >> 20} MiB; see [kubernetes] page_size')
