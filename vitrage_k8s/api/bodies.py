@@ -178,7 +178,7 @@ def inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def split_lines(pieces: Iterator[bytes],
-                longest: int) -> Iterator[tuple[list[bytes], bytes]]:
+                longest: int) -> Iterator[tuple[list[bytes], bytearray]]:
     """Yield the lines that end in each piece of a body, and what follows.
 
     White space at the end of a line, and lines of nothing else, may be left

@@ -13,6 +13,7 @@ import time
 from typing import Any
 from typing import TypeVar
 from urllib.parse import urlsplit
+import weakref
 import zlib
 
 import kubernetes.client
@@ -49,8 +50,62 @@ _LONGEST_LINE = 32 * 1024 * 1024
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
 
+# How long connections may be idle. Half of what cuts idle ones, if anything
+# does, and a third of what kube-apiserver gives them; and certificates of
+# authorities are read again as often.
+_IDLE_SECONDS = 30.0
+
+
+class _Idle:
+    """Connections that a list has left for the next one, or for the watch.
+
+    To connect with TLS costs as much as a list of 50 nodes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # By the credentials, and gone with them.
+        self._left: weakref.WeakKeyDictionary[
+            Any, tuple[float, endpoints.Place, logins.Login,
+                       transport.Connections]] = weakref.WeakKeyDictionary()
+
+    def leave(self, endpoint: endpoints.Endpoint, login: logins.Login,
+              connections: transport.Connections) -> None:
+        with self._lock:
+            before = self._left.get(endpoint.credentials)
+            self._left[endpoint.credentials] = (
+                time.monotonic(), endpoint.place, login, connections)
+        if before:
+            before[-1].close()
+
+    def take(self, endpoint: endpoints.Endpoint,
+             login: logins.Login) -> transport.Connections | None:
+        self.close_old()
+        with self._lock:
+            _, *left, connections = self._left.get(
+                endpoint.credentials, (None, None))
+            if left != [endpoint.place, login]:
+                return None
+            del self._left[endpoint.credentials]
+        return connections
+
+    def close_old(self) -> None:
+        """Close those that were idle for too long."""
+        now = time.monotonic()
+        with self._lock:
+            old = [credentials for credentials, (since, *_)
+                   in self._left.items() if now - since >= _IDLE_SECONDS]
+            for connections in [self._left.pop(each)[-1] for each in old]:
+                connections.close()
+
+
+idle = _Idle()
+
+
 class Client:
     """Makes requests to one API server, one at a time. Close it after use.
+
+    Its connections may come from another client of the same endpoint.
 
     :param name: the cluster's name
     :param endpoint: where the API server is and how to log in
@@ -80,12 +135,16 @@ class Client:
         self._api = _CoreV1Api(self._api_client)
         self._login = logins.Login()
         self._connections: transport.Connections | None = None
+        self._is_idle = False
 
     def close(self) -> None:
-        """Close the connections."""
-        if self._connections:
-            self._connections.close()
-        self._api_client.rest_client.pool_manager.clear()
+        """Close the connections, or leave them to others."""
+        connections, self._connections = self._connections, None
+        if connections and self._is_idle and not self.is_aborted:
+            idle.leave(self._endpoint, self._login, connections)
+        elif connections:
+            connections.close()
+            connections.pool_manager.clear()
 
     @property
     def is_aborted(self) -> bool:
@@ -181,10 +240,10 @@ class Client:
             yield self._read_lines(response, silence)
 
     def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
-        has_lines, rest = False, b''
+        has_lines, rest = False, bytearray()
         heard = time.monotonic()
         try:
-            for lines, rest in bodies.split_lines(
+            for lines, rest in bodies.split_lines(  # noqa: B007
                     bodies.read_pieces(response), _LONGEST_LINE):
                 if self.is_aborted:
                     return
@@ -210,7 +269,7 @@ class Client:
             if not isinstance(error, zlib.error) and (
                     has_lines or not rest.strip()):
                 raise self._refusals.of_connection(error) from error
-            has_lines, rest = False, b'junk'
+            has_lines, rest = False, bytearray(b'junk')
         if rest.strip() and not has_lines:
             raise self.malformed(
                 f'the watch of {self._server} ended without a whole line; is '
@@ -248,6 +307,7 @@ class Client:
         call = call or self._api.list_node
         is_second = False
         while True:
+            self._is_idle = False
             until = min(deadline, time.monotonic() + self._request_timeout)
             connections = self._log_in(until)
             if self.is_aborted:
@@ -278,8 +338,8 @@ class Client:
             login = self._endpoint.credentials.login(deadline)
             if login == self._login and self._connections:
                 return self._connections
-            connections = transport.Connections(
-                self._endpoint, login, deadline)
+            connections = idle.take(self._endpoint, login) or \
+                transport.Connections(self._endpoint, login, deadline)
         except (errors.PemError, ValueError) as error:
             raise errors.MisconfiguredError(self.name, str(error)) from error
         except errors.CredentialsError as error:
@@ -308,6 +368,7 @@ class Client:
             packed = bodies.read_packed(response, _LARGEST_PACKED)
             # Back to the pool, for the next page; to close it is harmless.
             response.release_conn()
+            self._is_idle = True
         return packed
 
     def _too_large(self, error: bodies.TooLargeError,

@@ -7,6 +7,7 @@ asks waits for a file, a resolver, a plugin or an API server.
 """
 
 from collections.abc import Callable
+import functools
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ from vitrage_k8s.api import clusters
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import fleet_settings
+from vitrage_k8s.api import idle
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import kubeconfig
 from vitrage_k8s.api import reflector as reflectors
@@ -29,6 +31,9 @@ LOG = log.getLogger(__name__)
 READ_AGAIN = 10.0
 # How long a list that has failed for its time may take to say so.
 GRACE = 2.0
+# How many lists begin at once, and for how long the next one waits for them.
+_SIDE_BY_SIDE = 4
+_MOMENT = 0.02
 # Of a cluster that could not be tried.
 _NOTHING = inventories.Inventory(0)
 
@@ -189,8 +194,15 @@ class Fleet:
         self._wait(until, lambda: self._reads_done >= wanted)
         readers = [member.reflector for member in self._members.values()
                    if member.reflector and member.problem is None]
-        for reader in readers:
+        for number, reader in enumerate(readers):
             reader.request_list()
+            # More at once would compete for the interpreter, which costs
+            # more than the lists. Who does not answer holds up the others
+            # for a moment only.
+            if number >= _SIDE_BY_SIDE:
+                self._wait(time.monotonic() + _MOMENT, functools.partial(
+                    lambda before: not before.is_listing,
+                    readers[number - _SIDE_BY_SIDE]))
         self._wait(until, lambda: not any(
             reader.is_listing for reader in readers))
 
@@ -225,6 +237,7 @@ class Fleet:
         until = time.monotonic() + poll_interval
         is_well = True
         while is_well and time.monotonic() < until:
+            idle.CONNECTIONS.close_old()
             with self._news:
                 if self._news.wait_for(
                         lambda: self._is_stopped or self._reads_wanted != done,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists, as the client asks for them, and what their failures are."""
 
+import contextlib
 import gzip
 import json
 import ssl
@@ -11,6 +12,7 @@ import urllib3
 
 from tests.support.answers import Answer
 from tests.support.answers import ClientTestCase
+from tests.support.answers import make_endpoint
 from vitrage_k8s.api import bodies
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import errors
@@ -220,6 +222,7 @@ class LoginTest(ListTestCase):
             self.assertEqual(Login(login), self.made[-1].login)
             self.assertEqual([True] * (made - 1) + [False],
                              [each.is_closed for each in self.made])
+        self.error_of(ConnectionResetError())
         self.client.close()
         self.assertTrue(self.made[-1].is_closed)
         self.assertTrue(self.made[-1].is_cleared)
@@ -263,6 +266,77 @@ class LoginTest(ListTestCase):
             self.assertIs(expected, type(error))
             self.assertEqual(f'Cluster c: {problem}', str(error))
             self.assertIs(problem, error.__cause__)
+
+
+class IdleTest(ListTestCase):
+
+    def list_anew(self, *before: Answer | Exception) -> None:
+        """List with one client, and then with another one."""
+        self.made.clear()
+        self.client = self.make_client()
+        self.will_answer(*before, LIST)
+        for _ in before:
+            with contextlib.suppress(errors.ClusterError):
+                self.list_nodes()
+        self.client.close()
+        self.client = self.make_client()
+        self.list_nodes()
+
+    def test_next_client_has_the_connections_of_a_list(self) -> None:
+        self.list_anew(LIST)
+        self.assertEqual(1, len(self.made))
+        self.assertFalse(self.made[0].is_closed)
+        # They are another's as long as they are in use.
+        self.will_answer(LIST)
+        self.client = self.make_client()
+        self.list_nodes()
+        self.assertEqual(2, len(self.made))
+
+    def test_of_two_the_last_is_left(self) -> None:
+        other = self.make_client()
+        self.will_answer(LIST, LIST)
+        self.list_nodes()
+        other.list_nodes(1, None, self.clock.now + 5)
+        self.client.close()
+        other.close()
+        self.assertEqual([True, False],
+                         [each.is_closed for each in self.made])
+
+    def test_what_failed_is_closed(self) -> None:
+        for before in ((UNAVAILABLE,), (LIST, ConnectionResetError())):
+            self.list_anew(*before)
+            self.assertEqual([True, False],
+                             [each.is_closed for each in self.made])
+
+    def test_what_was_aborted_is_closed(self) -> None:
+        self.will_answer(LIST)
+        self.list_nodes()
+        self.client.abort()
+        self.client.close()
+        self.assertTrue(self.made[0].is_closed)
+
+    def test_connections_are_idle_for_a_while_only(self) -> None:
+        for seconds, is_closed in ((29.9, False), (0.1, True)):
+            if not is_closed:
+                self.will_answer(LIST)
+                self.list_nodes()
+                self.client.close()
+            self.clock.now += seconds
+            api_client.idle.close_old()
+            self.assertIs(is_closed, self.made[0].is_closed)
+
+    def test_another_login_or_server_has_others(self) -> None:
+        self.logins.answers = [Login('one'), Login('two')]
+        self.list_anew(LIST)
+        self.assertEqual([False, False],
+                         [each.is_closed for each in self.made])
+        self.logins.answers = [Login('two')]
+        self.client.close()
+        self.client = api_client.Client('c', make_endpoint(
+            'c', 'https://another', self.logins), 60)
+        self.will_answer(LIST)
+        self.list_nodes()
+        self.assertEqual(3, len(self.made))
 
 
 class AbortTest(ListTestCase):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a fleet hands out, and how long somebody waits for it."""
 
+import fixtures
+
 from tests.support import clusters as made
 from tests.support import fleets
 from vitrage_k8s.api import errors
@@ -157,3 +159,30 @@ class WaitTest(fleets.FleetTestCase):
         self.use()
         self.fleet.list_all(120)
         self.assertFalse(self.reflectors[0].is_listing)
+
+    def test_some_begin_at_once_and_others_soon_after(self) -> None:
+        self.use(*'abcdefg')
+        self.news.waits.clear()
+        begun: list[int] = []
+
+        def note(ended: int) -> None:
+            begun.append(sum(each.is_listing for each in self.reflectors))
+            for each in self.reflectors[:ended]:
+                each.is_listing = False
+
+        # The first does not answer, the others do.
+        self.news.meanwhile[:] = [
+            lambda: note(0), lambda: note(7), lambda: note(7)]
+        self.fleet.list_all(120)
+
+        self.assertEqual([5, 6, 1], begun)
+        self.assertEqual([0.02, 0.02], self.news.waits[:2])
+
+    def test_idle_connections_are_closed_meanwhile(self) -> None:
+        closed: list[float] = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.client.idle.close_old',
+            lambda: closed.append(self.clock.now)))
+        self.use('a')
+        self.run_thread(lambda: None)
+        self.assertEqual(2, len(set(closed)))
