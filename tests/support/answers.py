@@ -217,7 +217,7 @@ class ClientTestCase(testtools.TestCase):
         self.made: list[Connections] = []
         self.logins = Logins()
         for name, value in (
-                ('client.time', self.clock),
+                ('client.time', self.clock), ('idle.time', self.clock),
                 ('client.threading', types.SimpleNamespace(
                     Event=self.clock.make_event)),
                 ('client.transport.Connections', self._connect),

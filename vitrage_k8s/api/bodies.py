@@ -21,6 +21,8 @@ PIECE = 64 * 1024
 # gzip is what the client asks for, and x-gzip its old name (RFC 9110).
 CODINGS = ('', 'identity', 'gzip', 'x-gzip')
 
+WHO = 'is that the API server, or a proxy or login page before it?'
+
 # A Status of the API server has some hundred bytes.
 _LARGEST_ERROR = 64 * 1024
 
@@ -114,6 +116,16 @@ def inflate_all(packed: Packed, largest: int) -> bytes:
 def content_coding(response: urllib3.HTTPResponse) -> str:
     """Return how a body is packed; CODINGS are those that can be read."""
     return response.headers.get('Content-Encoding', '').strip().lower()
+
+
+def problem_of(response: urllib3.HTTPResponse) -> str | None:
+    """Return why an answer cannot be JSON that can be read, if so."""
+    content_type = response.headers.get('Content-Type', '')
+    if content_type and 'json' not in content_type:
+        return f'is of the type {content_type[:80]}, not JSON; {WHO}'
+    coding = content_coding(response)
+    return None if coding in CODINGS \
+        else f'has the content coding {coding[:80]}, not gzip'
 
 
 def read_pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:

@@ -13,7 +13,6 @@ import time
 from typing import Any
 from typing import TypeVar
 from urllib.parse import urlsplit
-import weakref
 import zlib
 
 import kubernetes.client
@@ -23,6 +22,7 @@ import urllib3
 from vitrage_k8s.api import bodies
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import idle
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import refusals
 from vitrage_k8s.api import transport
@@ -30,8 +30,7 @@ from vitrage_k8s.api import watch_policy
 
 Read = TypeVar('Read')
 
-# Here, since newer clients import it when it is first used, which takes a
-# second that a list does not have to spare.
+# Newer clients import it when it is first used, which takes a second.
 _CoreV1Api = kubernetes.client.CoreV1Api
 
 # Without it, the system's limit is two minutes.
@@ -50,58 +49,6 @@ _LONGEST_LINE = 32 * 1024 * 1024
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
 
-# How long connections may be idle. Half of what cuts idle ones, if anything
-# does, and a third of what kube-apiserver gives them; and certificates of
-# authorities are read again as often.
-_IDLE_SECONDS = 30.0
-
-
-class _Idle:
-    """Connections that a list has left for the next one, or for the watch.
-
-    To connect with TLS costs as much as a list of 50 nodes.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # By the credentials, and gone with them.
-        self._left: weakref.WeakKeyDictionary[
-            Any, tuple[float, endpoints.Place, logins.Login,
-                       transport.Connections]] = weakref.WeakKeyDictionary()
-
-    def leave(self, endpoint: endpoints.Endpoint, login: logins.Login,
-              connections: transport.Connections) -> None:
-        with self._lock:
-            before = self._left.get(endpoint.credentials)
-            self._left[endpoint.credentials] = (
-                time.monotonic(), endpoint.place, login, connections)
-        if before:
-            before[-1].close()
-
-    def take(self, endpoint: endpoints.Endpoint,
-             login: logins.Login) -> transport.Connections | None:
-        self.close_old()
-        with self._lock:
-            _, *left, connections = self._left.get(
-                endpoint.credentials, (None, None))
-            if left != [endpoint.place, login]:
-                return None
-            del self._left[endpoint.credentials]
-        return connections
-
-    def close_old(self) -> None:
-        """Close those that were idle for too long."""
-        now = time.monotonic()
-        with self._lock:
-            old = [credentials for credentials, (since, *_)
-                   in self._left.items() if now - since >= _IDLE_SECONDS]
-            for connections in [self._left.pop(each)[-1] for each in old]:
-                connections.close()
-
-
-idle = _Idle()
-
-
 class Client:
     """Makes requests to one API server, one at a time. Close it after use.
 
@@ -110,7 +57,6 @@ class Client:
     :param name: the cluster's name
     :param endpoint: where the API server is and how to log in
     :param request_timeout: seconds that one request may take in all
-    :ivar name: the cluster's name
     :ivar max_retries: how often a request that failed is made again
     """
 
@@ -129,8 +75,7 @@ class Client:
         # The environment's is for transport.py.
         configuration.proxy = None
         self._api_client = kubernetes.client.ApiClient(configuration)
-        # The client asks for no compression by itself. A list of nodes
-        # shrinks to a tenth or less.
+        # A list of nodes shrinks to a tenth or less.
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
         self._api = _CoreV1Api(self._api_client)
         self._login = logins.Login()
@@ -141,7 +86,7 @@ class Client:
         """Close the connections, or leave them to others."""
         connections, self._connections = self._connections, None
         if connections and self._is_idle and not self.is_aborted:
-            idle.leave(self._endpoint, self._login, connections)
+            idle.CONNECTIONS.leave(self._endpoint, self._login, connections)
         elif connections:
             connections.close()
             connections.pool_manager.clear()
@@ -161,6 +106,12 @@ class Client:
         """Return the error for an answer that cannot be understood."""
         return errors.MalformedAnswerError(self.name, problem)
 
+    def _too_large(self, error: bodies.TooLargeError,
+                   ) -> errors.MalformedAnswerError:
+        return self.malformed(
+            f'the answer of {self._server} is larger than '
+            f'{error.largest >> 20} MiB; see [kubernetes] page_size')
+
     def late(self) -> errors.ConnectionFailedError:
         """Return the error for a list that takes too long."""
         return errors.ConnectionFailedError(
@@ -170,8 +121,8 @@ class Client:
                    deadline: float) -> bodies.Packed:
         """Read one page of the list of all nodes.
 
-        It is not decoded here: the client's typed objects cost many times as
-        much as reading, and one odd node fails them all.
+        Not into the client's typed objects: these cost many times as much,
+        and one odd node fails them all.
 
         :param limit: how many nodes the page may hold; None for all
         :param continue_token: of the page before; None for the first page
@@ -224,19 +175,17 @@ class Client:
         :param resource_version: the version after which events are wanted
         :param seconds: how long the server is to watch
         :param silence: how many seconds without a line end the watch
-        :returns: a context with the lines of the accepted watch, each the
-            JSON of an event. Reading them raises ConnectionFailedError
-            where the connection breaks off.
+        :returns: a context with the lines of the accepted watch; reading them
+            raises ClusterError where the watch breaks off
         :raises ExpiredError: the server does not know that version any more
         :raises ClusterError: the watch could not begin
         """
-        response = self._request(
-            {'watch': True, 'allow_watch_bookmarks': True,
-             'resource_version': resource_version,
-             'timeout_seconds': seconds},
-            time.monotonic() + self._request_timeout, self._check_type,
-            silence)
-        with contextlib.closing(response):
+        with contextlib.closing(self._request(
+                {'watch': True, 'allow_watch_bookmarks': True,
+                 'resource_version': resource_version,
+                 'timeout_seconds': seconds},
+                time.monotonic() + self._request_timeout, self._accept,
+                silence)) as response:
             yield self._read_lines(response, silence)
 
     def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
@@ -272,8 +221,8 @@ class Client:
             has_lines, rest = False, bytearray(b'junk')
         if rest.strip() and not has_lines:
             raise self.malformed(
-                f'the watch of {self._server} ended without a whole line; is '
-                'that the API server, or a proxy or login page before it?')
+                f'the watch of {self._server} ended without a whole line; '
+                f'{bodies.WHO}')
 
     def ask(self, api: str, method: str, deadline: float,
             **arguments: Any) -> tuple[Any, str]:
@@ -285,12 +234,12 @@ class Client:
         :raises ClusterError: there is no answer
         :raises AttributeError: this version of the client has no such method
         """
+        client = getattr(kubernetes.client, api)(self._api_client)
         body, date = self._request(
             arguments, deadline, lambda response: (
                 bodies.read_all(bodies.read_pieces(response), _LONGEST_LINE),
                 response.headers.get('Date', '')),
-            call=getattr(getattr(kubernetes.client, api)(self._api_client),
-                         method))
+            call=getattr(client, method))
         try:
             return msgspec.json.decode(body), date
         except msgspec.DecodeError as error:
@@ -333,12 +282,11 @@ class Client:
                 raise self._refusals.of_connection(error) from error
 
     def _log_in(self, deadline: float) -> transport.Connections:
-        """Return the connections of the present login."""
         try:
             login = self._endpoint.credentials.login(deadline)
             if login == self._login and self._connections:
                 return self._connections
-            connections = idle.take(self._endpoint, login) or \
+            connections = idle.CONNECTIONS.take(self._endpoint, login) or \
                 transport.Connections(self._endpoint, login, deadline)
         except (errors.PemError, ValueError) as error:
             raise errors.MisconfiguredError(self.name, str(error)) from error
@@ -350,29 +298,16 @@ class Client:
         self._login = login
         return connections
 
-    def _check_type(self, response: Any) -> Any:
-        content_type = response.headers.get('Content-Type', '')
-        coding = bodies.content_coding(response)
-        if content_type and 'json' not in content_type:
-            problem = f'is of the type {content_type[:80]}, not JSON; is ' \
-                'that the API server, or a proxy or login page before it?'
-        elif coding not in bodies.CODINGS:
-            problem = f'has the content coding {coding[:80]}, not gzip'
-        else:
-            return response
-        response.close()
-        raise self.malformed(f'the answer of {self._server} {problem}')
+    def _accept(self, response: Any) -> Any:
+        if problem := bodies.problem_of(response):
+            response.close()
+            raise self.malformed(f'the answer of {self._server} {problem}')
+        return response
 
     def _read_packed(self, response: Any) -> bodies.Packed:
-        with contextlib.closing(self._check_type(response)):
+        with contextlib.closing(self._accept(response)):
             packed = bodies.read_packed(response, _LARGEST_PACKED)
             # Back to the pool, for the next page; to close it is harmless.
             response.release_conn()
             self._is_idle = True
         return packed
-
-    def _too_large(self, error: bodies.TooLargeError,
-                   ) -> errors.MalformedAnswerError:
-        return self.malformed(
-            f'the answer of {self._server} is larger than '
-            f'{error.largest >> 20} MiB; see [kubernetes] page_size')

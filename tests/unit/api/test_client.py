@@ -16,6 +16,7 @@ from tests.support.answers import make_endpoint
 from vitrage_k8s.api import bodies
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import idle
 from vitrage_k8s.api.logins import Login
 from vitrage_k8s.api.watch_policy import Kind
 
@@ -322,7 +323,7 @@ class IdleTest(ListTestCase):
                 self.list_nodes()
                 self.client.close()
             self.clock.now += seconds
-            api_client.idle.close_old()
+            idle.CONNECTIONS.close_old()
             self.assertIs(is_closed, self.made[0].is_closed)
 
     def test_another_login_or_server_has_others(self) -> None:
