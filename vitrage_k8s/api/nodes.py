@@ -260,11 +260,13 @@ def odd_keys(node: Node) -> list[str]:
 
     Keys are not cut: a shorter one would be another's.
     """
-    return text.odd_keys((
-        ('metadata.uid', node.id, text.LONGEST_NAME),
-        ('metadata.name', node.name, text.LONGEST_NAME),
-        ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
-        ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID)))
+    keys = (('metadata.uid', node.id, text.LONGEST_NAME),
+            ('metadata.name', node.name, text.LONGEST_NAME),
+            ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
+            ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID))
+    return list(dict.fromkeys([
+        name for name, value, longest in keys
+        if value and not text.is_key(value, longest)]))
 
 
 def _message(ready: node_conditions.Condition) -> str | None:

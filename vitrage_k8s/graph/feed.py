@@ -20,7 +20,6 @@ from vitrage_k8s.api import clusters
 from vitrage_k8s.api import inventory as inventories
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import watch_policy
-from vitrage_k8s.graph import batches
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import properties
 from vitrage_k8s.graph import queries
@@ -29,7 +28,7 @@ from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import KUBERNETES_NODE
 
-Batch = batches.Batch
+Batch = queries.Batch
 
 # Seconds between two counts of a cluster's nodes.
 COUNT_INTERVAL = 60.0
@@ -64,7 +63,7 @@ class Feed:
     """
 
     def __init__(self, batch_size: int, types: Collection[str]) -> None:
-        self._batches = batches.Batches(batch_size)
+        self._batches = queries.Batches(batch_size)
         self._ties = ties.Ties(types)
         self._clusters: dict[str, _Sent] = {}
         # The nodes that were sent, each with the settings of its cluster.
@@ -91,7 +90,7 @@ class Feed:
                     or self._pending or self._ties.wants_graph(now))
 
     def _new(self, view: clusters.View) -> set[str]:
-        """Return the clusters to be compared, which have their first list."""
+        """Return the clusters to compare: they have their first list."""
         return {name for name, cluster in view.clusters.items()
                 if cluster.inventory.is_complete
                 and self._clusters[name].compared is not cluster.inventory}
@@ -229,9 +228,9 @@ class Feed:
         """
         name = cluster.settings.name
         sent = self._clusters[name]
-        before, is_linked = sent.vertex, True
-        deleted = shown.deleted(KUBERNETES_CLUSTER, name) if shown else {}
+        before, deleted, is_linked = sent.vertex, {}, True
         if shown:
+            deleted = shown.deleted(KUBERNETES_CLUSTER, name)
             root_id = shown.vitrage_id(OPENSTACK_CLUSTER, events.ROOT.id)
             is_linked = root_id is not None and sent.root == root_id
             sent.root = root_id
@@ -270,18 +269,14 @@ class Feed:
                     is not owner.inventory \
                     or (sent == (settings, node) and uid not in found):
                 continue
-            before: properties.Seen = {}
             is_lost = self._batches.has_lost(KUBERNETES_NODE, uid)
-            if not shown and self._ties.is_void(settings, node):
+            if not shown and (
+                    is_lost or self._ties.is_void(settings, node) or not sent
+                    and (uid in self._claims or uid in self._unclear)):
                 self._pending.add(uid)
                 continue
-            if sent and not is_lost:
-                before = properties.of_node(*sent)
-            elif shown:
-                before = shown.properties(KUBERNETES_NODE, uid)
-            elif is_lost or uid in self._claims or uid in self._unclear:
-                self._pending.add(uid)
-                continue
+            before = properties.of_node(*sent) if sent and not is_lost \
+                else shown.properties(KUBERNETES_NODE, uid) if shown else {}
             yield self._node(settings, node, before, True, shown, now)
 
     def _node(self, settings: clusters.ClusterSettings, node: nodes.Node,
@@ -298,9 +293,8 @@ class Feed:
         now = properties.of_node(settings, node)
         deleted = shown.deleted(KUBERNETES_NODE, uid) if shown else {}
         made = []
-        if before:
-            properties.keep_message(before, now)
-        if before and properties.has_moved(before, now):
+        properties.keep_message(before, now)
+        if properties.has_moved(before, now):
             made.append(events.deletion(KUBERNETES_NODE, uid))
             before = {}
         if not before or self._batches.has_lost(KUBERNETES_NODE, uid):

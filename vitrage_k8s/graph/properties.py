@@ -29,16 +29,6 @@ Seen = Mapping[str, Any]
 CLUSTER = 'cluster'
 REASON = 'reason'
 READY_MESSAGE = 'ready_message'
-STATUS = 'status'
-
-NOT_READY = 'NotReady'
-UNKNOWN = 'Unknown'
-TERMINATING = 'Terminating'
-DEGRADED = 'Degraded'
-UNDER_PRESSURE = 'UnderPressure'
-MAINTENANCE = 'Maintenance'
-SCHEDULING_DISABLED = 'SchedulingDisabled'
-READY = 'Ready'
 
 # Keys are never cut: decoding leaves a node out that has a longer one.
 _LONGEST: dict[str, int | None] = {
@@ -49,7 +39,6 @@ _LONGEST: dict[str, int | None] = {
                      'condition_reasons', 'taints'), text.LONGEST_LIST),
     **dict.fromkeys((REASON, READY_MESSAGE), text.LONGEST_REASON),
 }
-
 
 _COUNTED = ('nodes', 'nodes_ready', 'kubernetes_version', 'listed_at',
             'watched_since')
@@ -80,10 +69,10 @@ def counted(before: Seen) -> Properties:
 def of_cluster(cluster: clusters.Cluster, counts: Properties) -> Properties:
     """Return the properties of a cluster."""
     settings, health = cluster.settings, cluster.health
-    return text.make_all_safe({
+    return _bounded({
         VProps.ID: settings.name, VProps.NAME: settings.name,
         VProps.PROJECT_ID: settings.project_id, VProps.STATE: health.state,
-        REASON: health.reason, 'server': cluster.server, **counts}, _LONGEST)
+        REASON: health.reason, 'server': cluster.server, **counts})
 
 
 def of_node(settings: clusters.ClusterSettings,
@@ -97,10 +86,20 @@ def of_node(settings: clusters.ClusterSettings,
             if each.partition('=')[0] not in settings.ignored_conditions)
     properties[VProps.STATE] = _state(
         node, bool(properties['abnormal_conditions']))
-    properties[STATUS] = _status(node)
+    properties['status'] = _status(node)
     properties[CLUSTER] = settings.name
     properties[VProps.PROJECT_ID] = settings.project_id
-    return text.make_all_safe(properties, _LONGEST)
+    return _bounded(properties)
+
+
+def _bounded(properties: Mapping[str, str | None]) -> Properties:
+    found = {}
+    for name, value in properties.items():
+        if value:
+            longest = _LONGEST.get(name, text.LONGEST_VALUE)
+            found[name] = value if longest is None \
+                else text.make_safe(value, longest)
+    return found
 
 
 _NAMES = frozenset((*nodes.Node.__struct_fields__, VProps.PROJECT_ID,
@@ -132,28 +131,26 @@ def keep_message(before: Seen, now: Properties) -> None:
 
 def _state(node: nodes.Node, is_abnormal: bool) -> str:
     """Return the one word for a node, of which the first that holds."""
-    if node.ready is None:
-        return UNKNOWN
-    if node.ready != 'True':
-        return NOT_READY
-    if node.deletion_timestamp:
-        return TERMINATING
-    if is_abnormal:
-        return DEGRADED
-    if 'True' in (node.memory_pressure, node.disk_pressure,
-                  node.pid_pressure, node.network_unavailable):
-        return UNDER_PRESSURE
-    if node.unschedulable == 'True':
-        return SCHEDULING_DISABLED
-    return MAINTENANCE if node.maintenance == 'True' else READY
+    return next(word for word, holds in (
+        (_readiness(node), node.ready != 'True'),
+        ('Terminating', node.deletion_timestamp),
+        ('Degraded', is_abnormal),
+        ('UnderPressure', 'True' in (
+            node.memory_pressure, node.disk_pressure, node.pid_pressure,
+            node.network_unavailable)),
+        ('SchedulingDisabled', node.unschedulable == 'True'),
+        ('Maintenance', node.maintenance == 'True'),
+        ('Ready', True)) if holds)
 
 
 def _status(node: nodes.Node) -> str:
     """Return the STATUS that ``kubectl get nodes`` shows (its printNode)."""
-    status = UNKNOWN if node.ready is None else \
-        READY if node.ready == 'True' else NOT_READY
-    return f'{status},{SCHEDULING_DISABLED}' \
-        if node.unschedulable == 'True' else status
+    cordon = ',SchedulingDisabled' if node.unschedulable == 'True' else ''
+    return _readiness(node) + cordon
+
+
+def _readiness(node: nodes.Node) -> str:
+    return {None: 'Unknown', 'True': 'Ready'}.get(node.ready, 'NotReady')
 
 
 def server_of(settings: clusters.ClusterSettings,
@@ -164,13 +161,10 @@ def server_of(settings: clusters.ClusterSettings,
     return node.system_uuid if settings.link_by_system_uuid else None
 
 
-def servers_of(shown: Seen) -> list[str]:
-    """Return the servers that a node may have been tied to before.
+def server_before(shown: Seen) -> str | None:
+    """Return the server that a node may have been tied to before.
 
     Whoever sent it may have tied it by its system_uuid.
     """
-    if shown.get('provider') == provider_id.OPENSTACK:
-        found = shown.get('instance_id')
-    else:
-        found = shown.get('system_uuid')
-    return [found] if found else []
+    is_server = shown.get('provider') == provider_id.OPENSTACK
+    return shown.get('instance_id' if is_server else 'system_uuid')

@@ -14,6 +14,8 @@ receipt, which changes nothing either, and knows whether Vitrage came to it.
 import collections
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
+import itertools
 from typing import Any
 from typing import NamedTuple
 
@@ -27,6 +29,8 @@ from vitrage_k8s.graph import events
 from vitrage_k8s import KUBERNETES_CLUSTER
 from vitrage_k8s import KUBERNETES_DATASOURCE
 from vitrage_k8s import KUBERNETES_NODE
+
+Batch = list[events.Event]
 
 _QUERY = 'query'
 _IS_PROCESSED = 'is_processed'
@@ -134,3 +138,39 @@ def query_of(event: events.Event) -> dict[str, Any] | None:
     """Return what an event asks for, when Vitrage comes to it."""
     event[_IS_PROCESSED] = True
     return event.get(_QUERY)
+
+
+class Batches:
+    """Makes lists of events.
+
+    :param size: of how many vertices to send the events at a time
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lost: set[tuple[str, str]] = set()
+
+    def make(self, groups: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield lists of events.
+
+        Vitrage has processed one when it asks for the next. If it stops
+        asking, the last one counts as lost.
+
+        :param groups: the events of one vertex each; they stay together
+        """
+        rest = iter(groups)
+        while found := list(itertools.islice(rest, self._size)):
+            batch = list(itertools.chain.from_iterable(found))
+            sent = {events.key(event) for event in batch}
+            self._lost |= sent
+            end = receipt()
+            yield [*batch, end]
+            if is_processed(end):
+                self._lost -= sent
+
+    def has_lost(self, entity_type: str, identity: str) -> bool:
+        """Return whether an event of a vertex may not have been processed.
+
+        So it is until a later one has been.
+        """
+        return (entity_type, identity) in self._lost

@@ -5,10 +5,15 @@ A tie is an edge to what the graph shows: never one to a placeholder, never
 one to a server of another project, and one to a host only where there is none
 to a server. It is sent once for each vertex, since an edge refreshes the
 timestamps of both its ends, and those of servers and hosts are Nova's.
+
+Nova's name of a host is what ``hostname`` or ``hostname --fqdn`` prints there,
+in any case. A short name matches the full ones that begin with it.
 """
 
+import collections
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from vitrage.common.constants import VertexProperties as VProps
@@ -18,7 +23,6 @@ from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage_k8s.api import clusters
 from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import events
-from vitrage_k8s.graph import hosts
 from vitrage_k8s.graph import properties
 from vitrage_k8s.graph import queries
 
@@ -34,6 +38,68 @@ TYPES = (NOVA_INSTANCE_DATASOURCE, NOVA_HOST_DATASOURCE)
 _NAMES = ('name', 'hostname', 'internal_dns')
 
 Links = list[events.Link]
+Names = frozenset[str]
+
+
+def names_in(*texts: str | None) -> Names:
+    """Return the names in comma-separated lists."""
+    return frozenset(
+        name.strip('.').lower() for text in texts
+        for name in (text or '').split(',') if name.strip('.'))
+
+
+def _short(name: str) -> str:
+    return name.partition('.')[0]
+
+
+class Hosts:
+    """The compute hosts that the graph shows.
+
+    :param hosts: their names
+    :ivar of: the host of each node that is one, by uid; see match()
+    """
+
+    def __init__(self, hosts: Iterable[str] = ()) -> None:
+        self.of: dict[str, str] = {}
+        self._full: dict[str, set[str]] = collections.defaultdict(set)
+        self._short: dict[str, set[str]] = collections.defaultdict(set)
+        for host in hosts:
+            for name in names_in(host):
+                self._full[name].add(host)
+                self._short[_short(name)].add(host)
+
+    def named(self, wanted: Names) -> set[str]:
+        """Return the hosts that may have one of these names."""
+        return set().union(*(
+            self._full.get(name, set()) | (
+                self._full.get(_short(name), set()) if '.' in name
+                else self._short.get(name, set())) for name in wanted))
+
+    def match(self, found: Mapping[str, tuple[str, Names]]) -> set[str]:
+        """Find the host of each node.
+
+        :param found: a text that says which node it is, and its names, by uid
+        :returns: a warning for what is ambiguous, and has no host
+        """
+        warnings = set()
+        nodes_of = collections.defaultdict(list)
+        for uid, (_, wanted) in found.items():
+            # An equal name with a domain leaves no doubt.
+            exact = {host for name in wanted if '.' in name
+                     for host in self._full.get(name, ())}
+            hosts = exact if len(exact) == 1 else self.named(wanted)
+            if len(hosts) > 1:
+                warnings.add(f'{found[uid][0]} may be each of the compute '
+                             f'hosts {", ".join(sorted(hosts))}')
+            elif hosts:
+                nodes_of[hosts.pop()].append(uid)
+        for host, uids in nodes_of.items():
+            if len(uids) > 1:
+                each = ', '.join(sorted(found[uid][0] for uid in uids))
+                warnings.add(f'the compute host {host} may be each of {each}')
+            else:
+                self.of[uids[0]] = host
+        return warnings
 
 
 class _Basis(NamedTuple):
@@ -44,7 +110,7 @@ class _Basis(NamedTuple):
     """
 
     server: str | None
-    names: hosts.Names
+    names: Names
 
 
 class _Tie(NamedTuple):
@@ -75,7 +141,7 @@ class Ties:
         # Nodes of which the graph does not show what they are: since when.
         self._waiting: dict[str, tuple[_Basis, float]] = {}
         self._asked_at = float('-inf')
-        self._hosts = hosts.Hosts()
+        self._hosts = Hosts()
 
     def wants_graph(self, now: float) -> bool:
         """Return whether to look for what nodes wait for."""
@@ -89,7 +155,7 @@ class Ties:
         :param owned: all clusters with their nodes
         """
         self._asked_at = now
-        self._hosts = hosts.Hosts(shown.of(NOVA_HOST_DATASOURCE))
+        self._hosts = Hosts(shown.of(NOVA_HOST_DATASOURCE))
         found = {}
         for cluster, owned_nodes in owned:
             for uid, node in owned_nodes.items() \
@@ -169,15 +235,16 @@ class Ties:
         return _Basis(
             properties.server_of(settings, node)
             if NOVA_INSTANCE_DATASOURCE in self._types else None,
-            hosts.names(*(getattr(node, name) for name in _NAMES))
+            names_in(*(getattr(node, name) for name in _NAMES))
             if settings.are_hosts and NOVA_HOST_DATASOURCE in self._types
             else frozenset())
 
     def _links(self, before: properties.Seen) -> set[events.Link | None]:
         """Return what a node may hang on, by its vertex."""
+        server = properties.server_before(before)
         return {
-            *(events.machine_link(NOVA_INSTANCE_DATASOURCE, server)
-              for server in properties.servers_of(before)),
+            events.machine_link(NOVA_INSTANCE_DATASOURCE, server)
+            if server else None,
             *(events.machine_link(NOVA_HOST_DATASOURCE, host)
               for host in self._hosts.named(
-                  hosts.names(*map(before.get, _NAMES))))}
+                  names_in(*map(before.get, _NAMES))))}

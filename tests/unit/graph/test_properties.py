@@ -273,14 +273,14 @@ class ServerTest(testtools.TestCase):
             self.assertEqual(server, properties.server_of(
                 settings, made.make_node('uid', **fields)), fields)
 
-    def test_which_servers_a_node_may_have_been_tied_to(self) -> None:
-        for shown, servers in (
-                ({}, []),
-                ({'provider': 'openstack', 'instance_id': 's'}, ['s']),
-                ({'provider': 'openstack', 'system_uuid': 't'}, []),
+    def test_which_server_a_node_may_have_been_tied_to(self) -> None:
+        for shown, server in (
+                ({}, None),
+                ({'provider': 'openstack', 'instance_id': 's'}, 's'),
+                ({'provider': 'openstack', 'system_uuid': 't'}, None),
                 ({'provider': 'openstack', 'instance_id': 's',
-                  'system_uuid': 't'}, ['s']),
+                  'system_uuid': 't'}, 's'),
                 ({'provider': 'k3s', 'instance_id': 'n',
-                  'system_uuid': 't'}, ['t']),
-                ({'system_uuid': 't'}, ['t'])):
-            self.assertEqual(servers, properties.servers_of(shown), shown)
+                  'system_uuid': 't'}, 't'),
+                ({'system_uuid': 't'}, 't')):
+            self.assertEqual(server, properties.server_before(shown), shown)

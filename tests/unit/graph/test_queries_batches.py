@@ -6,12 +6,11 @@ from collections.abc import Iterable
 import testtools
 
 from tests.support import graph as graphs
-from vitrage_k8s.graph import batches
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import queries
 
 
-def group(uid: str, count: int = 1) -> batches.Batch:
+def group(uid: str, count: int = 1) -> queries.Batch:
     """Return so many events of one node."""
     return [event for _ in range(count) for event in events.updates(
         graphs.NODE, {'id': uid, 'name': uid}, (), [])]
@@ -23,9 +22,9 @@ class BatchesTest(testtools.TestCase):
         super().setUp()
         self.useFixture(graphs.quiet())
         self.graph = graphs.Graph(self.useFixture(graphs.Configuration()))
-        self.batches = batches.Batches(2)
+        self.batches = queries.Batches(2)
 
-    def take(self, *groups: batches.Batch,
+    def take(self, *groups: queries.Batch,
              failing: Iterable[bool] = ()) -> list[list[str]]:
         """Return the ids of each list, when Vitrage has taken them all."""
         self.graph.batches.clear()
@@ -56,7 +55,7 @@ class BatchesTest(testtools.TestCase):
     def test_events_are_made_when_vitrage_asks_for_them(self) -> None:
         made = []
 
-        def make() -> Iterable[batches.Batch]:
+        def make() -> Iterable[queries.Batch]:
             for uid in 'abc':
                 made.append(uid)
                 yield group(uid)

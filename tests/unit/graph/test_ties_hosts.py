@@ -3,7 +3,7 @@
 
 import testtools
 
-from vitrage_k8s.graph import hosts
+from vitrage_k8s.graph import ties
 
 
 class HostsTest(testtools.TestCase):
@@ -14,9 +14,9 @@ class HostsTest(testtools.TestCase):
 
         :param found: the names of each node
         """
-        known = hosts.Hosts(nova)
+        known = ties.Hosts(nova)
         warnings = known.match({
-            uid: (f'node {uid}', hosts.names(names))
+            uid: (f'node {uid}', ties.names_in(names))
             for uid, names in found.items()})
         return known.of, warnings
 
@@ -59,8 +59,8 @@ class HostsTest(testtools.TestCase):
             self.match(('c1', 'c2'), n='c1.a', m='c1.b', o='c2'))
 
     def test_which_hosts_a_node_may_have_hung_on(self) -> None:
-        known = hosts.Hosts(('c1.a', 'c1.b', 'c2', 'C3'))
+        known = ties.Hosts(('c1.a', 'c1.b', 'c2', 'C3'))
         for names, found in (('c1', {'c1.a', 'c1.b'}), ('c1.a', {'c1.a'}),
                              ('c2.a,c3', {'c2', 'C3'}), ('c4', set()),
                              ('', set())):
-            self.assertEqual(found, known.named(hosts.names(names)))
+            self.assertEqual(found, known.named(ties.names_in(names)))
