@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decodes the answers of an API server: pages of a list, lines of a watch.
 
-Pure functions. An odd field costs its node that field only, or the node where
+Pure. An odd field costs its node that field only, or the node where
 the field is a key.
 """
 
 import contextlib
 import json
 from typing import Any
+from typing import Generic
 from typing import get_args
 from typing import get_origin
 from typing import NamedTuple
@@ -18,49 +19,35 @@ import msgspec
 from vitrage_k8s.api import nodes
 
 
+_Part = TypeVar('_Part')
+_AnyNode = TypeVar('_AnyNode', bound=nodes.ApiNode)
+
+
 class _ListMetadata(msgspec.Struct, rename='camel'):
     resource_version: str | None = None
     continue_token: str | None = msgspec.field(name='continue', default=None)
     remaining_item_count: int | None = None
 
 
+class _NodeList(msgspec.Struct, Generic[_Part]):
+    items: list[_Part]
+    kind: str = ''
+    metadata: _ListMetadata | None = None
+
+
+class _Event(msgspec.Struct, Generic[_Part]):
+    type: str
+    object: _Part
+
+
 class _EventNode(nodes.ApiNode):
     kind: Any = 'Node'
-
-
-class _Event(msgspec.Struct):
-    type: str
-    object: _EventNode
-
-
-class _OddEvent(msgspec.Struct):
-    type: str
-    object: Any
 
 
 class _Status(msgspec.Struct):
     code: int | None = None
     reason: str | None = None
     message: str | None = None
-
-
-class _ErrorEvent(msgspec.Struct):
-    object: _Status
-
-
-class _NodeList(msgspec.Struct):
-    items: list[nodes.ApiNode]
-    kind: str = ''
-    metadata: _ListMetadata | None = None
-
-
-class _OddNodeList(msgspec.Struct):
-    items: list[Any]
-    kind: str = ''
-    metadata: _ListMetadata | None = None
-
-
-_AnyNode = TypeVar('_AnyNode', bound=nodes.ApiNode)
 
 
 class LeftOut(NamedTuple):
@@ -98,15 +85,12 @@ class Page(msgspec.Struct, frozen=True):
 def decode_page(body: bytes, chosen: tuple[str, ...] = ()) -> Page:
     """Decode the answer to a list request.
 
-    A node with fields of unexpected types loses those fields, and nothing
-    else; see ``Page.problems``.
-
     :param chosen: see ``nodes.to_node``
     :raises ValueError: this is not a list of nodes, or an incomplete one
     """
     odd: list[tuple[str, str]] = []
     try:
-        node_list, api_nodes = _decode(body, odd)
+        node_list = _decode(body, odd)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     if node_list.kind != 'NodeList':
@@ -120,7 +104,7 @@ def decode_page(body: bytes, chosen: tuple[str, ...] = ()) -> Page:
                          'no token to continue with')
     items, left_out = [], []
     has_unidentified = False
-    for api_node in api_nodes:
+    for api_node in node_list.items:
         identity = api_node.metadata or _NO_METADATA
         if not identity.uid:
             if not has_unidentified:
@@ -144,18 +128,17 @@ def _left_out(node: nodes.Node, fields: list[str]) -> LeftOut:
 
 _NO_NAME = '(no name)'
 _NO_METADATA = nodes.Metadata()
-_DECODER = msgspec.json.Decoder(_NodeList)
+_DECODER = msgspec.json.Decoder(_NodeList[nodes.ApiNode])
 
 
-def _decode(body: bytes, odd: list[tuple[str, str]],
-            ) -> tuple[_NodeList | _OddNodeList, list[nodes.ApiNode]]:
+def _decode(body: bytes,
+            odd: list[tuple[str, str]]) -> _NodeList[nodes.ApiNode]:
     with contextlib.suppress(msgspec.DecodeError):
-        node_list = _DECODER.decode(body)
-        return node_list, node_list.items
+        return _DECODER.decode(body)
     # It takes what msgspec does not: half a surrogate, 1e999, NaN.
-    odd_list = msgspec.convert(json.loads(body), _OddNodeList)
-    return odd_list, [_salvage_node(item, nodes.ApiNode, odd)
-                      for item in odd_list.items]
+    found = msgspec.convert(json.loads(body), _NodeList[Any])
+    return _NodeList([_salvage_node(item, nodes.ApiNode, odd)
+                      for item in found.items], found.kind, found.metadata)
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
@@ -199,7 +182,8 @@ def decode_watch_event(line: bytes,
     try:
         event = _decode_event(line, odd)
         if event.type == 'ERROR':
-            failure = msgspec.json.decode(line, type=_ErrorEvent).object
+            failure = msgspec.json.decode(
+                line, type=_Event[_Status]).object
             # Servers have left out the code, or the reason (client-go's
             # IsResourceExpired and IsGone look at the reason).
             gone = failure.reason in ('Expired', 'Gone')
@@ -227,13 +211,14 @@ def decode_watch_event(line: bytes,
     return WatchEvent(version, node, is_deletion, odd)
 
 
-_EVENT_DECODER = msgspec.json.Decoder(_Event)
+_EVENT_DECODER = msgspec.json.Decoder(_Event[_EventNode])
 
 
-def _decode_event(line: bytes, odd: list[tuple[str, str]]) -> _Event:
+def _decode_event(line: bytes,
+                  odd: list[tuple[str, str]]) -> _Event[_EventNode]:
     with contextlib.suppress(msgspec.DecodeError):
         return _EVENT_DECODER.decode(line)
-    event = msgspec.convert(json.loads(line), _OddEvent)
+    event = msgspec.convert(json.loads(line), _Event[Any])
     return _Event(event.type, _salvage_node(event.object, _EventNode, odd))
 
 

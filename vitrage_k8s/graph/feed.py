@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What to send to Vitrage: shown, sent and now in, events out.
 
-Pure: asks nobody, waits for nobody. A snapshot is compared with what the graph
-shows, and sends every node; between snapshots, what changed is compared with
-what was sent. Nothing is deleted by age: what goes is named, by the complete
-inventory of its cluster or by a configuration that was read in full.
+Pure. A snapshot is compared with what the graph shows, and sends every node;
+between snapshots, what changed is compared with what was sent. Nothing is
+deleted by age: what goes is named, by the complete inventory of its cluster or
+by a configuration that was read in full.
 """
 
 from collections.abc import Collection
@@ -39,8 +39,7 @@ class _Sent:
     """What was sent of a cluster.
 
     :ivar vertex: its properties; those of the graph, where nothing was sent
-    :ivar health: the one that was sent
-    :ivar counts: what was counted of it, and counted_at: when, in seconds
+    :ivar counts, counted_at: what was counted of it, and when, in seconds
     :ivar root: the vitrage_id of the root to which its edge was sent
     :ivar vitrage_id: that of its vertex, to which its nodes' edges were sent
     :ivar compared: the complete inventory that the graph was compared with
@@ -69,14 +68,14 @@ class Feed:
         # The nodes that were sent, each with the settings of its cluster.
         self._nodes: dict[
             str, tuple[clusters.ClusterSettings, nodes.Node]] = {}
-        # Nodes that the graph shows of clusters without a list so far.
+        # Nodes that the graph shows of clusters without a list so far, and
+        # those that cannot be shown as they are now: of which clusters.
         self._claims: dict[str, str] = {}
-        # Nodes that it shows, and that cannot be shown as they are now.
         self._unclear: dict[str, str] = {}
         # Nodes that changed, of which only the graph knows what it has.
         self._pending: set[str] = set()
-        # The settings that all was sent for. None while events are yielded:
-        # who takes them may stop in between.
+        # The settings that all was sent for. None while events are taken: that
+        # may stop in between.
         self._sent_for: object = None
 
     @property
@@ -130,8 +129,7 @@ class Feed:
                  names: Collection[str]) -> Iterator[Batch]:
         """Yield what the graph is to lose, and these clusters as a whole."""
         self._pending.clear()
-        # In this order, and before anything is yielded: a list, or an event
-        # of a watch, may come in meanwhile.
+        # In this order, and before anything is yielded: more may come in.
         complete = {name: cluster.inventory for name, cluster
                     in view.clusters.items() if cluster.inventory.is_complete}
         owned = list(view.owned())
@@ -205,9 +203,8 @@ class Feed:
         for name, cluster in view.clusters.items():
             sent = self._clusters[name]
             if cluster.health.state != watch_policy.CONNECTING and (
-                    cluster.health != sent.health
-                    or self._count(cluster, now)
-                    != properties.counted(sent.vertex)):
+                    cluster.health != sent.health or properties.counted(
+                        sent.vertex) != self._count(cluster, now)):
                 yield self._cluster(cluster, None, now)
 
     def _count(self, cluster: clusters.Cluster,
@@ -222,10 +219,7 @@ class Feed:
 
     def _cluster(self, cluster: clusters.Cluster,
                  shown: queries.Shown | None, at: float) -> Batch:
-        """Return the events of a cluster.
-
-        :param shown: what the graph shows; None if not known
-        """
+        """Return the events of a cluster; ``shown`` is None if not known."""
         name = cluster.settings.name
         sent = self._clusters[name]
         before, deleted, is_linked = sent.vertex, {}, True
@@ -286,7 +280,6 @@ class Feed:
 
         :param before: what the graph has of it; empty if it does not
         :param is_linked: whether its cluster's nodes hang on its vertex
-        :param shown: what the graph shows; None if not known
         """
         uid = node.id
         self._nodes[uid] = settings, node
