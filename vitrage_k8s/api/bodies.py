@@ -32,14 +32,10 @@ _GZIP_ONLY = 16 + zlib.MAX_WBITS
 
 
 class TooLargeError(Exception):
-    """A body, or a line of it, has more bytes than it may.
-
-    :ivar largest: how many it may have
-    """
+    """A body, or a line of it, has more bytes than it may."""
 
     def __init__(self, largest: int) -> None:
-        super().__init__()
-        self.largest = largest
+        super().__init__(f'is larger than {largest >> 20} MiB')
 
 
 def read_all(pieces: Iterable[bytes], largest: int) -> bytes:

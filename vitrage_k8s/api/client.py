@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to a cluster's API server: list a page, watch.
 
-The only importer of the official client. It returns bytes; decoding.py reads
-them.
+The only importer of the official client. It returns bytes.
 """
 
 from collections.abc import Callable
@@ -45,6 +44,8 @@ _LARGEST_PACKED = 64 * 1024 * 1024
 _MOST_OBJECTS = 1_000_000
 _LONGEST_LINE = 32 * 1024 * 1024
 
+_SEE_SIZE = 'see [kubernetes] page_size'
+
 # No answer, or an incomplete one.
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
@@ -67,6 +68,7 @@ class Client:
         self._endpoint = endpoint
         server = urlsplit(endpoint.server)
         self._server = f'{server.scheme}://{server.netloc.rpartition("@")[2]}'
+        self._answer = f'the answer of {self._server}'
         self._refusals = refusals.Refusals(name, self._server)
         self._request_timeout = request_timeout
         self._aborted = threading.Event()
@@ -77,7 +79,6 @@ class Client:
         self._api_client = kubernetes.client.ApiClient(configuration)
         # A list of nodes shrinks to a tenth or less.
         self._api_client.set_default_header('Accept-Encoding', 'gzip')
-        self._api = _CoreV1Api(self._api_client)
         self._login = logins.Login()
         self._connections: transport.Connections | None = None
         self._is_idle = False
@@ -106,12 +107,6 @@ class Client:
         """Return the error for an answer that cannot be understood."""
         return errors.MalformedAnswerError(self.name, problem)
 
-    def _too_large(self, error: bodies.TooLargeError,
-                   ) -> errors.MalformedAnswerError:
-        return self.malformed(
-            f'the answer of {self._server} is larger than '
-            f'{error.largest >> 20} MiB; see [kubernetes] page_size')
-
     def late(self) -> errors.ConnectionFailedError:
         """Return the error for a list that takes too long."""
         return errors.ConnectionFailedError(
@@ -127,7 +122,6 @@ class Client:
         :param limit: how many nodes the page may hold; None for all
         :param continue_token: of the page before; None for the first page
         :param deadline: when to give up, by ``time.monotonic()``
-        :returns: the answer as it came; see inflate()
         :raises ClusterError: there is no complete answer
         """
         query = {name: value for name, value in (
@@ -137,7 +131,8 @@ class Client:
             try:
                 return self._request(query, deadline, self._read_packed)
             except bodies.TooLargeError as error:
-                raise self._too_large(error) from error
+                raise self.malformed(
+                    f'{self._answer} {error}; {_SEE_SIZE}') from error
             except errors.ClusterError as error:
                 wait = watch_policy.retry_wait(
                     error.failure(), attempt, self.max_retries)
@@ -154,14 +149,15 @@ class Client:
         try:
             body = bodies.inflate_all(packed, _LARGEST_ANSWER)
         except bodies.TooLargeError as error:
-            raise self._too_large(error) from error
+            raise self.malformed(
+                f'{self._answer} {error}; {_SEE_SIZE}') from error
         except (EOFError, zlib.error) as error:
             raise self._refusals.of_connection(error) from error
         # A sample is enough, and costs next to nothing.
         if body[::251].count(b'{') * 251 > _MOST_OBJECTS:
             raise self.malformed(
-                f'the answer of {self._server} has more than {_MOST_OBJECTS} '
-                'JSON objects; see [kubernetes] page_size')
+                f'{self._answer} has more than {_MOST_OBJECTS} JSON objects; '
+                f'{_SEE_SIZE}')
         return body
 
     @contextlib.contextmanager
@@ -229,7 +225,6 @@ class Client:
         """Call a method of the official client, for ``vitrage-k8s check``.
 
         :param api: the name of its class
-        :param deadline: when to give up, by ``time.monotonic()``
         :returns: the decoded answer, and its header Date
         :raises ClusterError: there is no answer
         :raises AttributeError: this version of the client has no such method
@@ -249,11 +244,8 @@ class Client:
                  read: Callable[[Any], Read],
                  read_timeout: float | None = None,
                  call: Callable[..., Any] | None = None) -> Read:
-        """Make a request, and read the answer, before the deadline.
-
-        :param call: what makes it; None to ask for nodes
-        """
-        call = call or self._api.list_node
+        """Make a request, for nodes if not by a call, and read the answer."""
+        call = call or _CoreV1Api(self._api_client).list_node
         is_second = False
         while True:
             self._is_idle = False
@@ -301,7 +293,7 @@ class Client:
     def _accept(self, response: Any) -> Any:
         if problem := bodies.problem_of(response):
             response.close()
-            raise self.malformed(f'the answer of {self._server} {problem}')
+            raise self.malformed(f'{self._answer} {problem}')
         return response
 
     def _read_packed(self, response: Any) -> bodies.Packed:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes: what we read of the API server's, and what we keep of them.
 
-Pure functions; knows nothing of HTTP and nothing of Vitrage's graph. The
-structs name only the wanted fields: the rest of a node's JSON is skipped
-without building objects of it, which makes the cost of a list that of reading
-its bytes. The names are those of the API reference
+Pure. The structs name only the wanted fields: the rest of a node's JSON is
+skipped, which makes the cost of a list that of reading its bytes. The names
+are those of the API reference
 (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
 """
 
@@ -89,10 +88,7 @@ class ApiNode(msgspec.Struct):
 
 
 class Item(NamedTuple):
-    """A node at a resource version.
-
-    :ivar version: the resource version as a number; None if it is none
-    """
+    """A node at a resource version, which is None where it is no number."""
 
     version: int | None
     node: 'Node'
@@ -111,8 +107,6 @@ def number(resource_version: str | None) -> int | None:
 
 class Node(msgspec.Struct, frozen=True, gc=False):
     """What we keep of a node: each field is a property of its vertex.
-
-    None is what the node does not have; see doc/source/graph.rst.
 
     :ivar labels: names and values of further properties
     """
@@ -175,7 +169,7 @@ def is_same(one: Node, other: Node) -> bool:
 def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
     """Return what we keep of a node.
 
-    It is much of what a list costs: hence few calls, and few loops.
+    It is much of what a list costs: hence few calls and loops.
 
     :param chosen: which labels; see labels.choose()
     """
@@ -194,8 +188,7 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
                 if before else address.address
     conditions = {each.type: each for each in status.conditions or ()
                   if each.type}
-    condition = conditions.get
-    ready = condition(node_conditions.READY, _NO_CONDITION)
+    ready = conditions.get(node_conditions.READY, _NO_CONDITION)
     abnormal, reasons, is_maintained = node_conditions.judge(conditions)
     provider, instance_id = provider_id.parse_provider_id(
         spec.provider_id or '')
@@ -221,13 +214,13 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
         ready_message=_message(ready),
         ready_since=ready.last_transition_time,
         memory_pressure=_shared(
-            condition('MemoryPressure', _NO_CONDITION).status),
+            conditions.get('MemoryPressure', _NO_CONDITION).status),
         disk_pressure=_shared(
-            condition('DiskPressure', _NO_CONDITION).status),
+            conditions.get('DiskPressure', _NO_CONDITION).status),
         pid_pressure=_shared(
-            condition('PIDPressure', _NO_CONDITION).status),
+            conditions.get('PIDPressure', _NO_CONDITION).status),
         network_unavailable=_shared(
-            condition('NetworkUnavailable', _NO_CONDITION).status),
+            conditions.get('NetworkUnavailable', _NO_CONDITION).status),
         abnormal_conditions=_listed(abnormal),
         condition_reasons=_listed(reasons),
         taints=_listed(list(map(_taint, spec.taints or ()))),
@@ -256,10 +249,7 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
 
 
 def odd_keys(node: Node) -> list[str]:
-    """Return the fields of a node that are keys, and cannot be shown.
-
-    Keys are not cut: a shorter one would be another's.
-    """
+    """Return which keys of a node cannot be shown: they are never cut."""
     keys = (('metadata.uid', node.id, text.LONGEST_NAME),
             ('metadata.name', node.name, text.LONGEST_NAME),
             ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
@@ -305,6 +295,5 @@ def _listed(values: Collection[str]) -> str | None:
 
 
 def _shared(value: str | None) -> str | None:
-    # The nodes of a cluster have most of these values in common: one string
-    # instead of one a node, here and in Vitrage's graph.
+    # One string for all nodes that have it, here and in Vitrage's graph.
     return sys.intern(value) if value else None

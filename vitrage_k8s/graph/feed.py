@@ -74,8 +74,7 @@ class Feed:
         self._unclear: dict[str, str] = {}
         # Nodes that changed, of which only the graph knows what it has.
         self._pending: set[str] = set()
-        # The settings that all was sent for. None while events are taken: that
-        # may stop in between.
+        # The settings that all was sent for; None while events are taken.
         self._sent_for: object = None
 
     @property
@@ -89,17 +88,14 @@ class Feed:
                     or self._pending or self._ties.wants_graph(now))
 
     def _new(self, view: clusters.View) -> set[str]:
-        """Return the clusters to compare: they have their first list."""
+        """Return the clusters that have their first list."""
         return {name for name, cluster in view.clusters.items()
                 if cluster.inventory.is_complete
                 and self._clusters[name].compared is not cluster.inventory}
 
     def snapshot(self, view: clusters.View, shown: queries.Shown,
                  now: float) -> Iterator[Batch]:
-        """Yield all clusters and all nodes, and what the graph is to lose.
-
-        :param now: the time in seconds
-        """
+        """Yield all clusters and nodes, and what the graph is to lose."""
         self._sent_for = None
         yield from self._compare(view, shown, now, view.clusters)
         self._sent_for = view.settings
@@ -298,7 +294,7 @@ class Feed:
                 or before.get(properties.CLUSTER) != settings.name:
             new.append(events.cluster_link(settings.name))
         # In this order: where an event fails, Vitrage skips the rest of its
-        # list, and the properties tell what the node may still be tied to.
+        # list, and the properties say what the node may still be tied to.
         made += [events.unlinking(KUBERNETES_NODE, uid, link) for link in gone]
         return made + events.updates(KUBERNETES_NODE, now, before or deleted,
                                      new)
