@@ -250,13 +250,11 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
 
 def odd_keys(node: Node) -> list[str]:
     """Return which keys of a node cannot be shown: they are never cut."""
-    keys = (('metadata.uid', node.id, text.LONGEST_NAME),
-            ('metadata.name', node.name, text.LONGEST_NAME),
-            ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
-            ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID))
-    return list(dict.fromkeys([
-        name for name, value, longest in keys
-        if value and not text.is_key(value, longest)]))
+    return text.odd_keys((
+        ('metadata.uid', node.id, text.LONGEST_NAME),
+        ('metadata.name', node.name, text.LONGEST_NAME),
+        ('spec.providerID', node.provider_id, text.LONGEST_MACHINE_ID),
+        ('spec.providerID', node.instance_id, text.LONGEST_MACHINE_ID)))
 
 
 def _message(ready: node_conditions.Condition) -> str | None:

@@ -10,6 +10,8 @@ Pure.
 """
 
 import bisect
+from collections.abc import Iterable
+from collections.abc import Mapping
 import json
 
 # The most characters of a text, counted as JSON escapes them: some count for
@@ -59,9 +61,34 @@ def make_safe(text: str, longest: int = LONGEST_MESSAGE) -> str:
     return text[:end] + _CUT
 
 
+def make_all_safe(values: Mapping[str, str | None],
+                  longest: Mapping[str, int | None]) -> dict[str, str]:
+    """Return the values that are not empty, each made safe.
+
+    :param longest: how many characters they may have by their names, if not
+        LONGEST_VALUE; None for what stays as it is
+    """
+    found = {}
+    for name, value in values.items():
+        if value:
+            bound = longest.get(name, LONGEST_VALUE)
+            found[name] = value if bound is None else make_safe(value, bound)
+    return found
+
+
 def escaped_length(text: str) -> int:
     """Return how many characters a text has, as JSON escapes them."""
     return len(json.dumps(text)) - len('""')
+
+
+def odd_keys(keys: Iterable[tuple[str, str | None, int]]) -> list[str]:
+    """Return the names of keys that cannot be shown as they are.
+
+    :param keys: names, values and the longest that these may be
+    """
+    return list(dict.fromkeys([
+        name for name, value, longest in keys
+        if value and not is_key(value, longest)]))
 
 
 def is_key(text: str, longest: int) -> bool:

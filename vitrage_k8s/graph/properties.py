@@ -69,10 +69,10 @@ def counted(before: Seen) -> Properties:
 def of_cluster(cluster: clusters.Cluster, counts: Properties) -> Properties:
     """Return the properties of a cluster."""
     settings, health = cluster.settings, cluster.health
-    return _bounded({
+    return text.make_all_safe({
         VProps.ID: settings.name, VProps.NAME: settings.name,
         VProps.PROJECT_ID: settings.project_id, VProps.STATE: health.state,
-        REASON: health.reason, 'server': cluster.server, **counts})
+        REASON: health.reason, 'server': cluster.server, **counts}, _LONGEST)
 
 
 def of_node(settings: clusters.ClusterSettings,
@@ -89,17 +89,7 @@ def of_node(settings: clusters.ClusterSettings,
     properties['status'] = _status(node)
     properties[CLUSTER] = settings.name
     properties[VProps.PROJECT_ID] = settings.project_id
-    return _bounded(properties)
-
-
-def _bounded(properties: Mapping[str, str | None]) -> Properties:
-    found = {}
-    for name, value in properties.items():
-        if value:
-            longest = _LONGEST.get(name, text.LONGEST_VALUE)
-            found[name] = value if longest is None \
-                else text.make_safe(value, longest)
-    return found
+    return text.make_all_safe(properties, _LONGEST)
 
 
 _NAMES = frozenset((*nodes.Node.__struct_fields__, VProps.PROJECT_ID,
