@@ -26,6 +26,9 @@ WHO = 'is that the API server, or a proxy or login page before it?'
 # A Status of the API server has some hundred bytes.
 _LARGEST_ERROR = 64 * 1024
 
+# A page of 500 nodes has some 10 MB.
+_USUAL = 32 * 1024 * 1024
+
 # The two bytes that each member of a gzip stream begins with (RFC 1952).
 _MAGIC = b'\x1f\x8b'
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
@@ -98,11 +101,12 @@ def inflate_all(packed: Packed, largest: int) -> bytes:
     # API servers send one member, which ends in its size. With that as a bound
     # zlib takes no more memory than it needs, and a third of the time.
     size = int.from_bytes(packed.data[-4:], 'little')
-    member = zlib.decompressobj(_GZIP_ONLY)
-    whole = member.decompress(packed.data, min(size, largest) + 1)
-    if member.eof and not member.unused_data and len(whole) <= largest:
-        return whole
-    del whole
+    if size <= min(largest, _USUAL):
+        member = zlib.decompressobj(_GZIP_ONLY)
+        whole = member.decompress(packed.data, size + 1)
+        if member.eof and not member.unused_data:
+            return whole
+        del whole
     # In pieces: zlib copies what is left of one for each member.
     return read_all(inflate(
         packed.data[start:start + PIECE]
