@@ -176,7 +176,8 @@ class WaitTest(fleets.FleetTestCase):
         self.fleet.list_all(120)
 
         self.assertEqual([5, 6, 1], begun)
-        self.assertEqual([0.02, 0.02], self.news.waits[:2])
+        self.assertEqual([0.02, 0.02], [
+            round(wait, 2) for wait in self.news.waits[:2]])
 
     def test_idle_connections_are_closed_meanwhile(self) -> None:
         closed: list[float] = []
