@@ -39,6 +39,8 @@ _NAMES = ('name', 'hostname', 'internal_dns')
 
 Links = list[events.Link]
 Names = frozenset[str]
+# One object: since Python 3.10, each empty frozenset() is another one.
+_NO_NAMES: Names = frozenset()
 
 
 def names_in(*texts: str | None) -> Names:
@@ -237,7 +239,7 @@ class Ties:
             if NOVA_INSTANCE_DATASOURCE in self._types else None,
             names_in(*(getattr(node, name) for name in _NAMES))
             if settings.are_hosts and NOVA_HOST_DATASOURCE in self._types
-            else frozenset())
+            else _NO_NAMES)
 
     def _links(self, before: properties.Seen) -> set[events.Link | None]:
         """Return what a node may hang on, by its vertex."""
