@@ -15,12 +15,12 @@ from testtools import content
 
 from tests.support.processes import await_true
 from tests.support import services
+from tests.support.vitrage_process import ClientTest
 from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab.openstack.server import OpenStack
 from vitrage_k8s_lab import samples
 from vitrage_k8s_lab.standalone import standalone
-from vitrage_k8s_lab.testing.vitrage_process import ClientTest
 
 # That of the specification's node.
 WEB = '41c40aab-80e9-4bb6-a280-27976bfc811f'

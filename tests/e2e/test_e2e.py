@@ -10,9 +10,10 @@ import json
 from typing import Any
 
 from tests.e2e import base
+from tests.support import specimens
 from vitrage_k8s_lab import samples
 
-SPECIFICATION = samples.SPECIFICATION_PROPERTIES['name']
+SPECIFICATION = specimens.SPECIFICATION_PROPERTIES['name']
 
 # As long as nothing else is wrong.
 BROKEN = ('Kubernetes node is not ready', 'kubernetes.node', 'CRITICAL')
@@ -70,7 +71,7 @@ class TestServices(base.ServicesTest):
             {name: vertex['vitrage_operational_state']
              for name, vertex in nodes.items()})
         self.assertEqual(
-            {**samples.SPECIFICATION_PROPERTIES, 'cluster': 'blue',
+            {**specimens.SPECIFICATION_PROPERTIES, 'cluster': 'blue',
              'project_id': 'shop'}, properties(nodes[SPECIFICATION]))
 
     def test_shows_edges_from_the_cloud_to_the_nodes(self) -> None:

@@ -9,6 +9,7 @@ import pathlib
 
 from tests.e2e import base
 from tests.support import services
+from tests.support import specimens
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab import samples
 
@@ -33,7 +34,7 @@ class TestWorstVertex(base.ServicesTest):
                 if properties.items() <= json.loads(row).items()]
 
     def test_is_stored_and_so_is_what_comes_after_it(self) -> None:
-        self.green.put(samples.worst_node(LONG))
+        self.green.put(specimens.worst_node(LONG))
         self.eventually(True, lambda: bool(self.stored(name=LONG * 253)))
         [vertex] = map(json.loads, self.stored(name=LONG * 253)[:1])
         self.assertEqual(LONG * 253, vertex['cluster'])

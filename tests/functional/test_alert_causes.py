@@ -16,10 +16,10 @@ import fixtures
 import requests
 
 from tests.support import alerts
+from tests.support import cloud
+from tests.support.vitrage_process import PATIENCE
 from vitrage_k8s import install_files
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing import cloud
-from vitrage_k8s_lab.testing.vitrage_process import PATIENCE
 
 STOPPED = 'Server of a Kubernetes node is not running'
 NOT_READY = 'Kubernetes node is not ready'

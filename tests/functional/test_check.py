@@ -19,12 +19,12 @@ from testtools import matchers
 import yaml
 
 from tests.support import base
+from tests.support import certificates
 from vitrage_k8s import cli
 from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing import certificates
 
 UUID = '3a0c8f8e-4a4b-4e11-9e0c-2f3a1d1c9b11'
 GOOD: dict[str, dict[str, Any]] = {

@@ -17,10 +17,10 @@ import unittest
 import fixtures
 
 from tests.support import base
+from tests.support import certificates
 from vitrage_k8s.api import kubeconfig_files
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing import certificates
 
 KUBECTL = os.environ.get('KUBECTL') or shutil.which('kubectl')
 OLDEST = (1, 24)

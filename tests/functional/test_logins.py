@@ -15,10 +15,10 @@ import fixtures
 import testtools
 
 from tests.support import base
+from tests.support import certificates
 from tests.support import plugins
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing import certificates
 
 # An exec plugin: it counts its runs in a file, and does what the last line
 # says with the number of the run in `run`.

@@ -11,13 +11,14 @@ import fixtures
 import yaml
 
 from tests.support import base
+from tests.support import certificates
+from tests.support import specimens
 from vitrage_k8s_lab.kube_api.answers import failure
 from vitrage_k8s_lab.kube_api.faults import watch_error
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Stream
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing import certificates
 
 # What the column events.payload of Vitrage's database holds.
 LONGEST_ROW = 65_535
@@ -154,7 +155,7 @@ class GraphTest(OutsideTextTest):
         self.set_options(contexts=[f'{LONG * 253}=simulator'],
                          projects=[f'{LONG * 253}:{LONG * 64}'],
                          node_labels=['*'])
-        self.simulator.put(samples.worst_node(LONG))
+        self.simulator.put(specimens.worst_node(LONG))
         self.host.start()
 
         vertex = self.vertex(LONG * 253)
@@ -168,8 +169,8 @@ class GraphTest(OutsideTextTest):
         fixed = {'state', 'vitrage_state', 'unschedulable', 'maintenance',
                  'system_uuid'}
         node = {name: value for name, value in vertex.items()
-                if name in samples.NODE_PROPERTIES and name not in fixed}
-        self.assertEqual(samples.NODE_PROPERTIES - fixed, node.keys())
+                if name in specimens.NODE_PROPERTIES and name not in fixed}
+        self.assertEqual(specimens.NODE_PROPERTIES - fixed, node.keys())
         self.assertEqual([], [name for name, value in node.items()
                               if LONG * 20 not in value])
         self.assert_safe()

@@ -9,6 +9,7 @@ import fixtures
 from vitrage.datasources import utils as datasource_utils
 
 from tests.support import base
+from tests.support import specimens
 from vitrage_k8s_lab import samples
 
 NODES = [samples.node(f'node-{i}') for i in range(5)]
@@ -51,7 +52,8 @@ class PollTest(base.FunctionalTest):
                 if not name.startswith(('vitrage_', 'is_real'))
                 and name != 'update_timestamp'}
         self.assertEqual(
-            samples.SPECIFICATION_PROPERTIES | {'cluster': 'simulator'}, ours)
+            {**specimens.SPECIFICATION_PROPERTIES, 'cluster': 'simulator'},
+            ours)
         self.assertEqual('OK', vertex['vitrage_operational_state'])
         self.assertEqual('kubernetes', vertex['vitrage_datasource_name'])
 

@@ -9,10 +9,10 @@ from typing import Any
 import fixtures
 
 from tests.support import base
+from tests.support.vitrage_process import ClientTest
 from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing.vitrage_process import ClientTest
 
 SCRIPT = """
 import json, pathlib, sys

@@ -11,9 +11,9 @@ from typing import Any
 import fixtures
 
 from tests.support import base
+from tests.support import certificates
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing import certificates
 
 
 class Proxy(fixtures.Fixture):

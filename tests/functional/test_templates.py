@@ -8,9 +8,9 @@ it again.
 import json
 from typing import Any
 
+from tests.support import cloud
 from vitrage_k8s import install_files
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing import cloud
 
 WEB = cloud.WEB
 

@@ -21,8 +21,8 @@ from kubernetes import client
 from kubernetes import config
 from testtools import matchers
 
+from tests.support import certificates
 from vitrage_k8s_lab.kube_api import server
-from vitrage_k8s_lab.testing import certificates
 
 VARIABLE = 'VITRAGE_K8S_TEST_KUBECONFIG'
 WRITE_VARIABLE = 'VITRAGE_K8S_TEST_WRITE'

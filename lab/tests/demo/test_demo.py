@@ -14,6 +14,7 @@ from typing import Any
 
 import testtools
 
+from tests.support import specimens
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
@@ -64,9 +65,9 @@ class DemoTest(testtools.TestCase):
         [sample] = (vertex for vertex in json.loads(done.stdout)['nodes']
                     if vertex['name'] == 'bcmt-control-01')
         self.assertEqual(
-            samples.SPECIFICATION_PROPERTIES,
+            specimens.SPECIFICATION_PROPERTIES,
             {name: sample.get(name)
-             for name in samples.SPECIFICATION_PROPERTIES})
+             for name in specimens.SPECIFICATION_PROPERTIES})
 
     def test_shows_the_cluster_of_a_kubeconfig(self) -> None:
         _, kubeconfig = self.start_simulator(samples.node('mine'))

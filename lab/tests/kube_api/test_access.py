@@ -19,12 +19,12 @@ from kubernetes import config
 import testtools
 from testtools import matchers
 
+from tests.support import certificates
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import RESET
 from vitrage_k8s_lab.kube_api.server import Simulator
-from vitrage_k8s_lab.testing import certificates
 
 NODES = '/api/v1/nodes'
 

@@ -8,9 +8,9 @@ import pathlib
 
 import testtools
 
+from tests.support.cloud import CloudTest
+from tests.support.cloud import WEB
 from vitrage_k8s_lab.standalone import standalone
-from vitrage_k8s_lab.testing.cloud import CloudTest
-from vitrage_k8s_lab.testing.cloud import WEB
 
 
 class TestOpenStack(CloudTest):

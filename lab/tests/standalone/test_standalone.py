@@ -15,13 +15,13 @@ import urllib.request
 
 import testtools
 
+from tests.support.vitrage_process import ClientTest
+from tests.support.vitrage_process import environment
+from tests.support.vitrage_process import PATIENCE
+from tests.support.vitrage_process import run_client
+from tests.support.vitrage_process import spawn
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing.vitrage_process import ClientTest
-from vitrage_k8s_lab.testing.vitrage_process import environment
-from vitrage_k8s_lab.testing.vitrage_process import PATIENCE
-from vitrage_k8s_lab.testing.vitrage_process import run_client
-from vitrage_k8s_lab.testing.vitrage_process import spawn
 
 SCRIPT = """
 import json, pathlib, signal, sys

@@ -7,10 +7,10 @@ import pathlib
 import tempfile
 from typing import Any
 
+from tests.support.vitrage_process import ClientTest
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab.openstack.server import OpenStack
 from vitrage_k8s_lab import samples
-from vitrage_k8s_lab.testing.vitrage_process import ClientTest
 
 SCRIPT = """
 import json, os, pathlib, sys

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""What the tests of the lab and of the product share."""
