@@ -28,7 +28,7 @@ from kubernetes import config
 import testtools
 from testtools import matchers
 
-from vitrage_k8s_lab.kube_api import changes
+from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api import server
@@ -203,7 +203,7 @@ class SimulatorTest(testtools.TestCase):
 
     def test_list_expires_when_too_many_changes_have_followed(self) -> None:
         first = self.list(limit=2)
-        with mock.patch.object(changes, 'KEPT', 9):
+        with mock.patch.object(nodes, 'KEPT', 9):
             for name in 'abcdefghi':
                 self.simulator.put(node(name, phase='changed'))
             self.assertEqual({}, self.list(**self.next(first))['items'][0][

@@ -12,7 +12,7 @@ from testtools import matchers
 from lab.tests.kube_api.watches import brief
 from lab.tests.kube_api.watches import Stream
 from lab.tests.kube_api.watches import WatchTest
-from vitrage_k8s_lab.kube_api import changes
+from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api import watch
 
@@ -37,7 +37,7 @@ class PastTest(WatchTest):
 
     def test_keeps_so_many_changes_and_no_more(self) -> None:
         start = self.version()
-        with mock.patch.object(changes, 'KEPT', 3):
+        with mock.patch.object(nodes, 'KEPT', 3):
             versions = [self.put('n') for _ in range(4)]
             self.gone(start, versions[0])
             stream = self.watch(resourceVersion=versions[0])
@@ -64,7 +64,7 @@ class PastTest(WatchTest):
             self.refusal(resourceVersion=1))
 
     def test_slow_watch_is_ended_and_keeps_nobody_waiting(self) -> None:
-        with mock.patch.object(changes, 'KEPT', 200):
+        with mock.patch.object(nodes, 'KEPT', 200):
             slow = self.watch(resourceVersion=self.version())
             quick = self.watch(resourceVersion=self.version())
             text = 'x' * 100_000

@@ -13,7 +13,6 @@ import json
 from typing import Any
 
 from vitrage_k8s_lab.kube_api import answers
-from vitrage_k8s_lab.kube_api import changes
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import selectors
@@ -40,7 +39,7 @@ def list_nodes(store: nodes.Nodes, query: Mapping[str, str],
             delay=FUTURE_SECONDS))
     try:
         snapshot = store.backup(version if version > 0 and is_exact else None)
-    except changes.TooOldError as error:
+    except nodes.TooOldError as error:
         raise answers.RefusedError(
             faults.expired(with_token=_token_of(-1, start)) if start
             else faults.version_expired()) from error

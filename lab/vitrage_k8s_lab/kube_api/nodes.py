@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes, at the versions that can still be listed."""
+"""The nodes, at the versions that can still be listed and watched from."""
 
+import collections
 from collections.abc import Iterable
 from collections.abc import Mapping
+import itertools
 import json
 import threading
 import time
@@ -11,10 +13,13 @@ from typing import NamedTuple
 import uuid
 
 from vitrage_k8s_lab.kube_api import answers
-from vitrage_k8s_lab.kube_api import changes
 
-# Snapshots that are at hand. Others are made from the changes.
-_SNAPSHOTS = 4
+# Changes that are kept; beyond that the oldest are forgotten.
+KEPT = 10_000
+
+
+class TooOldError(Exception):
+    """Changes are not known from a version on; the text is the API's."""
 
 
 class Snapshot(NamedTuple):
@@ -24,8 +29,24 @@ class Snapshot(NamedTuple):
     items: dict[str, bytes]
 
 
+class Change(NamedTuple):
+    """A change: the node after it, and before it; None is no node.
+
+    Of a deletion, `item` is the node as it was last.
+    """
+
+    version: int
+    kind: str
+    name: str
+    item: bytes
+    before: bytes | None
+
+
 class Nodes:
     """The nodes, changed by the tests and read by the connections' threads.
+
+    Each watch has its own position, the version up to which it has come, so
+    that no other waits for a slow one.
 
     :param nodes: as in the API; a name is needed, and nothing else
 
@@ -38,15 +59,17 @@ class Nodes:
         self._changed = threading.Condition()
         self._version = 1000
         self._items: dict[str, bytes] = {}
-        self._snapshots: dict[int, Snapshot] = {}
-        self._changes = changes.Changes(self._version, {})
+        self._changes: collections.deque[Change] = collections.deque()
+        # The oldest version that can be listed or watched from, and the
+        # newest change that is forgotten.
+        self._since = self._forgotten = 0
         # Watches of an earlier epoch are to end, in good order or not.
         self._epoch = 0
         self._end_in_order = False
         for node in nodes:
             self.put(node)
         # A server that starts lists, and knows no changes before that.
-        self._changes.forget(self._version, self._items)
+        self._since = self._version
 
     def put(self, node: Mapping[str, Any]) -> dict[str, Any]:
         """Add a node, or replace the one of that name, and return it.
@@ -109,8 +132,11 @@ class Nodes:
         before = self._items.pop(name, None)
         if kind != 'DELETED':
             self._items[name] = item
-        self._changes.add(changes.Change(
+        self._changes.append(Change(
             self._version, kind, name, item, before))
+        if len(self._changes) > KEPT:
+            self._forgotten = self._changes.popleft().version
+            self._since = max(self._since, self._forgotten)
         self._changed.notify_all()
 
     def names(self) -> list[str]:
@@ -121,55 +147,63 @@ class Nodes:
         """Forget all that is past, as compaction does.
 
         Every continue token so far, and every version to watch from, is then
-        answered 410; watches that go on are up to date and stay.
+        answered 410; watches that go on stay.
         """
         with self._changed:
             # At the same version, a new list would bring the old tokens back
             # to life. It is as if an object of another kind was written:
             # etcd counts them all.
             self._version += 1
-            self._snapshots.clear()
-            self._changes.forget(self._version, self._items)
+            self._since = self._version
 
-    def begin_watch(self, version: int) -> tuple[Snapshot, int, int]:
-        """Return what a watch begins with: nodes, the epoch and the place.
+    def begin_watch(self, version: int) -> tuple[Snapshot, int]:
+        """Return what a watch begins with: position and nodes, and the epoch.
 
         :param version: the watch begins after it, and without nodes; 0 is now
         :raises TooOldError: changes are not known from that version on
         """
         with self._changed:
-            if version:
-                return (Snapshot(version, {}), self._epoch,
-                        self._changes.find(version))
-            return self.backup(), self._epoch, self._changes.total
+            self._check(version or self._version)
+            return (Snapshot(version, {}) if version else self.backup(),
+                    self._epoch)
 
-    def read(self, epoch: int, place: int,
-             seconds: float) -> list[changes.Change] | None:
-        """Wait for changes, and return those from a place on.
+    def _check(self, version: int) -> None:
+        if version < self._since:
+            raise TooOldError(
+                f'too old resource version: {version} ({self._since})')
+
+    def _after(self, position: int) -> list[Change]:
+        return list(itertools.takewhile(
+            lambda change: change.version > position,
+            reversed(self._changes)))[::-1]
+
+    def read(self, epoch: int, position: int,
+             seconds: float) -> list[Change] | None:
+        """Wait for changes, and return those after a position.
 
         :returns: None if the first of them are forgotten already, or the
             watch is to end in good order
         :raises ConnectionAbortedError: the watch is cut
         """
         with self._changed:
-            if (epoch, place) == (self._epoch, self._changes.total):
+            if epoch == self._epoch and not self._after(position):
                 self._changed.wait(seconds)
             if epoch == self._epoch:
-                return self._changes.read(place)
+                return self._after(position) \
+                    if position >= self._forgotten else None
             if not self._end_in_order:
                 raise ConnectionAbortedError
             return None
 
-    def bookmark(self, epoch: int, place: int, seen: int) -> int | None:
-        """Return the version of a bookmark for a watch that is at a place.
+    def bookmark(self, epoch: int, position: int) -> int | None:
+        """Return the version of a bookmark for a watch at a position.
 
-        :param seen: the newest version that the watch has
         :returns: None if changes wait to be read
         """
         with self._changed:
-            if (epoch, place) != (self._epoch, self._changes.total):
+            if epoch != self._epoch or self._after(position):
                 return None
-            self._version += self.renews_leases and self._version == seen
+            self._version += self.renews_leases and self._version == position
             return self._version
 
     def backup(self, version: int | None = None) -> Snapshot:
@@ -179,15 +213,13 @@ class Nodes:
         """
         with self._changed:
             version = self._version if version is None else version
-            self._changes.find(version)
-            if version not in self._snapshots:
-                items = self._items if version == self._version \
-                    else self._changes.items_at(version)
-                self._snapshots[version] = Snapshot(
-                    version, dict(sorted(items.items())))
-                if len(self._snapshots) > _SNAPSHOTS:
-                    del self._snapshots[next(iter(self._snapshots))]
-            return self._snapshots[version]
+            self._check(version)
+            items = self._items.copy()
+            for change in reversed(self._after(version)):
+                items.pop(change.name, None)
+                if change.before is not None:
+                    items[change.name] = change.before
+            return Snapshot(version, dict(sorted(items.items())))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a backup, as when etcd is restored.
@@ -197,8 +229,8 @@ class Nodes:
         with self._changed:
             self._version, self._items = (
                 snapshot.version, snapshot.items.copy())
-            self._snapshots.clear()
-            self._changes = changes.Changes(self._version, self._items)
+            self._changes.clear()
+            self._since, self._forgotten = self._version, 0
             self.hang_up()
 
     def hang_up(self, in_order: bool = False) -> None:
@@ -224,6 +256,7 @@ class Nodes:
     def version(self) -> int:
         with self._changed:
             return self._version
+
 
 def set_version(item: bytes, version: int) -> bytes:
     """Return a node, as JSON, with another resource version."""

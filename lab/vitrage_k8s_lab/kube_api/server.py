@@ -23,7 +23,6 @@ from typing import Any
 
 from vitrage_k8s_lab.kube_api import access
 from vitrage_k8s_lab.kube_api import answers
-from vitrage_k8s_lab.kube_api import changes
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import next_answer
@@ -192,7 +191,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         try:
             return Answer(stream=watch.Watch(
                 self, request, lambda: self.bookmark_interval))
-        except changes.TooOldError as error:
+        except stores.TooOldError as error:
             if self.gone_as_http:
                 raise answers.RefusedError(answers.failure(
                     410, 'Gone', str(error))) from error

@@ -10,7 +10,6 @@ import math
 import time
 
 from vitrage_k8s_lab.kube_api import answers
-from vitrage_k8s_lab.kube_api import changes
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import LOOK_SECONDS
 from vitrage_k8s_lab.kube_api.http import Outlet
@@ -49,38 +48,40 @@ class Watch:
         self._selector = Selector(query)
         self._bookmarks = answers.is_set(query, 'allowWatchBookmarks')
         self._timeout = answers.number(query, 'timeoutSeconds') or TIMEOUT
-        # No bookmark is sent that is not newer than this.
-        (self._start, items), self._epoch, self._place = store.begin_watch(
+        self._start, self._epoch = store.begin_watch(
             answers.number(query, 'resourceVersion'))
-        self._seen = self._start
-        self._initial = [item for item in items.values()
-                         if self._selector.matches(item)]
 
     def __call__(self, outlet: Outlet) -> None:
         end = time.monotonic() + self._timeout
         due = self._next_bookmark(end)
         # The head, before there is anything to send.
         outlet.send(b'')
-        for item in self._initial:
-            self._send(outlet, 'ADDED', item)
-        self._initial = []
+        for item in self._start.items.values():
+            if self._selector.matches(item):
+                self._send(outlet, 'ADDED', item)
+        # With a version of the future (etcd was restored, and the client does
+        # not know) there is nothing to send until then.
+        position = self._start.version
         while (now := time.monotonic()) < end:
             read = self._nodes.read(
-                self._epoch, self._place,
+                self._epoch, position,
                 max(min(end, due, now + LOOK_SECONDS) - now, 0))
             if read is None:
                 # A client that cannot keep up is ended, in good order.
                 return
             for change in read:
-                self._place += 1
-                # With a version of the future (etcd was restored, and the
-                # client does not know) there is nothing to send until then.
-                if change.version > self._start:
-                    self._seen = change.version
-                    self._send_change(outlet, change)
+                self._send_change(outlet, change)
+                position = change.version
             outlet.check()
-            if time.monotonic() >= due and self._send_bookmark(outlet):
+            if time.monotonic() >= due:
+                version = self._nodes.bookmark(self._epoch, position)
+                if version is None:
+                    # There are changes to be sent first.
+                    continue
                 due = self._next_bookmark(end)
+                if version > self._start.version:
+                    outlet.send(faults.bookmark(str(version)))
+                    position = version
 
     def _next_bookmark(self, end: float) -> float:
         # cache_watcher.go, nextBookmarkTime
@@ -88,7 +89,7 @@ class Watch:
         due = min(now + self._interval(), end - _LAST_BOOKMARK)
         return due if self._bookmarks and due >= now else math.inf
 
-    def _send_change(self, outlet: Outlet, change: changes.Change) -> None:
+    def _send_change(self, outlet: Outlet, change: nodes.Change) -> None:
         """Send a change, as it is for those who see some nodes only."""
         was = self._selector.matches(change.before)
         if change.kind != 'DELETED' and self._selector.matches(change.item):
@@ -102,14 +103,3 @@ class Watch:
         outlet.send(b'{"type":"%b","object":%b}\n' % (
             kind.encode(), tables.make_table({}, [item]) if self._is_table
             else b'{"kind":"Node","apiVersion":"v1",' + item[1:]))
-
-    def _send_bookmark(self, outlet: Outlet) -> bool:
-        version = self._nodes.bookmark(
-            self._epoch, self._place, self._seen)
-        if version is None:
-            # There are changes to be sent first.
-            return False
-        if version > self._start:
-            self._seen = version
-            outlet.send(faults.bookmark(str(version)))
-        return True
