@@ -294,7 +294,7 @@ class AnswerTest(base.FunctionalTest):
         self.assert_refused(Answer(CLOSE), 'closed connection without')
 
     def test_answer_that_is_too_large(self) -> None:
-        bomb = faults.huge(1 << 30, compressed=True)
+        bomb = faults.huge(1 << 30)
         traced = self.useFixture(memory.Memory())
 
         self.assert_refused(bomb, 'is larger than 256 MiB')
@@ -317,7 +317,7 @@ class AnswerTest(base.FunctionalTest):
 
     def test_failure_that_is_too_large(self) -> None:
         bomb = dataclasses.replace(
-            faults.huge(300 << 20, compressed=True), status=500)
+            faults.huge(300 << 20), status=500)
         traced = self.useFixture(memory.Memory())
 
         self.assert_refused(bomb, 'answered 500')

@@ -111,16 +111,6 @@ class TlsTest(AccessTest):
             self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
             self.assertEqual(threads, threading.active_count())
 
-    def test_refuses_plain_http(self) -> None:
-        address = self.simulator.url.removeprefix('https://')
-        connection = http.client.HTTPConnection(address, timeout=10)
-        with contextlib.closing(connection):
-            connection.request('GET', NODES)
-            response = connection.getresponse()
-            self.assertEqual(
-                (400, b'Client sent an HTTP request to an HTTPS server.\n'),
-                (response.status, response.read()))
-
     def test_cut_answer_ends_early(self) -> None:
         self.simulator.script(Answer(body=b'0123456789', cut=4))
         error = self.assertRaises(http.client.IncompleteRead, self.get)

@@ -103,13 +103,6 @@ class FaultsTest(testtools.TestCase):
              'message': 'nodes is forbidden: User "me" cannot list resource '
                         '"nodes" in API group "" at the cluster scope'},
             status(faults.forbidden('me')))
-        self.assertEqual(
-            {'metadata': {}, 'reason': 'Forbidden',
-             'details': {'kind': 'nodes', 'name': 'a'},
-             'message': 'nodes "a" is forbidden: User "me" cannot get '
-                        'resource "nodes" in API group "" at the cluster '
-                        'scope'},
-            status(faults.forbidden('me', 'get', 'a')))
 
     def test_pages_and_redirects_are_not_json(self) -> None:
         answer = faults.html_page()
@@ -129,27 +122,20 @@ class FaultsTest(testtools.TestCase):
 
     def test_truncated_gzip_misses_its_end(self) -> None:
         plain = Answer(200, json.dumps(list(range(10_000))).encode())
-        packed = Answer(200, gzip.compress(plain.body),
-                        {'Content-Encoding': 'gzip'})
-        for whole in (plain, packed):
-            answer = faults.truncated_gzip(whole)
-            self.assertEqual('gzip', answer.headers['Content-Encoding'])
-            self.assertIsNone(answer.cut)
-            self.assertRaises(EOFError, gzip.decompress, answer.body)
-            self.assertTrue(plain.body.startswith(
-                zlib.decompressobj(31).decompress(answer.body)))
-
-    def test_huge_list_is_valid_and_of_the_size(self) -> None:
-        for size in (200, 3_000_001):
-            answer = faults.huge(size)
-            self.assertEqual(size, len(answer.body))
-            [node] = json.loads(answer.body)['items']
-            self.assertEqual('huge', node['metadata']['name'])
-        self.assertRaises(ValueError, faults.huge, 100)
+        answer = faults.truncated_gzip(plain)
+        self.assertEqual('gzip', answer.headers['Content-Encoding'])
+        self.assertIsNone(answer.cut)
+        self.assertRaises(EOFError, gzip.decompress, answer.body)
+        self.assertTrue(plain.body.startswith(
+            zlib.decompressobj(31).decompress(answer.body)))
 
     def test_bomb_is_small_until_it_goes_off(self) -> None:
-        size = 3_000_001
-        answer = faults.huge(size, compressed=True)
-        self.assertEqual('gzip', answer.headers['Content-Encoding'])
-        self.assertThat(len(answer.body), matchers.LessThan(size // 500))
-        self.assertEqual(faults.huge(size).body, gzip.decompress(answer.body))
+        for size in (200, 3_000_001):
+            answer = faults.huge(size)
+            self.assertEqual('gzip', answer.headers['Content-Encoding'])
+            self.assertThat(len(answer.body),
+                            matchers.LessThan(200 + size // 500))
+            body = gzip.decompress(answer.body)
+            self.assertEqual(size, len(body))
+            [node] = json.loads(body)['items']
+            self.assertEqual('huge', node['metadata']['name'])

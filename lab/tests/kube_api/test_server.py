@@ -26,11 +26,10 @@ import urllib.request
 from kubernetes import client
 from kubernetes import config
 import testtools
-from testtools import matchers
 
-from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import server
 
 NODES = '/api/v1/nodes'
@@ -302,14 +301,6 @@ class SimulatorTest(testtools.TestCase):
             response.read()
             self.assertEqual(code, response.status, method)
             self.assertEqual(local, connection.sock.getsockname())
-
-    def test_head_is_refused_without_a_body(self) -> None:
-        # By hand: http.client would swallow a body that comes nevertheless.
-        sock = self.connect().sock
-        sock.sendall(b'HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n')
-        received = b''.join(iter(lambda: sock.recv(4096), b''))
-        self.assertThat(received, matchers.StartsWith(b'HTTP/1.1 405 '))
-        self.assertThat(received, matchers.EndsWith(b'\r\n\r\n'))
 
     def test_is_silent_when_a_client_disconnects(self) -> None:
         self.simulator.put(node('big', text='x' * 10_000_000))

@@ -12,8 +12,8 @@ from testtools import matchers
 from lab.tests.kube_api.watches import brief
 from lab.tests.kube_api.watches import Stream
 from lab.tests.kube_api.watches import WatchTest
-from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import watch
 
 

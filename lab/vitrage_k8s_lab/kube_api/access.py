@@ -105,8 +105,9 @@ class Access:
         is_young = time.monotonic() - self._started < self.rbac_delay
         resource = answers.find_resource(path)
         if resource is None:
-            return faults.path_forbidden(user, path) \
-                if is_unknown or is_young else None
+            return answers.failure(
+                403, 'Forbidden', f'forbidden: User "{user}" cannot get path '
+                f'"{path}"', details={}) if is_unknown or is_young else None
         verb = 'get' if resource.name else (
             'watch' if answers.is_set(request.query, 'watch') else 'list')
         if is_unknown or is_young or (

@@ -47,7 +47,6 @@ def failure(code: int, reason: str | None, message: str, *,
     :param retry_after: the header, and in seconds the detail too
     :param fields: further ones of the Status
     """
-    headers = {} if retry_after is None else {'Retry-After': retry_after}
     if retry_after and retry_after.isdecimal() and int(retry_after):
         fields['details'] = {**fields.get('details', {}),
                              'retryAfterSeconds': int(retry_after)}
@@ -56,7 +55,12 @@ def failure(code: int, reason: str | None, message: str, *,
         'status': 'Failure', 'message': message, 'code': code}
     if reason:
         status['reason'] = reason
-    return http.Answer(code, encode(status), headers)
+    return http.Answer(code, encode(status), retrying(retry_after))
+
+
+def retrying(after: str | None) -> dict[str, str]:
+    """Return the header that says when to retry, unless it is None."""
+    return {} if after is None else {'Retry-After': after}
 
 
 class RefusedError(Exception):

@@ -5,7 +5,6 @@ The comments name where in k8s.io the texts and the codes come from.
 """
 
 from collections.abc import Mapping
-import dataclasses
 import gzip
 from typing import Any
 import zlib
@@ -13,12 +12,14 @@ import zlib
 from vitrage_k8s_lab.kube_api.answers import encode
 from vitrage_k8s_lab.kube_api.answers import failure
 from vitrage_k8s_lab.kube_api.answers import Resource
+from vitrage_k8s_lab.kube_api.answers import retrying
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Stream
 
 _MEBIBYTE = 1 << 20
 _GZIP = {'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'}
+_ALL_NODES = Resource('', None, 'nodes', None)
 _LIST = (b'{"kind":"NodeList","apiVersion":"v1",'
          b'"metadata":{"resourceVersion":"1"},"items":[')
 
@@ -44,12 +45,6 @@ def expired(with_token: str | None = None) -> Answer:
         metadata={'continue': with_token})
 
 
-def version_expired() -> Answer:
-    """Answer that the version to list is too old."""
-    return failure(410, 'Expired', 'The resourceVersion for the provided '
-                   'list is too old.')
-
-
 def too_many_requests(retry_after: str | None = '1',
                       plain: bool = False) -> Answer:
     """Answer that the server has too much to do.
@@ -64,8 +59,7 @@ def too_many_requests(retry_after: str | None = '1',
     return Answer(
         429, b'The apiserver is shutting down, please try again later.\n', {
             'Content-Type': 'text/plain; charset=utf-8',
-            'X-Content-Type-Options': 'nosniff', 'Connection': 'close',
-            **({} if retry_after is None else {'Retry-After': retry_after})})
+            'Connection': 'close', **retrying(retry_after)})
 
 
 def internal_error() -> Answer:
@@ -80,9 +74,8 @@ def unavailable(retry_after: str | None = None) -> Answer:
         b'<html><body><h1>503 Service Unavailable</h1>\n'
         b'No server is available to handle this request.\n'
         b'</body></html>\n'), {
-            'Cache-Control': 'no-cache', 'Connection': 'close',
-            'Content-Type': 'text/html',
-            **({} if retry_after is None else {'Retry-After': retry_after})})
+            'Connection': 'close', 'Content-Type': 'text/html',
+            **retrying(retry_after)})
 
 
 def gateway_timeout(wanted: str = '2000', current: str = '1000') -> Answer:
@@ -100,17 +93,14 @@ def unauthorized() -> Answer:
     return failure(401, 'Unauthorized', 'Unauthorized')
 
 
-def forbidden(user: str, verb: str = 'list', name: str | None = None,
-              is_young: bool = False, *, resource: Resource | None = None,
-              ) -> Answer:
+def forbidden(user: str, verb: str = 'list', is_young: bool = False, *,
+              resource: Resource = _ALL_NODES) -> Answer:
     """Answer that a user may not do this.
 
-    :param name: the node's, of a request for one
     :param is_young: the server does not know its roles yet, and says so
-    :param resource: what it may not be done with, unless with nodes
+    :param resource: what it may not be done with
     """
     # apiserver/pkg/endpoints/handlers/responsewriters/errors.go
-    resource = resource or Resource('', None, 'nodes', name)
     what = '.'.join(filter(None, (resource.plural, resource.group)))
     if resource.name:
         what += f' "{resource.name}"'
@@ -119,22 +109,10 @@ def forbidden(user: str, verb: str = 'list', name: str | None = None,
     # plugin/pkg/auth/authorizer/rbac/rbac.go
     why = ': RBAC: clusterrole.rbac.authorization.k8s.io ' \
           '"vitrage-node-reader" not found' if is_young else ''
-    return _forbidden(
-        f'{what} is forbidden: User "{user}" cannot {verb} resource '
-        f'"{resource.plural}" in API group "{resource.group}" {where}{why}',
-        resource.details())
-
-
-def path_forbidden(user: str, path: str) -> Answer:
-    """Answer that a user may not read what is no object."""
-    return _forbidden(
-        f'forbidden: User "{user}" cannot get path "{path}"', {})
-
-
-def _forbidden(message: str, details: Mapping[str, str]) -> Answer:
-    return dataclasses.replace(
-        failure(403, 'Forbidden', message, details=details),
-        headers={'X-Content-Type-Options': 'nosniff'})
+    return failure(
+        403, 'Forbidden', f'{what} is forbidden: User "{user}" cannot {verb} '
+        f'resource "{resource.plural}" in API group "{resource.group}" '
+        f'{where}{why}', details=resource.details())
 
 
 def html_page() -> Answer:
@@ -160,34 +138,24 @@ def not_gzip() -> Answer:
 
 def truncated_gzip(answer: Answer) -> Answer:
     """Compress an answer, and send the first half as if it were all."""
-    body = answer.body
-    if answer.headers.get('Content-Encoding') != 'gzip':
-        body = gzip.compress(body)
-    return dataclasses.replace(answer, body=body[:len(body) // 2],
-                               headers={**answer.headers, **_GZIP})
+    body = gzip.compress(answer.body)
+    return Answer(200, body[:len(body) // 2], _GZIP)
 
 
-def huge(size: int, *, compressed: bool = False) -> Answer:
-    """Answer with a list of one node that is as large as wanted.
+def huge(size: int) -> Answer:
+    """Answer with a list of one node, compressed to a thousandth.
 
     :param size: of the JSON, in bytes
-    :param compressed: send it as gzip, which is a thousandth of that
     """
     start = _LIST + (b'{"metadata":{"name":"huge","uid":"huge",'
                      b'"annotations":{"padding":"')
     end = b'"}}}]}'
-    padding = size - len(start) - len(end)
-    if padding < 0:
-        raise ValueError(f'{size} bytes are too few for a node')
-    if not compressed:
-        return Answer(200, b''.join((start, b'x' * padding, end)))
     # Piece by piece, to need no more memory here.
+    whole, rest = divmod(size - len(start) - len(end), _MEBIBYTE)
     packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
-    whole, rest = divmod(padding, _MEBIBYTE)
-    packed = [packer.compress(start)]
-    packed += (packer.compress(b'x' * _MEBIBYTE) for _ in range(whole))
-    packed += (packer.compress(b'x' * rest + end), packer.flush())
-    return Answer(200, b''.join(packed), _GZIP)
+    packed = [packer.compress(piece) for piece in (
+        start, *[b'x' * _MEBIBYTE] * whole, b'x' * rest, end)]
+    return Answer(200, b''.join((*packed, packer.flush())), _GZIP)
 
 
 def event(kind: str, node: Mapping[str, Any]) -> bytes:
@@ -234,33 +202,25 @@ def watch_error_without_reason() -> Stream:
     return watch_error(500, None, 'etcdserver: request timed out')
 
 
-def watch_junk(*parts: bytes) -> Stream:
-    """Send a line that is not JSON, and go on with others."""
-    return Stream(b'<html>junk\n', *parts)
+def watch_junk() -> Stream:
+    """Send a line that is not JSON."""
+    return Stream(b'<html>junk\n')
 
 
-def watch_unknown_type(*parts: bytes) -> Stream:
-    """Send an event of an unknown type, and others."""
+def watch_unknown_type() -> Stream:
+    """Send an event of an unknown type."""
     return Stream(event('REPLACED', {'metadata': {
-        'name': 'unknown', 'uid': 'unknown', 'resourceVersion': '1'}}),
-        *parts)
+        'name': 'unknown', 'uid': 'unknown', 'resourceVersion': '1'}}))
 
 
-def watch_cut(line: bytes, in_character: bool = False,
-              in_order: bool = False) -> Stream:
+def watch_cut(line: bytes, in_order: bool = False) -> Stream:
     """Send one half of an event.
 
     :param line: of event()
-    :param in_character: cut the first that is not ASCII, such as an umlaut
     :param in_order: end the stream as if that were all, and not break off
-    :raises ValueError: if there is no character to cut
     """
-    at = len(line) // 2
-    if in_character:
-        at = next((at + 1 for at, byte in enumerate(line) if byte > 127), 0)
-        if not at:
-            raise ValueError('all of this line is ASCII')
-    return Stream(line[:at]) if in_order else Stream(line[:at], CLOSE)
+    half = line[:len(line) // 2]
+    return Stream(half) if in_order else Stream(half, CLOSE)
 
 
 def watch_ended() -> Stream:

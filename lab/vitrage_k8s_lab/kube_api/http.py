@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes over HTTP: requests, answers, and answers that go on and on."""
 
-import collections
 from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
@@ -72,17 +71,13 @@ class Outlet:
         self._write(self._head + b'0\r\n\r\n')
 
     def reset(self) -> None:
-        """Reset the connection, and break off."""
+        """Close the connection as a process that dies does."""
         self.check()
-        reset(self._connection)
+        self._connection.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        # Ahead of socketserver, which would send a FIN first.
+        self._connection.close()
         raise ConnectionAbortedError
-
-
-def reset(connection: socket.socket) -> None:
-    """Close a connection as a process that dies does."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    # Ahead of socketserver, which would send a FIN first.
-    connection.close()
 
 
 # Instead of a status: end the connection without a byte, in good order (FIN)
@@ -116,7 +111,6 @@ class Answer:
         left out beside a Transfer-Encoding, which the body has to follow
     :ivar cut: the connection is closed after so many bytes of the body
     :ivar delay: seconds before the first byte
-    :ivar pace: seconds between two bytes, those of the head included
     :ivar stream: writes the body, in chunks, instead of what is said above;
         to break off in the middle, it raises a ConnectionError
     :ivar gate: nothing is sent while it is not set
@@ -130,7 +124,6 @@ class Answer:
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cut: int | None = None
     delay: float = 0
-    pace: float = 0
     stream: Callable[[Outlet], None] | None = None
     gate: threading.Event | None = None
     phrase: str | None = None
@@ -144,8 +137,7 @@ class Stream:
     """An answer of status 200 in chunks, sent part by part.
 
     :param parts: bytes, sent at once as they are; seconds of silence; CLOSE
-        or RESET, which break off there; or what is called then, in the thread
-        of the connection
+        or RESET, which break off there; or what is called then
     :param end: whether the stream ends after the last, in good order; else
         it stays open and silent
     """
@@ -174,15 +166,3 @@ class Stream:
 # What a script is made of; None is the normal answer.
 Step = (Answer | Stream | Callable[[Request], Answer | Stream | None]
         | None)
-
-
-def next_answer(script: collections.deque[Step],
-                request: Request) -> Answer | None:
-    """Take the next step of a script; None if there is nothing in it."""
-    try:
-        step = script.popleft()
-    except IndexError:
-        return None
-    if callable(step) and not isinstance(step, Stream):
-        step = step(request)
-    return Answer(stream=step) if isinstance(step, Stream) else step

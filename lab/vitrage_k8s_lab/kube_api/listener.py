@@ -2,7 +2,7 @@
 """A listening socket and its connections."""
 
 from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import http.client
 import http.server
@@ -20,7 +20,6 @@ from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Outlet
 from vitrage_k8s_lab.kube_api.http import Request
-from vitrage_k8s_lab.kube_api.http import reset
 from vitrage_k8s_lab.kube_api.http import RESET
 
 _T = TypeVar('_T', bound='Restartable')
@@ -108,9 +107,7 @@ class Server(http.server.ThreadingHTTPServer):
         try:
             if self._tls:
                 request.do_handshake()
-        except OSError as error:
-            if getattr(error, 'reason', None) == 'HTTP_REQUEST':
-                _refuse_plain_http(request)
+        except OSError:
             return
         super().finish_request(request, client_address)
 
@@ -132,14 +129,13 @@ class Restartable:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.stopping = threading.Event()
         self._tls = tls
-        self._port = 0
-        self._server: Server | None = self._bind()
+        self._server: Server | None = self._bind(0)
         self._port = self._server.server_port
         scheme = 'https' if tls else 'http'
         self.url = f'{scheme}://127.0.0.1:{self._port}'
 
-    def _bind(self) -> Server:
-        return Server(self._respond, self._port, self.stopping, self._tls)
+    def _bind(self, port: int) -> Server:
+        return Server(self._respond, port, self.stopping, self._tls)
 
     def _respond(self, request: Request) -> Answer:
         """Make the answer to a request, in the connection's thread."""
@@ -147,7 +143,7 @@ class Restartable:
 
     def start(self: _T) -> _T:
         self.stopping.clear()
-        self._server = self._server or self._bind()
+        self._server = self._server or self._bind(self._port)
         self._server.start()
         return self
 
@@ -165,33 +161,6 @@ class Restartable:
         self.stop()
 
 
-def _refuse_plain_http(connection: ssl.SSLSocket) -> None:
-    # As net/http does. Unread bytes would reset the connection.
-    with contextlib.suppress(OSError):
-        socket.socket.recv(connection, 65536)
-        socket.socket.sendall(connection, (
-            b'HTTP/1.0 400 Bad Request\r\n\r\n'
-            b'Client sent an HTTP request to an HTTPS server.\n'))
-
-
-def _is_chunked(answer: Answer) -> bool:
-    given = {name.title() for name in answer.headers}
-    return len(answer.body) > CHUNKED_ABOVE and not given & {
-        'Content-Length', 'Transfer-Encoding'}
-
-
-def _chunks(body: bytes, cut: int | None) -> Iterator[bytes]:
-    """Yield a body in chunks; a cut one breaks off within or before one."""
-    end = len(body) if cut is None else cut
-    for at in range(0, min(end, len(body)), _CHUNK):
-        chunk = body[at:at + _CHUNK]
-        yield b'%x\r\n%b\r\n' % (len(chunk), chunk) \
-            if at + len(chunk) <= end \
-            else b'%x\r\n%b' % (len(chunk), chunk[:end - at])
-    if cut is None:
-        yield b'0\r\n\r\n'
-
-
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: Server
     protocol_version = 'HTTP/1.1'
@@ -201,14 +170,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         # An unread body would be read as the next request.
         body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         url = urllib.parse.urlsplit(self.path)
-        request = Request(
+        self._send(self.server.answer(Request(
             self.command, urllib.parse.unquote(url.path),
             dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True)),
             {name.title(): value for name, value in self.headers.items()},
-            self._certificate_name(), body)
-        self._send(self.server.answer(request))
+            self._certificate_name(), body)))
 
-    do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = do_GET
+    do_POST = do_GET
 
     def _certificate_name(self) -> str | None:
         if isinstance(self.connection, ssl.SSLSocket):
@@ -219,67 +187,52 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return None
 
     def _send(self, answer: Answer) -> None:
-        if answer.gate:
-            self._outlet(answer, b'').check()
-        if answer.delay and self.server.stopping.wait(answer.delay):
-            self.close_connection = True
-        elif answer.status <= CLOSE:
-            self.close_connection = True
-            if answer.status == RESET:
-                reset(self.connection)
+        given = {name.title(): text for name, text in answer.headers.items()}
+        is_chunked = answer.stream or (
+            len(answer.body) > CHUNKED_ABOVE
+            and not given.keys() & {'Content-Length', 'Transfer-Encoding'})
+        if is_chunked:
+            given['Transfer-Encoding'] = 'chunked'
+        elif 'Transfer-Encoding' not in given:
+            given.setdefault('Content-Length', str(len(answer.body)))
+        head = self._head(answer, given)
+        outlet = Outlet(self.connection, self.wfile.write, head,
+                        self.server.stopping, answer.gate)
+        outlet.wait(answer.delay)
+        if answer.status == RESET:
+            outlet.reset()
+        elif answer.status == CLOSE:
+            raise ConnectionAbortedError
         elif answer.stream:
-            outlet = self._outlet(answer, self._head(answer))
             answer.stream(outlet)
             outlet.end()
         else:
-            self._write(answer)
-            if answer.cut is not None:
-                self.close_connection = True
-
-    def _write(self, answer: Answer) -> None:
-        # Piece by piece, for a body can be large.
-        for part in self._parts(answer):
-            if not answer.pace:
-                self.wfile.write(part)
-                continue
-            for byte in part:
-                self.wfile.write(bytes((byte,)))
-                if self.server.stopping.wait(answer.pace):
-                    self.close_connection = True
-                    return
-
-    def _parts(self, answer: Answer) -> Iterator[bytes]:
-        yield self._head(answer)
-        if _is_chunked(answer):
-            yield from _chunks(answer.body, answer.cut)
-        elif self.command != 'HEAD':
-            yield answer.body[:answer.cut]
-
-    def _outlet(self, answer: Answer, head: bytes) -> Outlet:
-        return Outlet(self.connection, self.wfile.write, head,
-                      self.server.stopping, answer.gate)
-
-    def _head(self, answer: Answer) -> bytes:
-        given = {name.title(): answer.headers[name] for name in answer.headers}
-        if answer.stream or _is_chunked(answer):
-            given['Transfer-Encoding'] = 'chunked'
-        headers = {
-            'Cache-Control': 'no-cache, private',
-            'Content-Type': 'application/json',
-            'Content-Length': str(len(answer.body)),
-            'Date': self.date_time_string(),
-            **given}
-        if 'Transfer-Encoding' in given and 'Content-Length' not in given:
-            del headers['Content-Length']
-        if headers.get('Connection') == 'close':
+            self.wfile.write(head)
+            self.wfile.write(_chunked(answer.body, answer.cut) if is_chunked
+                             else answer.body[:answer.cut])
+        if answer.cut is not None or given.get('Connection') == 'close':
             self.close_connection = True
+
+    def _head(self, answer: Answer, given: Mapping[str, str]) -> bytes:
         phrase = answer.phrase
         if phrase is None:
             phrase = http.client.responses.get(answer.status, '')
+        headers = {'Cache-Control': 'no-cache, private',
+                   'Content-Type': 'application/json',
+                   'Date': self.date_time_string(), **given}
         return ''.join((
             f'{self.protocol_version} {answer.status} {phrase}\r\n',
-            *(f'{name}: {value}\r\n' for name, value in headers.items()),
+            *(f'{name}: {text}\r\n' for name, text in headers.items()),
             '\r\n')).encode('latin-1')
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+def _chunked(body: bytes, cut: int | None) -> bytes:
+    """Return a body in chunks; one that is cut breaks off in its first."""
+    if cut is not None:
+        return b'%x\r\n%b' % (len(body), body[:cut])
+    chunks = (body[at:at + _CHUNK] for at in range(0, len(body), _CHUNK))
+    return b''.join(b'%x\r\n%b\r\n' % (len(chunk), chunk)
+                    for chunk in (*chunks, b''))

@@ -42,7 +42,9 @@ def list_nodes(store: nodes.Nodes, query: Mapping[str, str],
     except nodes.TooOldError as error:
         raise answers.RefusedError(
             faults.expired(with_token=_token_of(-1, start)) if start
-            else faults.version_expired()) from error
+            else answers.failure(
+                410, 'Expired', 'The resourceVersion for the provided list '
+                'is too old.')) from error
     names = list(snapshot.items)
     del names[:bisect.bisect_left(names, start)]
     if selector:

@@ -14,6 +14,7 @@ share its mistakes too.
 import collections
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import gzip
@@ -25,10 +26,10 @@ from vitrage_k8s_lab.kube_api import access
 from vitrage_k8s_lab.kube_api import answers
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
-from vitrage_k8s_lab.kube_api.http import next_answer
 from vitrage_k8s_lab.kube_api.http import Outlet
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import Step
+from vitrage_k8s_lab.kube_api.http import Stream
 from vitrage_k8s_lab.kube_api import listener
 from vitrage_k8s_lab.kube_api import lists
 from vitrage_k8s_lab.kube_api import nodes as stores
@@ -68,8 +69,8 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         self.intercept: Callable[[Request], Answer | None] | None = None
         self.bookmark_interval = 60.0
         self.gone_as_http = False
-        self._script: collections.deque[Step] = collections.deque()
-        self._watch_script: collections.deque[Step] = collections.deque()
+        self._script: Iterator[Step] = iter(())
+        self._watch_script: Iterator[Step] = iter(())
         self._streams: set[Outlet] = set()
         self._thawed = threading.Event()
         self._thawed.set()
@@ -103,25 +104,31 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         answers. A new script replaces the old one. What `intercept` answers
         does not count. Watches have their own script.
         """
-        self._script = collections.deque(answers)
+        self._script = iter(answers)
 
     def script_watch(self, *answers: Step) -> None:
         """Set what answers the next requests to watch nodes, likewise."""
-        self._watch_script = collections.deque(answers)
+        self._watch_script = iter(answers)
 
     def _respond(self, request: Request) -> Answer:
         self.requests.append(request)
         is_watch = answers.is_watch(request)
         answer = self.intercept(request) if self.intercept else None
         if answer is None and request.path == answers.NODES:
-            answer = next_answer(
-                self._watch_script if is_watch else self._script, request)
+            answer = self._next_answer(request, is_watch)
         answer = answer or self.refuse(request) or self.answer(request)
         if not is_watch:
             return answer
         return dataclasses.replace(
             answer, gate=self._thawed,
             stream=answer.stream and self._counted(answer.stream))
+
+    def _next_answer(self, request: Request, is_watch: bool) -> Answer | None:
+        """Take the next step of a script; None if there is nothing in it."""
+        step = next(self._watch_script if is_watch else self._script, None)
+        if callable(step) and not isinstance(step, Stream):
+            step = step(request)
+        return Answer(stream=step) if isinstance(step, Stream) else step
 
     def _counted(self, stream: Callable[[Outlet], None]
                  ) -> Callable[[Outlet], None]:
