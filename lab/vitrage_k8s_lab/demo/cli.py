@@ -9,6 +9,7 @@ import socket
 import sys
 
 from vitrage_k8s_lab.demo import run
+from vitrage_k8s_lab.demo.scenarios import SCENARIOS
 
 _INTERVAL = 10
 
@@ -53,7 +54,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='a context of the kubeconfig (default: the current one); may be '
         'given several times')
     parser.add_argument(
-        '--scenario', choices=run.SCENARIOS,
+        '--scenario', choices=SCENARIOS,
         help='node-failure: a compute host fails, and with it a node of the '
         'cluster that runs on its servers; its alarm and the cause of that '
         'are shown, and clear when the host is back. node-alert: Prometheus '

@@ -5,7 +5,6 @@ What it prints on stdout is for programs: the client's JSON, or the variables
 of the client's environment. Progress and errors go to stderr.
 """
 
-from collections.abc import Callable
 import contextlib
 import logging
 import os
@@ -20,17 +19,12 @@ import time
 
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import fleet_settings
-from vitrage_k8s_lab.demo import host_failure
-from vitrage_k8s_lab.demo import node_alert
-from vitrage_k8s_lab.demo import scenario
+from vitrage_k8s_lab.demo.scenario import Say
+from vitrage_k8s_lab.demo.scenario import ScenarioFailedError
+from vitrage_k8s_lab.demo.scenarios import SCENARIOS
 from vitrage_k8s_lab.kube_api import server
 from vitrage_k8s_lab import samples
 from vitrage_k8s_lab.standalone import standalone
-
-Say = Callable[[str], None]
-
-SCENARIOS = {'node-alert': node_alert.play, 'node-failure': scenario.play,
-             'host-failure': host_failure.play}
 
 # Without a watch: one list of each cluster.
 READING = fleet_settings.Options(
@@ -89,7 +83,7 @@ def play_scenario(name: str, topology: pathlib.Path | None,
     """Play a scenario.
 
     :param name: one of SCENARIOS
-    :param topology: see ``scenario.play``
+    :param topology: see ``Scenario.play``
     :param port: where the REST API listens; 0 for a free port
     :returns: the exit status
     """
@@ -103,8 +97,9 @@ def play_scenario(name: str, topology: pathlib.Path | None,
             say(f'ERROR: cannot write {topology}: {error.strerror}')
             return 1
         try:
-            SCENARIOS[name](directory, _client(), topology, port, say)
-        except scenario.ScenarioFailedError as error:
+            SCENARIOS[name]().play(
+                directory, _client(), topology, port, say)
+        except ScenarioFailedError as error:
             say(f'ERROR: {error}; Vitrage has logged to '
                 f'{directory / "vitrage/vitrage.log"}')
             return 1
