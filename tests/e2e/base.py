@@ -152,7 +152,7 @@ class ServicesTest(ClientTest):
         """Let WEB change, and Nova notify that over RabbitMQ."""
         self.cloud.put_server(WEB, status=status)
         self._notifier.info(
-            {}, event_type, self.cloud.notification(WEB, event_type))
+            {}, event_type, self.cloud.notification(WEB))
 
     def lists(self) -> int:
         """Count how often the cluster green has been listed."""

@@ -69,9 +69,9 @@ class TestHosts(base.ServicesTest):
     def test_host_that_is_gone_and_made_anew_is_tied_again(self) -> None:
         edge = ('compute-1', 'contains', 'COMPUTE-1.example.org')
         self.eventually(True, lambda: edge in self.edges())
-        zones = self.cloud._hosts
+        zones = self.cloud.hosts
 
-        self.cloud._hosts = {'compute-2': 'west'}
+        self.cloud.hosts = {'compute-2': 'west'}
         self.eventually(False, lambda: edge in self.edges())
-        self.cloud._hosts = zones
+        self.cloud.hosts = zones
         self.eventually(True, lambda: edge in self.edges())

@@ -7,36 +7,20 @@ Vitrage's own datasources nova.host and nova.instance read Nova, over HTTP.
 import json
 
 import fixtures
-from keystoneauth1 import loading
-from oslo_config import cfg
-from vitrage import keystone_client
-from vitrage import opts as vitrage_opts
 
 from tests.support import base
-from vitrage_k8s_lab.openstack.server import OpenStack
+from tests.support.nova import NovaTest
 from vitrage_k8s_lab import samples
 
 SERVER = '41c40aab-80e9-4bb6-a280-27976bfc811f'
-NOVA = ['nova.host', 'nova.instance']
 
 
-class HostsTest(base.FunctionalTest):
+class HostsTest(NovaTest):
+
+    types = ('nova.host', 'nova.instance', 'kubernetes')
 
     def setUp(self) -> None:
         super().setUp()
-        for each in NOVA:
-            vitrage_opts.register_opts(each, ['vitrage.datasources'])
-        self.set_types(*NOVA, 'kubernetes')
-        # Else the Nova client writes to the home directory.
-        self.useFixture(fixtures.EnvironmentVariable(
-            'NOVACLIENT_UUID_CACHE_DIR', str(self.directory / 'novaclient')))
-        self.cloud = OpenStack({'compute-1': 'nova'}).start()
-        self.addCleanup(self.cloud.stop)
-        keystone_client.register_keystoneauth_opts()
-        cfg.CONF.register_opts(
-            loading.get_auth_plugin_conf_options('password'),
-            group=keystone_client.CFG_GROUP)
-        self.set_options(keystone_client.CFG_GROUP, **self.cloud.credentials)
         self.under = self.start_simulator(cluster='under')
         self.tenant = self.start_simulator(
             samples.node('compute-1', 'tenant'), cluster='tenant')
@@ -47,11 +31,8 @@ class HostsTest(base.FunctionalTest):
                          host_contexts=['under'])
         self.host = self.make_host()
 
-    def set_types(self, *types: str) -> None:
-        self.set_options('datasources', types=types)
-
     def set_hosts(self, *names: str) -> None:
-        self.cloud._hosts = dict.fromkeys(names, 'nova')
+        self.cloud.hosts = dict.fromkeys(names, 'nova')
 
     def put(self, name: str, **addresses: str) -> None:
         node = samples.node(name, 'under')
@@ -138,7 +119,7 @@ class HostsTest(base.FunctionalTest):
         self.assertEqual(before, self.host.vertices('nova.host')['compute-1'])
 
     def test_without_the_datasource_there_is_no_host(self) -> None:
-        self.set_types('nova.instance', 'kubernetes')
+        self.set_options('datasources', types=['nova.instance', 'kubernetes'])
         self.cloud.put_server(SERVER, name='s', host='compute-1',
                               project_id='p')
         self.put('compute-1')

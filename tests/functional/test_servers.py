@@ -7,13 +7,9 @@ Vitrage's own datasource nova.instance reads the servers, over HTTP.
 from typing import Any
 
 import fixtures
-from keystoneauth1 import loading
-from oslo_config import cfg
-from vitrage import keystone_client
-from vitrage import opts as vitrage_opts
 
 from tests.support import base
-from vitrage_k8s_lab.openstack.server import OpenStack
+from tests.support.nova import NovaTest
 from vitrage_k8s_lab import samples
 
 SERVER = '41c40aab-80e9-4bb6-a280-27976bfc811f'
@@ -32,24 +28,12 @@ def anonymous_node(system_uuid: str, provider_id: str = '') -> dict[str, Any]:
     return made
 
 
-class ServersTest(base.FunctionalTest):
+class ServersTest(NovaTest):
 
     types = ['nova.instance', 'kubernetes']
 
     def setUp(self) -> None:
         super().setUp()
-        self.set_options('datasources', types=self.types)
-        vitrage_opts.register_opts('nova.instance', ['vitrage.datasources'])
-        # Else the Nova client writes to the home directory.
-        self.useFixture(fixtures.EnvironmentVariable(
-            'NOVACLIENT_UUID_CACHE_DIR', str(self.directory / 'novaclient')))
-        self.cloud = OpenStack({'compute-1': 'nova'}).start()
-        self.addCleanup(self.cloud.stop)
-        keystone_client.register_keystoneauth_opts()
-        cfg.CONF.register_opts(
-            loading.get_auth_plugin_conf_options('password'),
-            group=keystone_client.CFG_GROUP)
-        self.set_options(keystone_client.CFG_GROUP, **self.cloud.credentials)
         self.simulator = self.start_simulator()
         self.host = self.make_host()
 

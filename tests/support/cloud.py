@@ -99,7 +99,7 @@ class CloudTest(ClientTest):
     def notify(self, server: str, event_type: str) -> None:
         """Send Vitrage the notification that Nova would send."""
         assert self.process.stdin
-        payload = self.cloud.notification(server, event_type)
+        payload = self.cloud.notification(server)
         self.process.stdin.write(json.dumps([event_type, payload]) + '\n')
         self.process.stdin.flush()
 

@@ -12,11 +12,10 @@ from keystoneauth1 import exceptions as keystone_exceptions
 from keystoneauth1 import loading
 from keystoneauth1 import session
 from novaclient import client
-from novaclient import exceptions as nova_exceptions
 import testtools
 
-from vitrage_k8s_lab.openstack.nova import STATES
 from vitrage_k8s_lab.openstack.server import OpenStack
+from vitrage_k8s_lab.openstack.server import STATES
 
 HOSTS = {'compute-1': 'east', 'compute-2': 'east', 'compute-3': 'west'}
 
@@ -92,7 +91,6 @@ class TestKeystone(OpenStackTest):
 
     def test_refuses_what_is_no_request_for_a_token(self) -> None:
         path = '/identity/v3/auth/tokens'
-        self.assertEqual(400, self.request(path, b'{')[0])
         status, body, _ = self.request(path, b'{"auth": []}')
         self.assertEqual((401, 401), (status, body['error']['code']))
 
@@ -108,14 +106,6 @@ class TestKeystone(OpenStackTest):
             {'identity', 'compute'},
             set(access.service_catalog.get_endpoints(
                 interface='public', region_name='RegionOne')))
-
-    def test_names_its_versions(self) -> None:
-        status, body, headers = self.request('/identity')
-        self.assertEqual((300, f'{self.cloud.url}/identity/v3/'),
-                         (status, headers['Location']))
-        self.assertEqual(
-            [self.request('/identity/v3/')[1]['version']],
-            body['versions']['values'])
 
     def test_shares_no_password_with_another(self) -> None:
         self.assertNotEqual(self.cloud.credentials['password'],
@@ -140,13 +130,6 @@ class TestNova(OpenStackTest):
               getattr(each, 'OS-EXT-SRV-ATTR:instance_name'))
              for each in self.nova().servers.list(
                  search_opts={'all_tenants': 1})])
-
-    def test_refuses_what_it_cannot_list(self) -> None:
-        for query in ('', 'all_tenants=0', 'all_tenants=1&limit=1',
-                      'all_tenants=1&status=ERROR'):
-            status, body = self.compute(f'/servers/detail?{query}')
-            self.assertEqual((400, 400), (
-                status, body['badRequest']['code']), query)
 
     def test_lists_the_services_of_a_kind(self) -> None:
         services = self.nova().services
@@ -174,16 +157,15 @@ class TestNova(OpenStackTest):
     def test_shows_what_was_added_changed_and_deleted(self) -> None:
         self.cloud.put_server(**server(3))
         self.cloud.put_server('id-1', status='SHUTOFF', host='compute-3')
-        self.cloud.put_server('id-2', status='SOFT_DELETED')
+        self.cloud.delete_server('id-2')
         shown = {each.id: each for each in self.nova().servers.list(
             search_opts={'all_tenants': 1})}
         self.assertEqual({'id-1', 'id-3'}, set(shown))
         changed = shown['id-1']
         self.assertEqual(
-            ('Server 1', 'SHUTOFF', 'stopped', 4, 'compute-3', 'west'),
+            ('Server 1', 'SHUTOFF', 'stopped', 'compute-3', 'west'),
             (changed.name, changed.status,
              getattr(changed, 'OS-EXT-STS:vm_state'),
-             getattr(changed, 'OS-EXT-STS:power_state'),
              getattr(changed, 'OS-EXT-SRV-ATTR:host'),
              getattr(changed, 'OS-EXT-AZ:availability_zone')))
         self.cloud.delete_server('id-1')
@@ -192,7 +174,6 @@ class TestNova(OpenStackTest):
     def test_knows_nothing_of_an_earlier_server_of_that_id(self) -> None:
         self.cloud.put_server('id-1', status='ERROR')
         self.cloud.delete_server('id-1')
-        self.assertRaises(ValueError, self.cloud.put_server, 'id-1')
         self.cloud.put_server(**server(1, name='again'))
         again, _ = self.nova().servers.list(search_opts={'all_tenants': 1})
         self.assertEqual(
@@ -201,20 +182,12 @@ class TestNova(OpenStackTest):
              getattr(again, 'OS-EXT-SRV-ATTR:instance_name')))
 
     def test_refuses_servers_that_cannot_be(self) -> None:
-        for fields in ({'host': 'compute-9'}, {'status': 'suspended'}):
-            self.assertRaises(ValueError, self.cloud.put_server, 'id-1',
-                              **fields)
-        self.assertRaises(ValueError, self.cloud.put_server, 'id-3',
+        self.assertRaises(KeyError, self.cloud.put_server, 'id-1',
+                          host='compute-9')
+        self.assertRaises(TypeError, self.cloud.put_server, 'id-3',
                           name='homeless')
-        self.assertRaises(KeyError, self.cloud.delete_server, 'id-3')
-
-    def test_speaks_the_version_that_it_names(self) -> None:
-        version = self.nova().versions.get_current()
-        self.assertEqual(('v2.1', '2.11', '2.11'), (
-            version.id, version.min_version, version.version))
-        for other in ('2.12', '2.1'):
-            self.assertRaises(nova_exceptions.NotAcceptable,
-                              self.nova(version=other).services.list)
+        self.cloud.delete_server('id-1')
+        self.assertRaises(TypeError, self.cloud.put_server, 'id-1')
 
     def test_refuses_requests_without_a_valid_token(self) -> None:
         for headers in ({}, {'X-Auth-Token': 'guessed'}):
@@ -229,8 +202,6 @@ class TestNova(OpenStackTest):
                      '/volume'):
             self.assertEqual(404, self.request(path)[0], path)
         self.assertEqual(404, self.compute('/flavors')[0])
-        self.assertRaises(nova_exceptions.NotFound,
-                          self.nova().servers.delete, 'id-1')
 
     def test_goes_on_after_a_restart(self) -> None:
         nova = self.nova()
@@ -249,70 +220,26 @@ class TestNotification(OpenStackTest):
 
     def test_agrees_with_the_api_in_every_state(self) -> None:
         nova = self.nova()
-        for status in STATES.keys() - {'DELETED', 'SOFT_DELETED'}:
+        for status in STATES.keys() - {'DELETED'}:
             self.cloud.put_server('id-1', status=status)
             [shown] = [each.to_dict() for each in nova.servers.list(
                 search_opts={'all_tenants': 1}) if each.id == 'id-1']
-            payload = self.cloud.notification('id-1', 'instance.power_on.end')
+            payload = self.cloud.notification('id-1')
+            # As it is sent.
+            self.assertEqual(payload, json.loads(json.dumps(payload)))
             data = payload['nova_object.data']
             for name, named in (
                     ('uuid', 'id'), ('display_name', 'name'),
-                    ('tenant_id', 'tenant_id'), ('user_id', 'user_id'),
-                    ('created_at', 'created'), ('updated_at', 'updated'),
+                    ('tenant_id', 'tenant_id'),
                     ('host', 'OS-EXT-SRV-ATTR:host'),
-                    ('node', 'OS-EXT-SRV-ATTR:hypervisor_hostname'),
-                    ('state', 'OS-EXT-STS:vm_state'),
-                    ('task_state', 'OS-EXT-STS:task_state')):
+                    ('availability_zone', 'OS-EXT-AZ:availability_zone'),
+                    ('state', 'OS-EXT-STS:vm_state')):
                 self.assertEqual(shown[named], data[name], (status, name))
-            self.assertEqual(shown['OS-EXT-AZ:availability_zone'],
-                             data['availability_zone'] or '')
             self.assertEqual('server-1', data['host_name'])
-
-    def test_takes_the_form_of_its_event(self) -> None:
-        for event_type, name, version in (
-                ('instance.suspend.end', 'InstanceActionPayload', '1.8'),
-                ('instance.delete.start', 'InstanceActionPayload', '1.8'),
-                ('instance.lock', 'InstanceActionPayload', '1.8'),
-                ('instance.create.end', 'InstanceCreatePayload', '1.12'),
-                ('instance.update', 'InstanceUpdatePayload', '1.9')):
-            payload = self.cloud.notification('id-1', event_type)
-            self.assertEqual((name, version, 'nova'), (
-                payload['nova_object.name'], payload['nova_object.version'],
-                payload['nova_object.namespace']))
-            # As it is sent.
-            self.assertEqual(payload, json.loads(json.dumps(payload)))
-        self.assertEqual('instance-00000001', self.cloud.notification(
-            'id-1', 'instance.create.end')['nova_object.data'][
-                'instance_name'])
-
-    def test_update_has_the_state_before(self) -> None:
-        self.cloud.put_server('id-1', status='PAUSED')
-        data = self.cloud.notification('id-1', 'instance.update')[
-            'nova_object.data']
-        change = data['state_update']['nova_object.data']
-        self.assertEqual(('active', 'paused', 'paused'), (
-            change['old_state'], change['state'], data['state']))
 
     def test_still_knows_a_deleted_server(self) -> None:
         self.cloud.delete_server('id-1')
-        data = self.cloud.notification('id-1', 'instance.delete.end')[
-            'nova_object.data']
-        self.assertEqual(
-            ('deleted', 'pending', 'compute-1'),
-            (data['state'], data['power_state'], data['host']))
-        self.assertEqual(data['updated_at'], data['deleted_at'])
-
-    def test_offloaded_server_is_on_no_host(self) -> None:
-        self.cloud.put_server('id-1', status='SHELVED_OFFLOADED')
-        data = self.cloud.notification('id-1', 'instance.shelve_offload.end')[
-            'nova_object.data']
-        self.assertEqual((None, None), (data['host'], data['node']))
-
-    def test_refuses_events_with_fields_of_their_own(self) -> None:
-        for event_type in ('instance.volume_attach.end', 'instance.exists',
-                           'instance.rebuild.end', 'instance.reboot.error',
-                           'compute.instance.suspend.end', 'instance'):
-            self.assertRaises(ValueError, self.cloud.notification, 'id-1',
-                              event_type)
-        self.assertRaises(KeyError, self.cloud.notification, 'id-3',
-                          'instance.update')
+        data = self.cloud.notification('id-1')['nova_object.data']
+        self.assertEqual(('deleted', 'compute-1'),
+                         (data['state'], data['host']))
+        self.assertRaises(KeyError, self.cloud.notification, 'id-3')

@@ -15,13 +15,10 @@ from vitrage_k8s_lab.kube_api.answers import encode
 from vitrage_k8s_lab.kube_api.answers import RefusedError
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
-from vitrage_k8s_lab.openstack import nova
 
-PROJECT_ID = '0a9b8c7d6e5f4a3b8c2d1e0f9a8b7c6d'
 _LIFETIME = datetime.timedelta(hours=1)
 _REGION = 'RegionOne'
-_DOMAIN = {'id': 'default', 'name': 'Default'}
-_USER, _PROJECT = 'vitrage', 'service'
+_DOMAIN = {'name': 'Default'}
 
 
 class Keystone:
@@ -35,14 +32,11 @@ class Keystone:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._password = secrets.token_urlsafe()
         self._tokens: set[str] = set()
-        self._version = fixture.V3Discovery(f'{url}/identity/v3/', 'v3.14',
-                                            xml=False)
         self.credentials = {
-            'auth_type': 'password', 'auth_url': f'{url}/identity',
-            'username': _USER, 'password': self._password,
-            'project_name': _PROJECT, 'user_domain_name': _DOMAIN['name'],
+            'auth_type': 'password', 'auth_url': f'{url}/identity/v3',
+            'username': 'vitrage', 'password': secrets.token_urlsafe(),
+            'project_name': 'service', 'user_domain_name': _DOMAIN['name'],
             'project_domain_name': _DOMAIN['name'],
             'region_name': _REGION, 'interface': 'public'}
 
@@ -53,13 +47,11 @@ class Keystone:
         :raises RefusedError: the answer is an error
         """
         match request.method, *path:
-            case ['GET']:
-                return answer({'versions': {'values': [self._version]}},
-                              300, {'Location': f'{self._url}/identity/v3/'})
             case 'GET', 'v3':
-                return answer({'version': self._version})
+                return answer({'version': fixture.V3Discovery(
+                    f'{self._url}/identity/v3/', 'v3.14', xml=False)})
             case 'POST', 'v3', 'auth', 'tokens':
-                return self._authenticate(request.body)
+                return self._authenticate(json.loads(request.body))
         raise not_routed()
 
     def check(self, request: Request) -> None:
@@ -70,38 +62,28 @@ class Keystone:
         if request.headers.get('X-Auth-Token') not in self._tokens:
             raise self._unauthorized()
 
-    def _authenticate(self, body: bytes) -> Answer:
-        try:
-            wanted = json.loads(body)
-        except ValueError as error:
-            raise _error(400, 'Bad Request',
-                         'The body is not JSON') from error
-        domains = [{'name': _DOMAIN['name']}, {'id': _DOMAIN['id']}]
-        match wanted:
-            case {'auth': {
-                    'identity': {'methods': ['password'], 'password': {
-                        'user': {'name': user, 'password': password,
-                                 'domain': user_domain}}},
-                    'scope': {'project': {'name': project,
-                                          'domain': project_domain}}}} if (
-                    (user, password, project) == (
-                        _USER, self._password, _PROJECT)
-                    and user_domain in domains and project_domain in domains):
-                token = secrets.token_urlsafe()
-                self._tokens.add(token)
-                return answer(self._token(), 201, {
-                    'X-Subject-Token': token, 'Vary': 'X-Auth-Token'})
-        raise self._unauthorized()
+    def _authenticate(self, wanted: object) -> Answer:
+        known = self.credentials
+        if wanted != {'auth': {
+                'identity': {'methods': ['password'], 'password': {'user': {
+                    'name': known['username'], 'password': known['password'],
+                    'domain': _DOMAIN}}},
+                'scope': {'project': {'name': known['project_name'],
+                                      'domain': _DOMAIN}}}}:
+            raise self._unauthorized()
+        token = secrets.token_urlsafe()
+        self._tokens.add(token)
+        return answer(self._token(), 201, {'X-Subject-Token': token,
+                                           'Vary': 'X-Auth-Token'})
 
     def _token(self) -> object:
         now = datetime.datetime.now(datetime.timezone.utc)
         token = fixture.V3Token(
             issued=now, expires=now + _LIFETIME, methods=['password'],
-            user_id=nova.USER_ID, user_name=_USER,
-            user_domain_id=_DOMAIN['id'], user_domain_name=_DOMAIN['name'])
-        token.set_project_scope(
-            id=PROJECT_ID, name=_PROJECT, domain_id=_DOMAIN['id'],
-            domain_name=_DOMAIN['name'])
+            user_name=self.credentials['username'],
+            user_domain_name=_DOMAIN['name'])
+        token.set_project_scope(name=self.credentials['project_name'],
+                                domain_name=_DOMAIN['name'])
         token.add_role(name='admin')
         for kind, name, path in (('identity', 'keystone', '/identity'),
                                  ('compute', 'nova', '/compute/v2.1')):
@@ -110,8 +92,10 @@ class Keystone:
         return token
 
     def _unauthorized(self) -> RefusedError:
-        return _error(401, 'Unauthorized', 'Authentication is required', {
-            'WWW-Authenticate': f'Keystone uri="{self._url}/identity"'})
+        return RefusedError(answer(
+            {'error': {'code': 401, 'title': 'Unauthorized',
+                       'message': 'Authentication is required'}}, 401,
+            {'WWW-Authenticate': f'Keystone uri="{self._url}/identity"'}))
 
 
 def answer(body: object, status: int = 200,
@@ -123,9 +107,3 @@ def not_routed() -> RefusedError:
     """Refuse what no service here knows; real ones leave that to WebOb."""
     return RefusedError(answer({'code': '404 Not Found', 'title': 'Not Found',
                                 'message': 'Not simulated'}, 404))
-
-
-def _error(code: int, title: str, message: str,
-           headers: dict[str, str] | None = None) -> RefusedError:
-    return RefusedError(answer({'error': {
-        'code': code, 'title': title, 'message': message}}, code, headers))

@@ -4,7 +4,9 @@
 It answers over real HTTP what Vitrage's datasources of Nova ask: password
 authentication with a catalog of services, and lists of all hosts, zones and
 servers in the compute API 2.11. It must know nothing of Vitrage or of our
-client.
+client. Names and values are those of Nova's API reference and of the samples
+of its notifications; there are those that say which server it is, whose,
+where and in what state.
 """
 
 import collections
@@ -12,22 +14,70 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import itertools
+import re
 import threading
+import time
 from typing import Any
 
 from vitrage_k8s_lab.kube_api.answers import RefusedError
+from vitrage_k8s_lab.kube_api.answers import TIME
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api import listener
 from vitrage_k8s_lab.openstack import keystone
-from vitrage_k8s_lab.openstack import nova
 
-# Of the compute API; it is what Vitrage asks for.
-_VERSION = '2.11'
-_HEADER = 'X-OpenStack-Nova-API-Version'
 # Nova's own services, which are in a zone of their own.
 _INTERNAL = (('nova-conductor', 'controller', 'internal'),
              ('nova-scheduler', 'controller', 'internal'))
+# The vm_state of each status, with no task under way
+# (nova.api.openstack.common).
+STATES = {
+    'ACTIVE': 'active', 'BUILD': 'building', 'DELETED': 'deleted',
+    'ERROR': 'error', 'PAUSED': 'paused', 'RESCUE': 'rescued',
+    'SHELVED': 'shelved', 'SHUTOFF': 'stopped', 'SUSPENDED': 'suspended',
+    'VERIFY_RESIZE': 'resized'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """A server, as it is now.
+
+    :ivar host: the compute host
+    :ivar zone: the availability zone of the host
+    :ivar number: the place in Nova's database
+    """
+
+    id: str
+    name: str
+    host: str
+    project_id: str
+    zone: str
+    number: int
+    status: str = 'ACTIVE'
+
+    def details(self) -> dict[str, Any]:
+        """Return what the API shows an administrator."""
+        return {
+            'id': self.id, 'name': self.name, 'status': self.status,
+            'tenant_id': self.project_id,
+            'OS-EXT-AZ:availability_zone': self.zone,
+            'OS-EXT-SRV-ATTR:host': self.host,
+            'OS-EXT-SRV-ATTR:instance_name': f'instance-{self.number:08x}',
+            'OS-EXT-STS:vm_state': STATES[self.status]}
+
+    def notification(self) -> dict[str, Any]:
+        """Return the payload of a versioned notification."""
+        return {
+            'nova_object.name': 'InstanceActionPayload',
+            'nova_object.namespace': 'nova', 'nova_object.version': '1.8',
+            'nova_object.data': {
+                'uuid': self.id, 'display_name': self.name,
+                # nova.utils.sanitize_hostname
+                'host_name': re.sub(r'[^\w-]', '', re.sub(
+                    r'[ _.]', '-', self.name)).strip('-').lower(),
+                'tenant_id': self.project_id, 'host': self.host,
+                'availability_zone': self.zone, 'task_state': None,
+                'state': STATES[self.status]}}
 
 
 class OpenStack(listener.Restartable):
@@ -47,152 +97,97 @@ class OpenStack(listener.Restartable):
         super().__init__()
         self.requests: collections.deque[Request] = collections.deque(
             maxlen=10_000)
-        self._hosts = dict(hosts)
+        self.hosts = hosts
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._servers: dict[str, nova.Server] = {}
+        self._servers: dict[str, Server] = {}
         for server in servers:
             self.put_server(**server)
         self._keystone = keystone.Keystone(self.url)
         self.credentials = self._keystone.credentials
 
-    def put_server(self, id: str, *, name: str | None = None,
-                   host: str | None = None, project_id: str | None = None,
-                   status: str | None = None) -> None:
+    def put_server(self, id: str, **fields: str) -> None:
         """Add a server, or change the one with that id.
 
-        A new one needs a name, a host and a project. What is None stays as
-        it is; a new server is ACTIVE.
-
-        :param status: as in the API
-        :raises ValueError: there is no such host or status, or a new server
-            lacks something
+        :param fields: name, host, project_id and status, as in the API; those
+            that are missing stay as they are. A new server needs the first
+            three, and is ACTIVE.
+        :raises KeyError: there is no such host
+        :raises TypeError: a new server lacks something
         """
-        if status not in (None, *nova.STATES):
-            raise ValueError(f'{status} is no status of a server')
-        if host not in (None, *self._hosts):
-            raise ValueError(f'{host} is no compute host')
-        given: Any = {key: value for key, value in (
-            ('name', name), ('host', host), ('project_id', project_id),
-            ('status', status), ('zone', host and self._hosts[host]),
-        ) if value is not None}
-        now = nova.now()
+        given: dict[str, Any] = dict(fields)
+        if 'host' in fields:
+            given['zone'] = self.hosts[fields['host']]
         with self._lock:
             old = self._servers.get(id)
             if old and old.status != 'DELETED':
-                self._servers[id] = dataclasses.replace(
-                    old, former=old.status, updated=now, **given)
-            elif None in (name, host, project_id):
-                raise ValueError(f'{id} is new: it needs all fields')
+                self._servers[id] = dataclasses.replace(old, **given)
             else:
                 # The newest is the last.
                 self._servers.pop(id, None)
-                self._servers[id] = nova.Server(
-                    id=id, number=next(self._numbers), created=now,
-                    updated=now, **given)
+                self._servers[id] = Server(
+                    id=id, number=next(self._numbers), **given)
 
     def delete_server(self, id: str) -> None:
-        """Let a server be deleted; notification() still knows it.
+        """Let a server be deleted; notification() still knows it."""
+        self.put_server(id, status='DELETED')
 
-        :raises KeyError: there is no such server
-        """
-        with self._lock:
-            old = self._servers[id]
-            self._servers[id] = dataclasses.replace(
-                old, status='DELETED', former=old.status, updated=nova.now())
-
-    def notification(self, id: str, event_type: str) -> dict[str, Any]:
+    def notification(self, id: str) -> dict[str, Any]:
         """Return the payload of the notification that Nova would send.
 
         It has the server as it is now: call put_server() or delete_server()
         first.
-
-        :param event_type: such as instance.suspend.end
-        :raises KeyError: there never was such a server
-        :raises ValueError: the event is not simulated
         """
-        return self._servers[id].notification(event_type)
+        return self._servers[id].notification()
 
     def _respond(self, request: Request) -> Answer:
         self.requests.append(request)
+        path = request.path.strip('/').split('/')
         try:
-            return self._route(request)
+            if path[0] == 'identity':
+                return self._keystone.answer(request, path[1:])
+            if path[:2] == ['compute', 'v2.1']:
+                self._keystone.check(request)
+                return self._ask_nova(request, path[2:])
+            raise keystone.not_routed()
         except RefusedError as refused:
             return refused.answer
 
-    def _route(self, request: Request) -> Answer:
-        version = {
-            'id': 'v2.1', 'status': 'CURRENT', 'min_version': _VERSION,
-            'version': _VERSION, 'updated': '2013-07-23T11:33:21Z',
-            'links': [{'rel': 'self', 'href': f'{self.url}/compute/v2.1/'}]}
-        match request.method, *request.path.strip('/').split('/'):
-            case _, 'identity', *rest:
-                return self._keystone.answer(request, rest)
-            case 'GET', 'compute':
-                return keystone.answer({'versions': [version]})
-            case 'GET', 'compute', 'v2.1':
-                return keystone.answer({'version': version})
-            case _, 'compute', 'v2.1', *rest:
-                self._keystone.check(request)
-                return self._ask_nova(request, rest)
-        raise keystone.not_routed()
-
     def _ask_nova(self, request: Request, path: list[str]) -> Answer:
-        _check_version(request)
         match request.method, *path:
             case 'GET', 'servers', 'detail':
-                body = {'servers': self._list(request.query)}
+                with self._lock:
+                    # The newest first, as Nova sorts them.
+                    return keystone.answer({'servers': [
+                        server.details()
+                        for server in reversed(self._servers.values())
+                        if server.status != 'DELETED']})
             case 'GET', 'os-services':
-                body = {'services': self._services(request.query)}
+                return keystone.answer({'services': [
+                    service for service in self._services()
+                    if request.query.get('binary') in (
+                        None, service['binary'])]})
             case 'GET', 'os-availability-zone', 'detail':
-                body = {'availabilityZoneInfo': self._zones()}
-            case _:
-                raise keystone.not_routed()
-        return keystone.answer(body, headers={_HEADER: _VERSION,
-                                              'Vary': _HEADER})
+                return keystone.answer({'availabilityZoneInfo': self._zones()})
+        raise keystone.not_routed()
 
-    def _list(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        if query != {'all_tenants': '1'}:
-            # Nova would obey it, so that it cannot be ignored.
-            raise _error(400, 'badRequest', 'Not simulated: all servers of '
-                         'all tenants are listed')
-        with self._lock:
-            # The newest first, as Nova sorts them.
-            return [server.details(f'{self.url}/compute')
-                    for server in reversed(self._servers.values())
-                    if server.is_listed]
-
-    def _services(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    def _services(self) -> list[dict[str, Any]]:
         computes = (('nova-compute', host, zone)
-                    for host, zone in self._hosts.items())
+                    for host, zone in self.hosts.items())
         # Each reports every few seconds that it is well.
         return [
             {'id': number, 'binary': binary, 'host': host, 'zone': zone,
-             'state': 'up', 'status': 'enabled', 'disabled_reason': None,
-             'updated_at': nova.brief(nova.now()), 'forced_down': False}
+             'state': 'up', 'status': 'enabled', 'forced_down': False,
+             'updated_at': time.strftime(TIME, time.gmtime())}
             for number, (binary, host, zone) in enumerate(
-                (*_INTERNAL, *computes), start=1)
-            if query.get('binary', binary) == binary]
+                (*_INTERNAL, *computes), start=1)]
 
     def _zones(self) -> list[dict[str, Any]]:
         zones: dict[str, dict[str, dict[str, Any]]] = {}
-        for service in self._services({}):
-            host = zones.setdefault(service['zone'], {}).setdefault(
-                service['host'], {})
-            host[service['binary']] = {
+        for service in self._services():
+            hosts = zones.setdefault(service['zone'], {})
+            hosts.setdefault(service['host'], {})[service['binary']] = {
                 'active': True, 'available': True,
                 'updated_at': service['updated_at']}
         return [{'zoneName': zone, 'zoneState': {'available': True},
                  'hosts': hosts} for zone, hosts in zones.items()]
-
-
-def _check_version(request: Request) -> None:
-    """Refuse any other version of the compute API than the one here."""
-    # The header of the versions before 2.27.
-    if request.headers.get(_HEADER.title()) != _VERSION:
-        raise _error(406, 'computeFault', f'The version is {_VERSION}')
-
-
-def _error(code: int, fault: str, message: str) -> RefusedError:
-    return RefusedError(keystone.answer(
-        {fault: {'code': code, 'message': message}}, code))
