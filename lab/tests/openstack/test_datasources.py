@@ -4,13 +4,8 @@
 Vitrage runs in a process of its own, and is asked by the real client.
 """
 
-import pathlib
-
-import testtools
-
 from tests.support.cloud import CloudTest
 from tests.support.cloud import WEB
-from vitrage_k8s_lab.standalone import standalone
 
 
 class TestOpenStack(CloudTest):
@@ -64,11 +59,3 @@ class TestOpenStack(CloudTest):
 
         self.report(status='up')
         self.eventually([], self.alarms)
-
-
-class TestNotify(testtools.TestCase):
-
-    def test_refuses_to_notify_before_the_start(self) -> None:
-        vitrage = standalone.Standalone(pathlib.Path('never-made'))
-        self.assertRaises(standalone.NotStartedError, vitrage.notify,
-                          'instance.update', {})

@@ -1,17 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``vitrage-k8s-demo``."""
+"""The command ``vitrage-k8s-demo``: nodes in a Vitrage of its own.
+
+What it prints on stdout is for programs: the client's JSON, or the variables
+of the client's environment. Progress and errors go to stderr.
+"""
 
 import argparse
 from collections.abc import Sequence
+import contextlib
+import logging
 import os
 import pathlib
+import shlex
+import shutil
+import signal
 import socket
+import subprocess
 import sys
+import tempfile
+import time
 
-from vitrage_k8s_lab.demo import run
+from vitrage_k8s.api import fleet
+from vitrage_k8s.api import fleet_settings
+from vitrage_k8s_lab.demo.scenario import Say
+from vitrage_k8s_lab.demo.scenario import ScenarioFailedError
 from vitrage_k8s_lab.demo.scenarios import SCENARIOS
+from vitrage_k8s_lab.kube_api import server
+from vitrage_k8s_lab import samples
+from vitrage_k8s_lab.standalone import standalone
 
 _INTERVAL = 10
+
+# Without a watch: one list of each cluster.
+READING = fleet_settings.Options(
+    page_size=500, request_timeout=60, list_timeout=120, max_retries=0,
+    max_nodes=200_000, poll_interval=600, is_watching=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,13 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parse(arguments)
     try:
-        if options.scenario:
-            return run.play_scenario(options.scenario, options.dot,
-                                     options.port)
-        return run.show_topology(options.kubeconfig, options.context,
-                                 options.serve,
-                                 options.interval or _INTERVAL,
-                                 options.port)
+        with contextlib.ExitStack() as stack:
+            say, directory = _begin(stack)
+            run = _play_scenario if options.scenario else _show_topology
+            return run(options, stack, directory, say)
     except KeyboardInterrupt:
         print('Interrupted', file=sys.stderr)
         return 130
@@ -113,6 +133,141 @@ def _number(text: str, lowest: int, highest: int, what: str) -> int:
         raise argparse.ArgumentTypeError(
             f'"{text}" is not {what} from {lowest} to {highest}')
     return value
+
+
+def _show_topology(options: argparse.Namespace, stack: contextlib.ExitStack,
+                   directory: pathlib.Path, say: Say) -> int:
+    """Show the nodes of a cluster, and return the exit status."""
+    config_file = options.kubeconfig
+    if config_file is None:
+        config_file = str(directory / 'kubeconfig')
+        api_server = stack.enter_context(server.Simulator(samples.nodes()))
+        pathlib.Path(config_file).write_text(api_server.kubeconfig(),
+                                            encoding='utf-8')
+        say(f'A simulated Kubernetes API server is at {api_server.url} '
+            f'(kubeconfig: {config_file})')
+    read, problems = _list_once(config_file, options.context)
+    for line in read:
+        say(line)
+    for each in problems:
+        say(f'ERROR: {_in_our_words(each)}')
+    if problems:
+        return 1
+    say('Starting Vitrage; its first poll of the nodes is a part of it')
+    interval = options.interval or _INTERVAL
+    vitrage = stack.enter_context(standalone.Standalone(
+        directory / 'vitrage', port=options.port, kubernetes={
+            'config_file': config_file, 'contexts': options.context,
+            'changes_interval': interval}))
+    say(f'Vitrage is at {vitrage.url} '
+        f'(log: {directory / "vitrage/vitrage.log"})')
+    if options.serve:
+        return _serve(vitrage, interval, say)
+    say('Running: vitrage topology show')
+    return subprocess.run(  # noqa: S603
+        [_client(), 'topology', 'show'],
+        env=os.environ | vitrage.environment, check=False).returncode
+
+
+def _play_scenario(options: argparse.Namespace, stack: contextlib.ExitStack,
+                   directory: pathlib.Path, say: Say) -> int:
+    """Play a scenario, and return the exit status."""
+    try:
+        if options.dot is not None:
+            # Rather now than when everything has been played.
+            options.dot.touch()
+    except OSError as error:
+        say(f'ERROR: cannot write {options.dot}: {error.strerror}')
+        return 1
+    try:
+        SCENARIOS[options.scenario]().play(
+            directory, _client(), options.dot, options.port, say)
+    except ScenarioFailedError as error:
+        say(f'ERROR: {error}; Vitrage has logged to '
+            f'{directory / "vitrage/vitrage.log"}')
+        return 1
+    return 0
+
+
+def _begin(stack: contextlib.ExitStack) -> tuple[Say, pathlib.Path]:
+    """Return what prints progress, and a temporary directory."""
+    # SIGTERM is as Ctrl-C. SIGINT is ignored in the background of a script.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f'[{time.monotonic() - started:5.1f} s] {text}',
+              file=sys.stderr, flush=True)
+
+    # A thread that ends may still write to the log.
+    return say, pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(
+        prefix='vitrage-k8s-', ignore_cleanup_errors=True)))
+
+
+def _list_once(config_file: str,
+               contexts: list[str]) -> tuple[list[str], list[str]]:
+    """Read all clusters, because Vitrage would only log a failure.
+
+    :returns: what was read, and what could not be
+    """
+    # Without a handler, Python would print the warnings.
+    logging.getLogger('vitrage_k8s').addHandler(logging.NullHandler())
+    clusters = fleet.Fleet()
+    clusters.use(fleet_settings.Settings(
+        config_file=config_file, contexts=tuple(contexts), cluster_name=None,
+        projects=(), host_contexts=frozenset(), link_by_system_uuid=False,
+        ignored_conditions=frozenset(), max_concurrent_lists=4,
+        reading=READING))
+    try:
+        clusters.list_all(READING.list_timeout)
+        view = clusters.view()
+        problems = sorted(problem for problem, level
+                          in clusters.problems.items()
+                          if level >= logging.ERROR)
+    finally:
+        clusters.stop()
+    read = []
+    for name, cluster in view.clusters.items():
+        if cluster.inventory.is_complete:
+            read.append(f'Cluster {name}: {len(cluster.inventory)} nodes')
+        else:
+            problems.append(f'Cluster {name}: {cluster.health.reason}')
+    return read, problems
+
+
+def _in_our_words(message: str) -> str:
+    """Return a message of the datasource with the demo's own options."""
+    for option, ours in (('[kubernetes] config_file:', '--kubeconfig'),
+                         ('; set config_file to', '; set --kubeconfig to'),
+                         ('[kubernetes] contexts:', '--context:'),
+                         ('[kubernetes] contexts', '--context')):
+        message = message.replace(option, ours)
+    return message
+
+
+def _client() -> str:
+    """Find the `vitrage` command: the one beside this Python first."""
+    return shutil.which('vitrage', path=os.pathsep.join(
+        (str(pathlib.Path(sys.executable).parent), *os.get_exec_path()))
+    ) or 'vitrage'
+
+
+def _serve(vitrage: standalone.Standalone, interval: int, say: Say) -> int:
+    for name, value in vitrage.environment.items():
+        print(f'export {name}={shlex.quote(value)}')
+    sys.stdout.flush()
+    say(f'Asking for changes every {interval} s. Paste the lines above into '
+        'another terminal, and try there:')
+    for arguments in ('topology show -f dot', 'resource list',
+                      'resource count'):
+        say(f'    {_client()} {arguments}')
+    say('Ctrl-C ends it')
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        say('Stopping')
+    return 0
 
 
 if __name__ == '__main__':

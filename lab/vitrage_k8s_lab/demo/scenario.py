@@ -96,8 +96,7 @@ class Scenario:
         'nova.zone', 'nova.host', 'nova.instance', 'doctor', 'kubernetes')
     # Of Vitrage, by group.
     options: Mapping[str, Mapping[str, object]] = {}
-    # What is said at the start of Vitrage, of the failure, and of its end.
-    setup: str
+    # What is said of the failure, and of its end.
     failure: str
     recovery: str
     # The alarm that is explained, and what else has to have an effect.
@@ -147,7 +146,7 @@ class Scenario:
             options['kubernetes'] = {
                 'config_file': kubeconfig, 'changes_interval': 1,
                 **options.get('kubernetes', {})}
-            say(f'Starting Vitrage, {self.setup}')
+            say(f'Starting Vitrage, which reads {", ".join(self.types)}')
             vitrage = stack.enter_context(standalone.Standalone(
                 directory / 'vitrage', port=port, types=self.types,
                 options=options))

@@ -46,7 +46,6 @@ class NodeFailure(HostScenario):
     servers = [{'id': server, 'name': name, 'host': host,
                 'project_id': 'kubernetes'}
                for name, (_, server, host) in _NODES.items()]
-    setup = 'with its datasources of Nova and ours'
     failure = ('compute-1 loses its link, and a monitor says so; worker-1, '
                'which runs there, does not report')
     recovery = 'compute-1 is back, and so is worker-1'
@@ -71,7 +70,6 @@ class HostFailure(HostScenario):
                 'name': f'shop-{number}', 'host': f'compute-{number}',
                 'project_id': 'shop'} for number in (1, 2)]
     options = {'kubernetes': {'host_contexts': 'undercloud'}}
-    setup = 'with host_contexts = undercloud'
     failure = 'compute-1 fails: a monitor says so, and its kubelet is silent'
     recovery = 'compute-1 is back'
     alarm = "Server's host is not ready"
@@ -115,7 +113,6 @@ class NodeAlert(Scenario):
          'cluster': 'production', 'job': 'kube-state-metrics',
          'instance': '10.1.2.3:8443', 'node': 'worker-1',
          'condition': 'DiskPressure'})
-    setup = "with its datasource of Prometheus' alerts and ours"
     failure = '\n'.join((
         'A disk of worker-1 fills up, and the node says so. Alertmanager '
         'posts two alerts with these labels:', *map(json.dumps, _ALERTS)))

@@ -38,6 +38,7 @@ class Access:
     :ivar forbidden: verbs that are denied to all on nodes: list, get, watch
     :ivar rbac_delay: seconds after a start in which all is denied that is
         not public, as in kube-apiserver 1.36 until its roles are cached
+    :ivar started: the monotonic time of the last start
     """
 
     url: str
@@ -50,11 +51,7 @@ class Access:
         self.allow_anonymous = allow_anonymous
         self.forbidden: set[str] = set()
         self.rbac_delay = 0.0
-        self._started = time.monotonic()
-
-    def note_start(self) -> None:
-        """Begin the rbac_delay."""
-        self._started = time.monotonic()
+        self.started = 0.0
 
     def kubeconfig(self, *, certificate_authority: bytes | None = None,
                    user: Mapping[str, Any] | None = None) -> str:
@@ -102,7 +99,7 @@ class Access:
         if path.rstrip('/') in _PUBLIC:
             return None
         is_unknown = user == ANONYMOUS and not self.allow_anonymous
-        is_young = time.monotonic() - self._started < self.rbac_delay
+        is_young = time.monotonic() - self.started < self.rbac_delay
         resource = answers.find_resource(path)
         if resource is None:
             return answers.failure(

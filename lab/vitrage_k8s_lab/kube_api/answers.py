@@ -63,28 +63,21 @@ def retrying(after: str | None) -> dict[str, str]:
     return {} if after is None else {'Retry-After': after}
 
 
-class RefusedError(Exception):
-    """A request that is answered with a Status, which is `answer`."""
-
-    def __init__(self, answer: http.Answer) -> None:
-        self.answer = answer
+def bad_request(message: str) -> http.RefusedError:
+    return http.RefusedError(failure(400, 'BadRequest', message))
 
 
-def bad_request(message: str) -> RefusedError:
-    return RefusedError(failure(400, 'BadRequest', message))
-
-
-def not_found(details: Mapping[str, str] | None = None) -> RefusedError:
+def not_found(details: Mapping[str, str] | None = None) -> http.RefusedError:
     """Refuse a path that is unknown, or an object that does not exist.
 
     :param details: the kind and the name of the object, and the group
     """
     if not details:
-        return RefusedError(failure(
+        return http.RefusedError(failure(
             404, 'NotFound', 'the server could not find the requested '
             'resource', details={}))
     kind = '.'.join(filter(None, (details['kind'], details.get('group'))))
-    return RefusedError(failure(
+    return http.RefusedError(failure(
         404, 'NotFound', f'{kind} "{details["name"]}" not found',
         details=details))
 
@@ -149,7 +142,7 @@ def wants_table(request: http.Request) -> bool:
         if media_type in ('application/json', '*/*') and (
                 wanted in ([], ['as=Table'])):
             return bool(wanted)
-    raise RefusedError(failure(
+    raise http.RefusedError(failure(
         406, 'NotAcceptable', '406: Not Acceptable\n\nAvailable '
         'representations: application/json, application/json;stream=watch',
         details={}))

@@ -129,6 +129,13 @@ class Answer:
     phrase: str | None = None
 
 
+class RefusedError(Exception):
+    """A request that is answered with an error, which is `answer`."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
 # What a stream is made of; of a callable, the bytes that it returns.
 Part = bytes | float | Callable[[], bytes | None]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A listening socket and its connections."""
 
+import collections
 from collections.abc import Callable
 from collections.abc import Mapping
 import contextlib
@@ -19,6 +20,7 @@ import urllib.parse
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Outlet
+from vitrage_k8s_lab.kube_api.http import RefusedError
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import RESET
 
@@ -123,10 +125,13 @@ class Restartable:
     :param tls: with it the server speaks TLS
 
     :ivar url: where the server is
+    :ivar requests: the last requests
     :ivar stopping: is set when the server stops
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: collections.deque[Request] = collections.deque(
+            maxlen=10_000)
         self.stopping = threading.Event()
         self._tls = tls
         self._server: Server | None = self._bind(0)
@@ -138,7 +143,17 @@ class Restartable:
         return Server(self._respond, port, self.stopping, self._tls)
 
     def _respond(self, request: Request) -> Answer:
-        """Make the answer to a request, in the connection's thread."""
+        self.requests.append(request)
+        try:
+            return self.respond(request)
+        except RefusedError as refused:
+            return refused.answer
+
+    def respond(self, request: Request) -> Answer:
+        """Return the answer to a request, in the connection's thread.
+
+        :raises RefusedError: the answer is an error
+        """
         raise NotImplementedError
 
     def start(self: _T) -> _T:

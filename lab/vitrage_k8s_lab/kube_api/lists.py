@@ -14,6 +14,7 @@ from typing import Any
 
 from vitrage_k8s_lab.kube_api import answers
 from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import RefusedError
 from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import selectors
 
@@ -34,13 +35,13 @@ def list_nodes(store: nodes.Nodes, query: Mapping[str, str],
     is_exact = query.get('resourceVersionMatch', '') in (
         'Exact', '' if limit or start else 'Exact')
     if version > store.version():
-        raise answers.RefusedError(dataclasses.replace(
+        raise RefusedError(dataclasses.replace(
             faults.gateway_timeout(str(version), str(store.version())),
             delay=FUTURE_SECONDS))
     try:
         snapshot = store.backup(version if version > 0 and is_exact else None)
     except nodes.TooOldError as error:
-        raise answers.RefusedError(
+        raise RefusedError(
             faults.expired(with_token=_token_of(-1, start)) if start
             else answers.failure(
                 410, 'Expired', 'The resourceVersion for the provided list '
@@ -70,7 +71,7 @@ def _wanted(query: Mapping[str, str]) -> tuple[int, str]:
     match = query.get('resourceVersionMatch', '')
     if (match, version) == ('Exact', '0') or (match and not version) or (
             match not in ('', 'Exact', 'NotOlderThan')):
-        raise answers.RefusedError(answers.failure(
+        raise RefusedError(answers.failure(
             422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: '
             'resourceVersionMatch: it does not go with the resourceVersion'))
     if query.get('continue'):

@@ -75,14 +75,9 @@ class Nodes:
         """Add a node, or replace the one of that name, and return it.
 
         A replaced node's uid and creationTimestamp are kept unless given.
-
-        :raises ValueError: there is no metadata.name
         """
-        match node.get('metadata'):
-            case {'name': str(name), **given}:
-                pass
-            case _:
-                raise ValueError('a node needs a metadata.name')
+        given = node['metadata']
+        name = given['name']
         with self._changed:
             found = self._items.get(name)
             old = json.loads(found)['metadata'] if found else {
@@ -91,7 +86,7 @@ class Nodes:
                     answers.TIME, time.gmtime())}
             served = {
                 'metadata': {
-                    'name': name, 'uid': old['uid'],
+                    'uid': old['uid'],
                     'creationTimestamp': old['creationTimestamp'], **given,
                     'resourceVersion': str(self._version + 1)},
                 # Items of a list carry neither kind nor apiVersion.
@@ -241,11 +236,6 @@ class Nodes:
         with self._changed:
             self._epoch += 1
             self._end_in_order = in_order
-            self._changed.notify_all()
-
-    def wake(self) -> None:
-        """Let every watch look about."""
-        with self._changed:
             self._changed.notify_all()
 
     def find(self, name: str) -> bytes | None:

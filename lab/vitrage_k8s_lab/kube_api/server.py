@@ -11,7 +11,6 @@ of our client: a server that shares code with the client under test would
 share its mistakes too.
 """
 
-import collections
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import dataclasses
 import gzip
 import ssl
 import threading
+import time
 from typing import Any
 
 from vitrage_k8s_lab.kube_api import access
@@ -27,6 +27,7 @@ from vitrage_k8s_lab.kube_api import answers
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Outlet
+from vitrage_k8s_lab.kube_api.http import RefusedError
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import Step
 from vitrage_k8s_lab.kube_api.http import Stream
@@ -64,8 +65,6 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         stores.Nodes.__init__(self, nodes)
         access.Access.__init__(self, cluster, allow_anonymous=tls is None)
         listener.Restartable.__init__(self, tls)
-        self.requests: collections.deque[Request] = collections.deque(
-            maxlen=10_000)
         self.intercept: Callable[[Request], Answer | None] | None = None
         self.bookmark_interval = 60.0
         self.gone_as_http = False
@@ -76,12 +75,12 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         self._thawed.set()
 
     def start(self) -> 'Simulator':
-        self.note_start()
+        self.started = time.monotonic()
         return super().start()
 
     def stop(self) -> None:
         self.stopping.set()
-        self.wake()
+        self.hang_up()
         super().stop()
 
     def freeze(self) -> None:
@@ -110,8 +109,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         """Set what answers the next requests to watch nodes, likewise."""
         self._watch_script = iter(answers)
 
-    def _respond(self, request: Request) -> Answer:
-        self.requests.append(request)
+    def respond(self, request: Request) -> Answer:
         is_watch = answers.is_watch(request)
         answer = self.intercept(request) if self.intercept else None
         if answer is None and request.path == answers.NODES:
@@ -142,11 +140,11 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         return write
 
     def answer(self, request: Request) -> Answer:
-        """Return the normal answer to a request that is allowed."""
-        try:
-            answer = self._route(request)
-        except answers.RefusedError as refused:
-            return refused.answer
+        """Return the normal answer to a request that is allowed.
+
+        :raises RefusedError: it is an error
+        """
+        answer = self._route(request)
         # apiserver/pkg/endpoints/handlers/responsewriters/writers.go
         accepted = request.headers.get('Accept-Encoding', '').split(',')
         if len(answer.body) > GZIP_THRESHOLD and 'gzip' in map(
@@ -158,7 +156,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
     def _route(self, request: Request) -> Answer:
         path = request.path
         if request.method != 'GET':
-            raise answers.RefusedError(answers.failure(
+            raise RefusedError(answers.failure(
                 405, 'MethodNotAllowed', 'the server does not allow this '
                 'method on the requested resource', details={}))
         resource = answers.find_resource(path)
@@ -200,6 +198,6 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
                 self, request, lambda: self.bookmark_interval))
         except stores.TooOldError as error:
             if self.gone_as_http:
-                raise answers.RefusedError(answers.failure(
+                raise RefusedError(answers.failure(
                     410, 'Gone', str(error))) from error
             return Answer(stream=faults.watch_expired(message=str(error)))

@@ -13,6 +13,7 @@ from vitrage_k8s_lab.kube_api import answers
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import LOOK_SECONDS
 from vitrage_k8s_lab.kube_api.http import Outlet
+from vitrage_k8s_lab.kube_api.http import RefusedError
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api.selectors import Selector
@@ -37,7 +38,7 @@ class Watch:
         query = request.query
         if query.get('sendInitialEvents'):
             # As an API server without WatchList: clients know that.
-            raise answers.RefusedError(answers.failure(
+            raise RefusedError(answers.failure(
                 422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: '
                 'sendInitialEvents: Forbidden: sendInitialEvents is '
                 'forbidden for watch unless the WatchList feature gate is '

@@ -12,8 +12,8 @@ import secrets
 from keystoneauth1 import fixture
 
 from vitrage_k8s_lab.kube_api.answers import encode
-from vitrage_k8s_lab.kube_api.answers import RefusedError
 from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import RefusedError
 from vitrage_k8s_lab.kube_api.http import Request
 
 _LIFETIME = datetime.timedelta(hours=1)

@@ -9,7 +9,6 @@ of its notifications; there are those that say which server it is, whose,
 where and in what state.
 """
 
-import collections
 from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
@@ -19,7 +18,6 @@ import threading
 import time
 from typing import Any
 
-from vitrage_k8s_lab.kube_api.answers import RefusedError
 from vitrage_k8s_lab.kube_api.answers import TIME
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
@@ -89,14 +87,11 @@ class OpenStack(listener.Restartable):
     :ivar url: where it listens
     :ivar credentials: what to authenticate with, named as keystoneauth
         names it in a configuration file
-    :ivar requests: the last requests
     """
 
     def __init__(self, hosts: Mapping[str, str],
                  servers: Iterable[Mapping[str, str]] = ()) -> None:
         super().__init__()
-        self.requests: collections.deque[Request] = collections.deque(
-            maxlen=10_000)
         self.hosts = hosts
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -140,18 +135,14 @@ class OpenStack(listener.Restartable):
         """
         return self._servers[id].notification()
 
-    def _respond(self, request: Request) -> Answer:
-        self.requests.append(request)
-        path = request.path.strip('/').split('/')
-        try:
-            if path[0] == 'identity':
-                return self._keystone.answer(request, path[1:])
-            if path[:2] == ['compute', 'v2.1']:
+    def respond(self, request: Request) -> Answer:
+        match request.path.strip('/').split('/'):
+            case 'identity', *path:
+                return self._keystone.answer(request, path)
+            case 'compute', 'v2.1', *path:
                 self._keystone.check(request)
-                return self._ask_nova(request, path[2:])
-            raise keystone.not_routed()
-        except RefusedError as refused:
-            return refused.answer
+                return self._ask_nova(request, path)
+        raise keystone.not_routed()
 
     def _ask_nova(self, request: Request, path: list[str]) -> Answer:
         match request.method, *path:

@@ -7,7 +7,6 @@ To import Vitrage's services takes seconds and has side effects, so that
 
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import concurrent.futures.thread
@@ -20,6 +19,7 @@ import threading
 import time
 from typing import Any
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from oslo_config import cfg
 from oslo_db.sqlalchemy import enginefacade
@@ -121,24 +121,15 @@ class Workers(workers.GraphWorkersManager):
         self._api_queues = [api]
         self._all_queues = [evaluator, api]
         evaluator._init_instance()
-        with self._keeping_rpc_servers():
-            api._init_instance()
-
-    @contextlib.contextmanager
-    def _keeping_rpc_servers(self) -> Iterator[None]:
-        """Keep the server that ApiWorker starts and forgets, to stop it."""
         get_server = rpc.get_server
 
         def get_and_keep(*args: Any, **kwargs: Any) -> Any:
-            server = get_server(*args, **kwargs)
-            self.rpc_servers.append(server)
-            return server
+            self.rpc_servers.append(get_server(*args, **kwargs))
+            return self.rpc_servers[-1]
 
-        rpc.get_server = get_and_keep
-        try:
-            yield
-        finally:
-            rpc.get_server = get_server
+        # ApiWorker starts a server, and forgets it: this one is to stop it.
+        with mock.patch.object(rpc, 'get_server', get_and_keep):
+            api._init_instance()
 
     @staticmethod
     def _submit_and_wait(crew: Iterable[Any], task: tuple[Any, ...]) -> None:
@@ -167,10 +158,7 @@ class Graph(graph_init.VitrageGraphInit):
 
 
 def notify(event_type: str, payload: Mapping[str, Any]) -> None:
-    """Notify Vitrage's push datasources, where they listen.
-
-    :raises TypeError: for a payload that is not JSON
-    """
+    """Notify Vitrage's push datasources; see ``Standalone.notify``."""
     notifier = oslo_messaging.Notifier(
         messaging.get_transport(), driver='messagingv2',
         publisher_id='vitrage_k8s',

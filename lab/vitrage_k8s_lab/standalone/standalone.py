@@ -9,6 +9,7 @@ processes are replaced.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import configparser
 import contextlib
 import json
 import pathlib
@@ -88,10 +89,6 @@ class AlreadyStartedError(RuntimeError):
     """A second standalone Vitrage was started in one process."""
 
 
-class NotStartedError(RuntimeError):
-    """A standalone Vitrage was used before its start."""
-
-
 class Standalone:
     """Vitrage as a context manager, on 127.0.0.1 and without a Keystone.
 
@@ -108,7 +105,6 @@ class Standalone:
     :param kubernetes: options of the datasource's group; None leaves an
         option at its default
     :param types: the datasources to enable
-    :param snapshots_interval: seconds between two full reads of them
     :param port: where the REST API listens; 0 takes a free port
     :param options: options of further groups
     :ivar url: where the REST API is, once started
@@ -116,8 +112,7 @@ class Standalone:
 
     def __init__(self, directory: pathlib.Path, *,
                  kubernetes: Mapping[str, object] | None = None,
-                 types: Sequence[str] = ('kubernetes',),
-                 snapshots_interval: int = 600, port: int = 0,
+                 types: Sequence[str] = ('kubernetes',), port: int = 0,
                  options: Mapping[str, Mapping[str, object]] | None = None,
                  ) -> None:
         self.url = ''
@@ -129,9 +124,8 @@ class Standalone:
                         'log_file': self._directory / 'vitrage.log'},
             'api': {'auth_mode': 'noauth'},
             'database': {'connection': f'sqlite:///{self._database}'},
-            'datasources': {
-                'types': types, 'path': ['vitrage_k8s', 'vitrage.datasources'],
-                'snapshots_interval': snapshots_interval},
+            'datasources': {'types': types, 'path': [
+                'vitrage_k8s', 'vitrage.datasources']},
             'kubernetes': kubernetes or {},
             **(options or {})}
         self._running = contextlib.ExitStack()
@@ -171,16 +165,11 @@ class Standalone:
     def notify(self, event_type: str, payload: Mapping[str, Any]) -> None:
         """Put a notification on Vitrage's bus, as other services do.
 
-        Vitrage ignores what no push datasource has asked for. What is sent
-        over ``fake://`` never leaves this process.
+        Vitrage ignores what no push datasource has asked for.
 
         :param event_type: such as instance.suspend.end of Nova's
-        :param payload: what can be written as JSON
-        :raises NotStartedError: before the start
         :raises TypeError: for a payload that is not JSON
         """
-        if not self.url:
-            raise NotStartedError('This standalone Vitrage is not started')
         from vitrage_k8s_lab.standalone import services
         services.notify(event_type, payload)
 
@@ -234,17 +223,16 @@ def write_configuration(
     # Named, though empty: by default oslo.config reads /etc/vitrage too.
     more = directory / 'vitrage.conf.d'
     more.mkdir(exist_ok=True)
-    places: dict[str, dict[str, object]] = {
-        'api': {'paste_config': paste},
-        'entity_graph': {'datasources_values_dir': values}}
-    lines = []
-    for group in {**options, **places}:
-        lines.append(f'[{group}]')
-        lines.extend(f'{name} = {_format(value)}' for name, value in {
-            **options.get(group, {}), **places.get(group, {})}.items()
-            if value is not None)
+    parser = configparser.RawConfigParser()
+    places = {'api': {'paste_config': paste},
+              'entity_graph': {'datasources_values_dir': values}}
+    for groups in (options, places):
+        parser.read_dict({group: {
+            name: _format(value) for name, value in given.items()
+            if value is not None} for group, given in groups.items()})
     configuration = directory / 'vitrage.conf'
-    configuration.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    with configuration.open('w', encoding='utf-8') as file:
+        parser.write(file)
     return ['--config-file', str(configuration), '--config-dir', str(more)]
 
 
