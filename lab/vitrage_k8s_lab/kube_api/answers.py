@@ -67,21 +67,6 @@ def bad_request(message: str) -> http.RefusedError:
     return http.RefusedError(failure(400, 'BadRequest', message))
 
 
-def not_found(details: Mapping[str, str] | None = None) -> http.RefusedError:
-    """Refuse a path that is unknown, or an object that does not exist.
-
-    :param details: the kind and the name of the object, and the group
-    """
-    if not details:
-        return http.RefusedError(failure(
-            404, 'NotFound', 'the server could not find the requested '
-            'resource', details={}))
-    kind = '.'.join(filter(None, (details['kind'], details.get('group'))))
-    return http.RefusedError(failure(
-        404, 'NotFound', f'{kind} "{details["name"]}" not found',
-        details=details))
-
-
 class Resource(NamedTuple):
     """What a path names: a kind, or one object of it."""
 
@@ -90,10 +75,22 @@ class Resource(NamedTuple):
     plural: str
     name: str | None
 
+    def __str__(self) -> str:
+        name = f' "{self.name}"' if self.name else ''
+        return '.'.join(filter(None, (self.plural, self.group))) + name
+
     def details(self) -> dict[str, str]:
         """Return what a Status says of it."""
         named = {'name': self.name, 'group': self.group, 'kind': self.plural}
         return {key: value for key, value in named.items() if value}
+
+
+def not_found(resource: Resource | None = None) -> http.RefusedError:
+    """Refuse a path that is unknown, or an object that does not exist."""
+    return http.RefusedError(failure(
+        404, 'NotFound', f'{resource} not found' if resource else
+        'the server could not find the requested resource',
+        details=resource.details() if resource else {}))
 
 
 def find_resource(path: str) -> Resource | None:

@@ -101,18 +101,15 @@ def forbidden(user: str, verb: str = 'list', is_young: bool = False, *,
     :param resource: what it may not be done with
     """
     # apiserver/pkg/endpoints/handlers/responsewriters/errors.go
-    what = '.'.join(filter(None, (resource.plural, resource.group)))
-    if resource.name:
-        what += f' "{resource.name}"'
     where = 'at the cluster scope' if resource.namespace is None else (
         f'in the namespace "{resource.namespace}"')
     # plugin/pkg/auth/authorizer/rbac/rbac.go
     why = ': RBAC: clusterrole.rbac.authorization.k8s.io ' \
           '"vitrage-node-reader" not found' if is_young else ''
     return failure(
-        403, 'Forbidden', f'{what} is forbidden: User "{user}" cannot {verb} '
-        f'resource "{resource.plural}" in API group "{resource.group}" '
-        f'{where}{why}', details=resource.details())
+        403, 'Forbidden', f'{resource} is forbidden: User "{user}" cannot '
+        f'{verb} resource "{resource.plural}" in API group '
+        f'"{resource.group}" {where}{why}', details=resource.details())
 
 
 def html_page() -> Answer:

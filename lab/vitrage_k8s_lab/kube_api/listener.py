@@ -33,7 +33,7 @@ _CHUNK = 65536
 STOP_SECONDS = 1.0
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(socketserver.ThreadingTCPServer):
     """The listening socket, bound from the start, and its connections.
 
     :param answer: makes the answer to a request, in the connection's thread
@@ -42,6 +42,7 @@ class Server(http.server.ThreadingHTTPServer):
     :param tls: with it the server speaks TLS
     """
 
+    allow_reuse_address = True
     request_queue_size = 128
 
     def __init__(self, answer: Callable[[Request], Answer], port: int,
@@ -55,11 +56,6 @@ class Server(http.server.ThreadingHTTPServer):
         # Written by the accepting thread only, and read when that is gone.
         self._connections: dict[socket.socket, threading.Thread] = {}
         self.server_bind()
-
-    def server_bind(self) -> None:
-        # HTTPServer looks the name of the address up, which can take long.
-        socketserver.TCPServer.server_bind(self)
-        self.server_port = int(self.server_address[1])
 
     def start(self) -> None:
         if self._accepting is None:
@@ -135,7 +131,7 @@ class Restartable:
         self.stopping = threading.Event()
         self._tls = tls
         self._server: Server | None = self._bind(0)
-        self._port = self._server.server_port
+        self._port = self._server.server_address[1]
         scheme = 'https' if tls else 'http'
         self.url = f'{scheme}://127.0.0.1:{self._port}'
 

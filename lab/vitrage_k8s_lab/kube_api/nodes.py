@@ -50,11 +50,13 @@ class Nodes:
 
     :param nodes: as in the API; a name is needed, and nothing else
 
+    :ivar bookmark_interval: seconds between the bookmarks of a watch
     :ivar renews_leases: whether objects of other kinds change all the time,
         as leases do in a real cluster, so that each bookmark is newer
     """
 
     def __init__(self, nodes: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.bookmark_interval = 60.0
         self.renews_leases = False
         self._changed = threading.Condition()
         self._version = 1000

@@ -54,7 +54,6 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
     :param tls: with it the server speaks TLS; CERT_OPTIONAL is closest to
         kube-apiserver, which answers 401 where this breaks off the handshake
 
-    :ivar bookmark_interval: seconds between the bookmarks of a watch
     :ivar gone_as_http: whether a version too old to watch from is answered
         410, as by older servers, instead of 200 and an ERROR event
     """
@@ -66,7 +65,6 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         access.Access.__init__(self, cluster, allow_anonymous=tls is None)
         listener.Restartable.__init__(self, tls)
         self.intercept: Callable[[Request], Answer | None] | None = None
-        self.bookmark_interval = 60.0
         self.gone_as_http = False
         self._script: Iterator[Step] = iter(())
         self._watch_script: Iterator[Step] = iter(())
@@ -175,7 +173,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
         if resource.name:
             item = self.find(resource.name)
             if item is None or resource.plural != 'nodes':
-                raise answers.not_found(resource.details())
+                raise answers.not_found(resource)
             return Answer(body=tables.make_table({}, [item]) if is_table
                           else b'{"kind":"Node","apiVersion":"v1",' + item[1:])
         if resource.plural == 'nodes':
@@ -194,8 +192,7 @@ class Simulator(stores.Nodes, access.Access, listener.Restartable):
 
     def _watch(self, request: Request) -> Answer:
         try:
-            return Answer(stream=watch.Watch(
-                self, request, lambda: self.bookmark_interval))
+            return Answer(stream=watch.Watch(self, request))
         except stores.TooOldError as error:
             if self.gone_as_http:
                 raise RefusedError(answers.failure(

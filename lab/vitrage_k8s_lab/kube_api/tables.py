@@ -47,8 +47,6 @@ def _cells(node: dict[str, Any]) -> list[str]:
     roles = {label.removeprefix(prefix) for label in labels
              if label.startswith(prefix)}
     roles.add(str(labels.get('kubernetes.io/role') or ''))
-    addresses = [_find(status.get('addresses'), kind, 'address') or '<none>'
-                 for kind in ('InternalIP', 'ExternalIP')]
     image, kernel, runtime = (
         str(info.get(field) or '<unknown>') for field in (
             'osImage', 'kernelVersion', 'containerRuntimeVersion'))
@@ -58,7 +56,9 @@ def _cells(node: dict[str, Any]) -> list[str]:
             ','.join(sorted(roles - {''})) or '<none>',
             _age(node['metadata']['creationTimestamp']),
             str(info.get('kubeletVersion') or ''),
-            *addresses, image, kernel, runtime]
+            *(_find(status.get('addresses'), kind, 'address') or '<none>'
+              for kind in ('InternalIP', 'ExternalIP')),
+            image, kernel, runtime]
 
 
 def _mapping(value: Any) -> dict[str, Any]:

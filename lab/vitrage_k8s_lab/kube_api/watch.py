@@ -5,7 +5,6 @@ apiserver/pkg/storage/cacher decides what, and
 apiserver/pkg/endpoints/handlers/watch.go sends it.
 """
 
-from collections.abc import Callable
 import math
 import time
 
@@ -28,13 +27,11 @@ _LAST_BOOKMARK = 2
 class Watch:
     """The stream of a watch.
 
-    :param interval: returns the seconds between two bookmarks
     :raises RefusedError: the request is wrong
     :raises TooOldError: changes are not known from that version on
     """
 
-    def __init__(self, store: nodes.Nodes, request: Request,
-                 interval: Callable[[], float]) -> None:
+    def __init__(self, store: nodes.Nodes, request: Request) -> None:
         query = request.query
         if query.get('sendInitialEvents'):
             # As an API server without WatchList: clients know that.
@@ -44,7 +41,6 @@ class Watch:
                 'forbidden for watch unless the WatchList feature gate is '
                 'enabled'))
         self._nodes = store
-        self._interval = interval
         self._is_table = answers.wants_table(request)
         self._selector = Selector(query)
         self._bookmarks = answers.is_set(query, 'allowWatchBookmarks')
@@ -87,7 +83,7 @@ class Watch:
     def _next_bookmark(self, end: float) -> float:
         # cache_watcher.go, nextBookmarkTime
         now = time.monotonic()
-        due = min(now + self._interval(), end - _LAST_BOOKMARK)
+        due = min(now + self._nodes.bookmark_interval, end - _LAST_BOOKMARK)
         return due if self._bookmarks and due >= now else math.inf
 
     def _send_change(self, outlet: Outlet, change: nodes.Change) -> None:

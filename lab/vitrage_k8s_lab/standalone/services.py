@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 from typing import Any
-from typing import TYPE_CHECKING
 from unittest import mock
 
 from oslo_config import cfg
@@ -39,15 +38,12 @@ from werkzeug import serving
 
 from vitrage_k8s.driver import KubernetesDriver
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
-    from _typeshed.wsgi import WSGIApplication
-    from _typeshed.wsgi import WSGIEnvironment
-
 CONF = cfg.CONF
 LOG = log.getLogger(__name__)
 
 HOST = '127.0.0.1'
+# Of WSGI.
+_Application = Callable[[dict[str, Any], object], Any]
 
 # How many seconds the end waits for tasks under way.
 PATIENCE = 1.2
@@ -85,7 +81,8 @@ def start(arguments: Sequence[str], port: int,
     graph = Graph(crew)
     schedulers.append(graph.scheduler)
     graph.run()
-    servers.extend(graph.listeners())
+    servers += [graph.events_coordination._low_pri_listener,
+                graph.events_coordination._high_pri_listener]
     threading.Thread(target=api.serve_forever, name='vitrage-api',
                      kwargs={'poll_interval': 0.05}, daemon=True).start()
     running.callback(api.shutdown)
@@ -151,11 +148,6 @@ class Graph(graph_init.VitrageGraphInit):
     def _add_graph_subscriptions(self) -> None:
         self.graph.subscribe(self.workers.submit_graph_update)
 
-    def listeners(self) -> list[Any]:
-        """Return what takes events from the bus, once it runs."""
-        return [self.events_coordination._low_pri_listener,
-                self.events_coordination._high_pri_listener]
-
 
 def notify(event_type: str, payload: Mapping[str, Any]) -> None:
     """Notify Vitrage's push datasources; see ``Standalone.notify``."""
@@ -214,18 +206,16 @@ def _make_api(port: int) -> Any:
     return serving.make_server(HOST, port, application, threaded=True)
 
 
-def user_name_filter(
-        global_conf: object, **local_conf: object,
-) -> Callable[['WSGIApplication'], 'WSGIApplication']:
+def user_name_filter(global_conf: object, **local_conf: object,
+                     ) -> Callable[[_Application], _Application]:
     """Make the filter that names a user who has only an id by that id.
 
     Vitrage's administrator is the user whose *name* is admin
     (``vitrage.api.hooks.ContextHook``). The client's plugin
     ``vitrage-noauth`` sends an id, a project and roles, and no name.
     """
-    def decorate(application: 'WSGIApplication') -> 'WSGIApplication':
-        def named(environ: 'WSGIEnvironment',
-                  start_response: 'StartResponse') -> Iterable[bytes]:
+    def decorate(application: _Application) -> _Application:
+        def named(environ: dict[str, Any], start_response: object) -> Any:
             environ.setdefault('HTTP_X_USER_NAME',
                                environ.get('HTTP_X_USER_ID', ''))
             return application(environ, start_response)
