@@ -6,44 +6,28 @@ import http.client
 import threading
 import time
 
-import testtools
 from testtools import matchers
 
+from lab.tests.kube_api.simulators import NODES
+from lab.tests.kube_api.simulators import SimulatorTest
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import CLOSE
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.http import RESET
-from vitrage_k8s_lab.kube_api.server import Simulator
-
-NODES = '/api/v1/nodes'
 
 
-class SimulatorTest(testtools.TestCase):
+class HttpTest(SimulatorTest):
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.simulator = Simulator(
-            [{'metadata': {'name': name}} for name in 'abcde'])
-        self.addCleanup(self.simulator.stop)
-        self.simulator.start()
-
-    def connect(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(
-            self.simulator.url.removeprefix('http://'), timeout=10)
-        self.addCleanup(connection.close)
-        connection.connect()
-        return connection
-
-    def get(self, path: str = NODES) -> http.client.HTTPResponse:
+    def ask(self, path: str = NODES) -> http.client.HTTPResponse:
         connection = self.connect()
         connection.request('GET', path)
         return connection.getresponse()
 
     def statuses(self, count: int, path: str = NODES) -> list[int]:
-        return [self.get(path).status for _ in range(count)]
+        return [self.ask(path).status for _ in range(count)]
 
 
-class AnswerTest(SimulatorTest):
+class AnswerTest(HttpTest):
     """How an Answer is sent."""
 
     def test_sends_a_reason_phrase(self) -> None:
@@ -52,7 +36,7 @@ class AnswerTest(SimulatorTest):
             self.simulator.intercept = lambda request: Answer(
                 403, phrase=phrase)  # noqa: B023
 
-            self.assertEqual(expected, self.get().reason)
+            self.assertEqual(expected, self.ask().reason)
 
     def test_hands_over_the_body_of_a_request(self) -> None:
         connection = self.connect()
@@ -65,7 +49,7 @@ class AnswerTest(SimulatorTest):
     def test_delays_the_first_byte(self) -> None:
         self.simulator.script(Answer(delay=0.3))
         began = time.monotonic()
-        self.assertEqual(200, self.get().status)
+        self.assertEqual(200, self.ask().status)
         self.assertThat(time.monotonic() - began,
                         matchers.GreaterThan(0.29))
 
@@ -89,19 +73,19 @@ class AnswerTest(SimulatorTest):
         connection = self.connect()
         connection.request('GET', NODES)
         self.assertEqual(b'', connection.sock.recv(1))
-        self.assertEqual(200, self.get().status)
+        self.assertEqual(200, self.ask().status)
 
     def test_resets_the_connection(self) -> None:
         self.simulator.script(Answer(RESET), None)
         connection = self.connect()
         connection.request('GET', NODES)
         self.assertRaises(ConnectionResetError, connection.sock.recv, 1)
-        self.assertEqual(200, self.get().status)
+        self.assertEqual(200, self.ask().status)
 
     def test_sends_chunks_as_given(self) -> None:
         self.simulator.script(Answer(body=b'2\r\nab\r\n0\r\n\r\n', headers={
             'transfer-encoding': 'chunked'}))
-        response = self.get()
+        response = self.ask()
         self.assertIsNone(response.headers['Content-Length'])
         self.assertEqual(b'ab', response.read())
 
@@ -150,7 +134,7 @@ class AnswerTest(SimulatorTest):
             self.assertEqual(body[:cut], b''.join(chunks))
 
 
-class ScriptTest(SimulatorTest):
+class ScriptTest(HttpTest):
 
     def test_answers_in_turn_and_then_normally(self) -> None:
         self.simulator.script(

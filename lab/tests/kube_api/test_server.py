@@ -1,122 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import base64
-from collections.abc import Mapping
-from collections.abc import Sequence
 import contextlib
-from email.message import Message
 import gzip
 import http.client
 import io
 import json
-import os
-import shutil
 import socket
 import struct
-import subprocess
-import tempfile
 import threading
 import time
-from typing import Any
 from unittest import mock
 import urllib.error
-import urllib.parse
-import urllib.request
 
-from kubernetes import client
-from kubernetes import config
-import testtools
-
+from lab.tests.kube_api.simulators import node
+from lab.tests.kube_api.simulators import NODES
+from lab.tests.kube_api.simulators import SimulatorTest
 from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api import nodes
 from vitrage_k8s_lab.kube_api import server
 
-NODES = '/api/v1/nodes'
 
-
-def node(name: str, **status: Any) -> dict[str, Any]:
-    return {'metadata': {'name': name}, 'spec': {}, 'status': status}
-
-
-def ready(name: str, value: str = 'True', **spec: Any) -> dict[str, Any]:
-    return {'metadata': {'name': name}, 'spec': spec, 'status': {
-        'conditions': [{'type': 'Ready', 'status': value}],
-        'nodeInfo': {'kubeletVersion': 'v1.36.0'}}}
-
-
-class SimulatorTest(testtools.TestCase):
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.simulator = server.Simulator(
-            [node(name) for name in 'ecadb'], cluster='east')
-        self.addCleanup(self.simulator.stop)
-        self.simulator.start()
-
-    def get(self, path: str = NODES, method: str = 'GET',
-            headers: Mapping[str, str] | None = None,
-            **query: Any) -> tuple[int, Message, bytes]:
-        """The status, the headers and the body of an answer."""
-        url = f'{self.simulator.url}{path}?{urllib.parse.urlencode(query)}'
-        request = urllib.request.Request(url, None, dict(headers or {}),
-                                         method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return response.status, response.headers, response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.headers, error.read()
-
-    def list(self, **query: Any) -> dict[str, Any]:
-        status, _, body = self.get(**query)
-        document: dict[str, Any] = json.loads(body)
-        self.assertEqual(200, status, document)
-        return document
-
-    def names(self, document: dict[str, Any]) -> Sequence[str]:
-        return [item['metadata']['name'] for item in document['items']]
-
-    def refusal(self, path: str = NODES, **query: Any) -> tuple[int, str]:
-        """The code and the reason of a Status that is one in full."""
-        code, _, body = self.get(path, **query)
-        status = json.loads(body)
-        self.assertEqual(
-            ('Status', 'v1', 'Failure', code),
-            (status['kind'], status['apiVersion'], status['status'],
-             status['code']))
-        self.assertIn('metadata', status)
-        self.assertTrue(status['message'])
-        return code, status['reason']
-
-    def next(self, document: dict[str, Any], **query: Any) -> dict[str, Any]:
-        return {'limit': 2, 'continue': document['metadata']['continue'],
-                **query}
-
-    def connect(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(
-            self.simulator.url.removeprefix('http://'), timeout=10)
-        self.addCleanup(connection.close)
-        connection.connect()
-        return connection
-
-    def kubectl(self, *arguments: str) -> str:
-        if not shutil.which('kubectl'):
-            self.skipTest('KUBECTL IS NOT INSTALLED: nothing has shown that '
-                          'kubectl understands the simulator')
-        cache = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, cache)
-        return subprocess.run(
-            ['kubectl', '--kubeconfig', self.kubeconfig(),
-             '--cache-dir', cache, *arguments],
-            check=True, capture_output=True, text=True, timeout=60).stdout
-
-    def kubeconfig(self) -> str:
-        handle, path = tempfile.mkstemp()
-        self.addCleanup(os.remove, path)
-        with open(handle, 'w') as file:
-            file.write(self.simulator.kubeconfig())
-        return path
+class ServerTest(SimulatorTest):
 
     def test_lists_by_name_without_kind_of_items(self) -> None:
         self.simulator.put({'kind': 'Node', 'apiVersion': 'v1', **node('a')})
@@ -149,17 +55,6 @@ class SimulatorTest(testtools.TestCase):
         self.assertEqual(first['metadata']['resourceVersion'],
                          second['metadata']['resourceVersion'])
 
-    def test_version_zero_ignores_the_limit(self) -> None:
-        self.assertEqual(
-            list('abcde'), self.names(self.list(limit=2, resourceVersion=0)))
-
-    def test_limit_zero_lists_all(self) -> None:
-        self.assertEqual(list('abcde'), self.names(self.list(limit=0)))
-
-    def test_refuses_a_version_beside_a_token(self) -> None:
-        query = self.next(self.list(limit=2), resourceVersion=1001)
-        self.assertEqual((400, 'BadRequest'), self.refusal(**query))
-
     def test_refuses_broken_tokens(self) -> None:
         zero = base64.urlsafe_b64encode(
             b'{"v":"meta.k8s.io/v1","rv":0,"start":"b"}').decode()
@@ -168,17 +63,10 @@ class SimulatorTest(testtools.TestCase):
                              self.refusal(**{'continue': token}), token)
 
     def test_selects_what_is_unschedulable(self) -> None:
-        self.simulator.put(ready('c', unschedulable=True))
+        self.simulator.put({**node('c'), 'spec': {'unschedulable': True}})
         for value, found in (('true', ['c']), ('false', list('abde'))):
             self.assertEqual(found, self.names(self.list(
                 fieldSelector=f'spec.unschedulable={value}')))
-
-    def test_selects_by_name(self) -> None:
-        for name, found in (('c', ['c']), ('x', [])):
-            document = self.list(fieldSelector=f'metadata.name={name}',
-                                 limit=1)
-            self.assertEqual(found, self.names(document))
-            self.assertNotIn('continue', document['metadata'])
 
     def test_expired_token_is_replaced_by_one_for_the_rest(self) -> None:
         first = self.list(limit=2)
@@ -360,62 +248,3 @@ class SimulatorTest(testtools.TestCase):
         self.simulator.start()
         self.assertEqual(url, self.simulator.url)
         self.assertEqual(first['metadata'], self.list(limit=2)['metadata'])
-
-    def test_official_client_lists_through_the_kubeconfig(self) -> None:
-        path = self.kubeconfig()
-        _, current = config.list_kube_config_contexts(path)
-        self.assertEqual(('east', 'east'), (
-            current['name'], current['context']['cluster']))
-        with config.new_client_from_config(
-                path, persist_config=False) as api_client:
-            api = client.CoreV1Api(api_client)
-            page = api.list_node(limit=3)
-            rest = api.list_node(_continue=page.metadata._continue)
-            version = client.VersionApi(api_client).get_code()
-        self.assertEqual(list('abcde'), [
-            item.metadata.name for item in page.items + rest.items])
-        self.assertEqual('v1.36.0', version.git_version)
-
-    def test_kubectl_shows_a_table_even_of_odd_nodes(self) -> None:
-        self.simulator.put(ready('b'))
-        self.simulator.put(ready('c', 'Unknown', unschedulable=True))
-        self.simulator.put({
-            'metadata': {'name': 'd', 'creationTimestamp': 7, 'labels': {
-                'node-role.kubernetes.io/worker': '',
-                'kubernetes.io/role': 'etcd'}},
-            'spec': [1], 'status': {'conditions': 5, 'nodeInfo': None}})
-        rows = [line.split() for line in self.kubectl(
-            'get', 'nodes', '--chunk-size=2').splitlines()]
-        self.assertEqual(['NAME', 'STATUS', 'ROLES', 'AGE', 'VERSION'],
-                         rows[0])
-        self.assertEqual(['b', 'Ready', '<none>', 'v1.36.0'],
-                         rows[2][:3] + rows[2][4:])
-        self.assertRegex(rows[2][3], r'^\d+s$')
-        self.assertEqual('NotReady,SchedulingDisabled', rows[3][1])
-        self.assertEqual(['d', 'Unknown', 'etcd,worker', '<unknown>'], rows[4])
-
-    def test_kubectl_shows_wide_rows(self) -> None:
-        for name in 'cde':
-            self.simulator.delete(name)
-        self.simulator.put(node(
-            'b', addresses=[{'type': 'Hostname', 'address': 'b'},
-                            {'type': 'InternalIP', 'address': '10.0.0.1'},
-                            {'type': 'InternalIP', 'address': '10.0.0.2'},
-                            {'type': 'ExternalIP', 'address': '192.0.2.1'}],
-            nodeInfo={'osImage': 'Rocky', 'kernelVersion': '6.12',
-                      'architecture': 'amd64',
-                      'containerRuntimeVersion': 'containerd://2'}))
-        rows = [line.split()[4:] for line in self.kubectl(
-            'get', 'nodes', '-o', 'wide').splitlines()[1:]]
-        self.assertEqual([
-            ['<none>', '<none>', '<unknown>', '<unknown>', '<unknown>'],
-            ['10.0.0.1', '192.0.2.1', 'Rocky', '6.12', '(amd64)',
-             'containerd://2']], rows)
-
-    def test_kubectl_finds_no_pods(self) -> None:
-        self.assertEqual('', self.kubectl('get', 'pods', '-A'))
-
-    def test_kubectl_gets_a_node_as_json(self) -> None:
-        served = json.loads(self.kubectl('get', 'node', 'a', '-o', 'json'))
-        self.assertEqual({'apiVersion': 'v1', 'kind': 'Node',
-                          **self.list()['items'][0]}, served)
