@@ -162,7 +162,8 @@ class Scenario:
             template['Status'] == 'ACTIVE'
             for template in operator.ask('template', 'list')))
 
-        say(self.failure)
+        for line in self.failure.splitlines():
+            say(line)
         started = time.monotonic()
         self._turn(operator, api_server, is_well=False)
         alarm = _wait(f'there is the alarm: {self.alarm}',
