@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 CHECKOUT = pathlib.Path(__file__).parents[1]
-REQUIREMENTS = ('.', './lab[testing]', '-r', 'test-requirements.txt')
+REQUIREMENTS = ('.', './lab', '-r', 'test-requirements.txt')
 
 
 def name_of(line: str) -> str:
