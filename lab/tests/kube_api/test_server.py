@@ -48,7 +48,8 @@ class ServerTest(SimulatorTest):
         self.simulator.delete('c')
         self.simulator.put(node('aa'))
         self.simulator.put(node('aaa'))
-        self.simulator.put(node('d', phase='changed'))
+        for phase in ('changed', 'changed again'):
+            self.simulator.put(node('d', phase=phase))
         second = self.list(**self.next(first))
         self.assertEqual(['c', 'd'], self.names(second))
         self.assertEqual({}, second['items'][1]['status'])
