@@ -60,6 +60,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _make_parser()
+    options = parser.parse_args(arguments)
+    if options.context and not options.kubeconfig:
+        parser.error('--context goes with --kubeconfig')
+    if options.dot and not options.scenario:
+        parser.error('--dot goes with --scenario')
+    if options.dot and options.dot.is_dir():
+        parser.error(f'--dot: {options.dot} is a directory; name a file')
+    if options.interval and not options.serve:
+        parser.error('--interval goes with --serve')
+    if options.scenario and (options.kubeconfig or options.serve):
+        parser.error('--scenario has a cluster of its own, and ends by '
+                     'itself: --kubeconfig and --serve do not go with it')
+    return options
+
+
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='vitrage-k8s-demo',
         description='Start all of Vitrage in one process, on loopback; poll '
@@ -96,19 +113,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--port', type=_port, default=0,
         help='port of the REST API on 127.0.0.1 (default: a free one)')
-    options = parser.parse_args(arguments)
-    if options.context and not options.kubeconfig:
-        parser.error('--context goes with --kubeconfig')
-    if options.dot and not options.scenario:
-        parser.error('--dot goes with --scenario')
-    if options.dot and options.dot.is_dir():
-        parser.error(f'--dot: {options.dot} is a directory; name a file')
-    if options.interval and not options.serve:
-        parser.error('--interval goes with --serve')
-    if options.scenario and (options.kubeconfig or options.serve):
-        parser.error('--scenario has a cluster of its own, and ends by '
-                     'itself: --kubeconfig and --serve do not go with it')
-    return options
+    return parser
 
 
 def _seconds(text: str) -> int:
