@@ -30,7 +30,7 @@ from vitrage_k8s.api import watch_policy
 Read = TypeVar('Read')
 
 # Newer clients import it when it is first used, which takes a second.
-_CoreV1Api = kubernetes.client.CoreV1Api
+kubernetes.client.CoreV1Api  # noqa: B018
 
 # Without it, the system's limit is two minutes.
 _CONNECT_TIMEOUT = 10.0
@@ -72,25 +72,17 @@ class Client:
         self._refusals = refusals.Refusals(name, self._server)
         self._request_timeout = request_timeout
         self._aborted = threading.Event()
-        configuration = kubernetes.client.Configuration()
-        configuration.host = endpoint.server.rstrip('/')
-        # The environment's is for transport.py.
-        configuration.proxy = None
-        self._api_client = kubernetes.client.ApiClient(configuration)
-        # A list of nodes shrinks to a tenth or less.
-        self._api_client.set_default_header('Accept-Encoding', 'gzip')
-        self._login = logins.Login()
-        self._connections: transport.Connections | None = None
+        self._session: idle.Session | None = None
         self._is_idle = False
 
     def close(self) -> None:
         """Close the connections, or leave them to others."""
-        connections, self._connections = self._connections, None
-        if connections and self._is_idle and not self.is_aborted:
-            idle.CONNECTIONS.leave(self._endpoint, self._login, connections)
-        elif connections:
-            connections.close()
-            connections.pool_manager.clear()
+        session, self._session = self._session, None
+        if session and self._is_idle and not self.is_aborted:
+            idle.SESSIONS.leave(self._endpoint, session)
+        elif session:
+            session.connections.close()
+            session.connections.pool_manager.clear()
 
     @property
     def is_aborted(self) -> bool:
@@ -100,8 +92,8 @@ class Client:
     def abort(self) -> None:
         """End all requests, present and future, from another thread."""
         self._aborted.set()
-        if self._connections:
-            self._connections.abort()
+        if self._session:
+            self._session.connections.abort()
 
     def malformed(self, problem: str) -> errors.MalformedAnswerError:
         """Return the error for an answer that cannot be understood."""
@@ -229,12 +221,10 @@ class Client:
         :raises ClusterError: there is no answer
         :raises AttributeError: this version of the client has no such method
         """
-        client = getattr(kubernetes.client, api)(self._api_client)
         body, date = self._request(
             arguments, deadline, lambda response: (
                 bodies.read_all(bodies.read_pieces(response), _LONGEST_LINE),
-                response.headers.get('Date', '')),
-            call=getattr(client, method))
+                response.headers.get('Date', '')), None, api, method)
         try:
             return msgspec.json.decode(body), date
         except msgspec.DecodeError as error:
@@ -242,15 +232,14 @@ class Client:
 
     def _request(self, query: dict[str, Any], deadline: float,
                  read: Callable[[Any], Read],
-                 read_timeout: float | None = None,
-                 call: Callable[..., Any] | None = None) -> Read:
-        """Make a request, for nodes if not by a call, and read the answer."""
-        call = call or _CoreV1Api(self._api_client).list_node
+                 read_timeout: float | None = None, api: str = 'CoreV1Api',
+                 method: str = 'list_node') -> Read:
         is_second = False
         while True:
             self._is_idle = False
             until = min(deadline, time.monotonic() + self._request_timeout)
-            connections = self._log_in(until)
+            login, connections, api_client = self._log_in(until)
+            call = getattr(getattr(kubernetes.client, api)(api_client), method)
             if self.is_aborted:
                 connections.abort()
             timeout = min(self._request_timeout, deadline - time.monotonic())
@@ -264,31 +253,41 @@ class Client:
                             read_timeout or timeout)))
             except kubernetes.client.ApiException as error:
                 if error.status != 401 or is_second or \
-                        not self._endpoint.credentials.refused(
-                            self._login, until):
+                        not self._endpoint.credentials.refused(login, until):
                     raise self._refusals.of_status(
                         error, 'watch' if 'watch' in query else 'list',
-                        self._login) from None
+                        login) from None
                 is_second = True
             except _BROKEN as error:
                 raise self._refusals.of_connection(error) from error
 
-    def _log_in(self, deadline: float) -> transport.Connections:
+    def _log_in(self, deadline: float) -> idle.Session:
         try:
             login = self._endpoint.credentials.login(deadline)
-            if login == self._login and self._connections:
-                return self._connections
-            connections = idle.CONNECTIONS.take(self._endpoint, login) or \
-                transport.Connections(self._endpoint, login, deadline)
+            if self._session and self._session.login == login:
+                return self._session
+            session = idle.SESSIONS.take(self._endpoint, login) \
+                or self._make_session(login, deadline)
         except (errors.PemError, ValueError) as error:
             raise errors.MisconfiguredError(self.name, str(error)) from error
         except errors.CredentialsError as error:
             raise errors.LoginFailedError(self.name, str(error)) from error
         self.close()
-        self._connections = connections
-        self._api_client.rest_client.pool_manager = connections.pool_manager
-        self._login = login
-        return connections
+        self._session = session
+        return session
+
+    def _make_session(self, login: logins.Login,
+                      deadline: float) -> idle.Session:
+        connections = transport.Connections(self._endpoint, login, deadline)
+        configuration = kubernetes.client.Configuration()
+        configuration.host = self._endpoint.server.rstrip('/')
+        # The environment's is for pools.py.
+        configuration.proxy = None
+        api_client = kubernetes.client.ApiClient(configuration)
+        # A list of nodes shrinks to a tenth or less.
+        api_client.set_default_header('Accept-Encoding', 'gzip')
+        api_client.rest_client.pool_manager = connections.pool_manager
+        return idle.Session(login, connections, api_client)
 
     def _accept(self, response: Any) -> Any:
         if problem := bodies.problem_of(response):

@@ -237,7 +237,7 @@ class Fleet:
         until = time.monotonic() + poll_interval
         is_well = True
         while is_well and time.monotonic() < until:
-            idle.CONNECTIONS.close_old()
+            idle.SESSIONS.close_old()
             with self._news:
                 if self._news.wait_for(
                         lambda: self._is_stopped or self._reads_wanted != done,

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that a list has left for the next one, or for the watch.
+"""Sessions that a list has left for the next one, or for the watch.
 
 To connect with TLS costs as much as to list 50 nodes.
 """
 
 import threading
 import time
+from typing import Any
 from typing import NamedTuple
 import weakref
 
@@ -19,50 +20,55 @@ from vitrage_k8s.api import transport
 SECONDS = 30.0
 
 
-class _Left(NamedTuple):
-    since: float
-    place: endpoints.Place
+class Session(NamedTuple):
+    """Connections to an API server.
+
+    :ivar login: what they are logged in with
+    :ivar api_client: that of the official client, which uses them
+    """
+
     login: logins.Login
     connections: transport.Connections
+    api_client: Any
 
 
 class Idle:
-    """Connections in use by nobody. Thread-safe."""
+    """Sessions in use by nobody. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # By the credentials, and gone with them.
+        # By the credentials, and gone with them: since when, and with whom.
         self._left: weakref.WeakKeyDictionary[
-            credentials.Credentials, _Left] = weakref.WeakKeyDictionary()
+            credentials.Credentials, tuple[float, endpoints.Place, Session],
+            ] = weakref.WeakKeyDictionary()
 
-    def leave(self, endpoint: endpoints.Endpoint, login: logins.Login,
-              connections: transport.Connections) -> None:
-        """Leave connections to whoever takes them."""
+    def leave(self, endpoint: endpoints.Endpoint, session: Session) -> None:
+        """Leave a session to whoever takes it."""
         with self._lock:
             before = self._left.pop(endpoint.credentials, None)
-            self._left[endpoint.credentials] = _Left(
-                time.monotonic(), endpoint.place, login, connections)
+            self._left[endpoint.credentials] = (
+                time.monotonic(), endpoint.place, session)
         if before:
-            before.connections.close()
+            before[-1].connections.close()
 
     def take(self, endpoint: endpoints.Endpoint,
-             login: logins.Login) -> transport.Connections | None:
-        """Return connections to an endpoint, for a login, if there are any."""
+             login: logins.Login) -> Session | None:
+        """Return a session with an endpoint, by a login, if there is one."""
         self.close_old()
         with self._lock:
             left = self._left.get(endpoint.credentials)
-            if left and (left.place, left.login) == (endpoint.place, login):
-                return self._left.pop(endpoint.credentials).connections
+            if left and (left[1], left[2].login) == (endpoint.place, login):
+                return self._left.pop(endpoint.credentials)[2]
         return None
 
     def close_old(self) -> None:
         """Close those that were idle for too long."""
         now = time.monotonic()
         with self._lock:
-            for key, left in list(self._left.items()):
-                if now - left.since >= SECONDS:
-                    left.connections.close()
+            for key, (since, _, session) in list(self._left.items()):
+                if now - since >= SECONDS:
+                    session.connections.close()
                     del self._left[key]
 
 
-CONNECTIONS = Idle()
+SESSIONS = Idle()

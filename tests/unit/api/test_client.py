@@ -323,7 +323,7 @@ class IdleTest(ListTestCase):
                 self.list_nodes()
                 self.client.close()
             self.clock.now += seconds
-            idle.CONNECTIONS.close_old()
+            idle.SESSIONS.close_old()
             self.assertIs(is_closed, self.made[0].is_closed)
 
     def test_another_login_or_server_has_others(self) -> None:

@@ -182,7 +182,7 @@ class WaitTest(fleets.FleetTestCase):
     def test_idle_connections_are_closed_meanwhile(self) -> None:
         closed: list[float] = []
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.api.idle.CONNECTIONS.close_old',
+            'vitrage_k8s.api.idle.SESSIONS.close_old',
             lambda: closed.append(self.clock.now)))
         self.use('a')
         self.run_thread(lambda: None)
