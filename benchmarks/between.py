@@ -34,7 +34,8 @@ def run(count: int, rounds: int) -> dict[str, Results]:
                 results.setdefault(subject, []).append(result)
                 runs.say(f'round {number} of {rounds}, {subject}: '
                          f'{_cost(result):.3f} ms for a heartbeat')
-        runs.say(f'{count} nodes, into the graph')
+        runs.say(f'{count} nodes, into the graph: {len(_STEPS)} steps of '
+                 f'{_STEP_SECONDS} s, after the first list')
         results['changes'] = [runs.measure(
             'changes', kubeconfig=kubeconfig, url=url, nodes=count,
             seconds=_STEP_SECONDS)]

@@ -121,7 +121,8 @@ class ProxyTest(base.FunctionalTest):
             'tls-server-name': 'localhost'})
         self.use(None)
         # The environment of a process stays as it is; here it does not.
-        self.useFixture(fixtures.MonkeyPatch('vitrage_k8s.api.idle.SECONDS', 0))
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.idle.SECONDS', 0))
         for name, value in (('https_proxy', 'http://me:SECRET@%s'),
                             ('HTTPS_PROXY', '%s')):
             proxy = self.useFixture(Proxy())

@@ -35,8 +35,7 @@ kubernetes.client.CoreV1Api  # noqa: B018
 # Without it, the system's limit is two minutes.
 _CONNECT_TIMEOUT = 10.0
 
-# 500 nodes with images and managed fields are some 10 MB, and etcd takes no
-# object of more than 1.5 MB.
+# 500 nodes are some 10 MB, and etcd takes no object of more than 1.5 MB.
 _LARGEST_ANSWER = 256 * 1024 * 1024
 _LARGEST_PACKED = 64 * 1024 * 1024
 # Decoding takes some 150 bytes an object, however short its JSON is. A node
@@ -52,8 +51,6 @@ _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
 class Client:
     """Makes requests to one API server, one at a time. Close it after use.
-
-    Its connections may come from another client of the same endpoint.
 
     :param name: the cluster's name
     :param endpoint: where the API server is and how to log in
@@ -76,7 +73,7 @@ class Client:
         self._is_idle = False
 
     def close(self) -> None:
-        """Close the connections, or leave them to others."""
+        """Close the connections, or leave them to the next client."""
         session, self._session = self._session, None
         if session and self._is_idle and not self.is_aborted:
             idle.SESSIONS.leave(self._endpoint, session)
@@ -160,7 +157,7 @@ class Client:
         The client's own ``Watch`` is not used: it repeats an expired version
         without a pause, and cannot be stopped while it waits.
 
-        :param resource_version: the version after which events are wanted
+        :param resource_version: after which events are wanted
         :param seconds: how long the server is to watch
         :param silence: how many seconds without a line end the watch
         :returns: a context with the lines of the accepted watch; reading them
@@ -197,8 +194,7 @@ class Client:
             raise self.malformed('a line of the watch is longer than '
                                  f'{_LONGEST_LINE >> 20} MiB') from error
         except EOFError:
-            # A watch may end anywhere.
-            pass
+            pass  # A watch may end anywhere.
         except _BROKEN as error:
             if transport.is_read_timeout(error):
                 raise errors.WatchSilentError(
