@@ -38,8 +38,7 @@ _CONNECT_TIMEOUT = 10.0
 # 500 nodes are some 10 MB, and etcd takes no object of more than 1.5 MB.
 _LARGEST_ANSWER = 256 * 1024 * 1024
 _LARGEST_PACKED = 64 * 1024 * 1024
-# Decoding takes some 150 bytes an object, however short its JSON is. A node
-# has 100 to 300 of them.
+# Decoding takes some 150 bytes each. A node has 100 to 300 of them.
 _MOST_OBJECTS = 1_000_000
 _LONGEST_LINE = 32 * 1024 * 1024
 

@@ -224,27 +224,24 @@ def _decode_event(line: bytes,
 
 def _salvage_node(item: Any, kind: type[_AnyNode],
                   problems: list[tuple[str, str]]) -> _AnyNode:
-    node, unfit = salvage(item, kind)
-    node = node or kind()
+    unfit: list[str] = []
+    node = salvage(item, kind, unfit) or kind()
     name = (node.metadata and node.metadata.name) or _NO_NAME
     problems.extend((name, field or '(the whole node)') for field in unfit)
     return node
 
 
-def salvage(value: Any, wanted: Any) -> tuple[Any, list[str]]:
-    """Leave out of a value what is not of its type.
+def salvage(value: Any, wanted: Any, left_out: list[str],
+            path: str = '') -> Any:
+    """Return a value as the wanted type, without what is not of its type.
 
-    :param value: a value as decoded from JSON
-    :param wanted: its type: a msgspec.Struct whose fields are all optional,
-        or built of such, of dict, of list and of plain types
-    :returns: the value as the wanted type, or None if nothing is left of it;
-        and the paths, such as ``status.addresses[2]``, of what was left out
+    :param value: as decoded from JSON
+    :param wanted: a msgspec.Struct whose fields are all optional, or built of
+        such, of dict, of list and of plain types
+    :param left_out: takes the paths of what was left out, such as
+        ``status.addresses[2]``
+    :returns: None if nothing is left of it
     """
-    left_out: list[str] = []
-    return _salvage(value, wanted, '', left_out), left_out
-
-
-def _salvage(value: Any, wanted: Any, path: str, left_out: list[str]) -> Any:
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError:
@@ -253,19 +250,19 @@ def _salvage(value: Any, wanted: Any, path: str, left_out: list[str]) -> Any:
         if isinstance(value, dict) and isinstance(kind, type) \
                 and issubclass(kind, msgspec.Struct):
             return kind(**{
-                field.name: _salvage(
-                    value[field.encode_name], field.type,
-                    f'{path}.{field.encode_name}'.lstrip('.'), left_out)
+                field.name: salvage(
+                    value[field.encode_name], field.type, left_out,
+                    f'{path}.{field.encode_name}'.lstrip('.'))
                 for field in msgspec.structs.fields(kind)
                 if field.encode_name in value})
         if isinstance(value, dict) and get_origin(kind) is dict:
-            parts = ((key, _salvage(part, get_args(kind)[1], f'{path}[{key}]',
-                                    left_out))
+            parts = ((key, salvage(part, get_args(kind)[1], left_out,
+                                   f'{path}[{key}]'))
                      for key, part in value.items())
             return {key: part for key, part in parts if part is not None}
         if isinstance(value, list) and get_origin(kind) is list:
-            items = (_salvage(part, get_args(kind)[0], f'{path}[{i}]',
-                              left_out)
+            items = (salvage(part, get_args(kind)[0], left_out,
+                             f'{path}[{i}]')
                      for i, part in enumerate(value))
             return [part for part in items if part is not None]
     left_out.append(path)

@@ -2,9 +2,8 @@
 """What to send to Vitrage: shown, sent and now in, events out.
 
 Pure. A snapshot is compared with what the graph shows, and sends every node;
-between snapshots, what changed is compared with what was sent. Nothing is
-deleted by age: what goes is named, by the complete inventory of its cluster or
-by a configuration that was read in full.
+between snapshots, what changed is compared with what was sent. What goes is
+named by a complete inventory, or by a configuration that was read in full.
 """
 
 from collections.abc import Collection

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is left of odd nodes."""
 
+from typing import Any
+
 import testtools
 
 from vitrage_k8s.api import decoding
 from vitrage_k8s.api import nodes
+
+
+def salvage(value: Any, wanted: Any) -> tuple[Any, list[str]]:
+    left_out: list[str] = []
+    return decoding.salvage(value, wanted, left_out), left_out
 
 
 class SalvageTest(testtools.TestCase):
@@ -21,11 +28,10 @@ class SalvageTest(testtools.TestCase):
                 (dict[str, str] | None, {'a': 'x'}, {'a': 'x'}, []),
                 (list[dict[str, str]], [{'a': 5}, {'b': 'x'}],
                  [{}, {'b': 'x'}], ['[0][a]'])):
-            self.assertEqual((left, left_out),
-                             decoding.salvage(value, wanted))
+            self.assertEqual((left, left_out), salvage(value, wanted))
 
     def test_node_keeps_all_that_is_not_odd(self) -> None:
-        found, left_out = decoding.salvage({
+        found, left_out = salvage({
             'metadata': {'name': 'n', 'uid': 5, 'labels': {'a': 5, 'b': 'x'},
                          'unknown': 5},
             'status': {'addresses': [{'type': 'x', 'address': 'y'}, 5]},
