@@ -3,6 +3,8 @@
 
 import contextlib
 import dataclasses
+import importlib.metadata
+import importlib.util
 import io
 import json
 import pathlib
@@ -277,6 +279,43 @@ class FilesTest(CheckTest):
         cfg.CONF.reset()
         severities.unlink()
         self.assert_found('WARNING', str(severities), 'severities', **enabled)
+
+
+    def test_libraries(self) -> None:
+        found = importlib.metadata.version
+        for lines, version, subject, text in (
+                (['networkx<3.6'], '3.6.1', 'networkx', 'topology show fails'
+                 " -> pip install 'networkx<3.6'"),
+                (['kubernetes>=24.2.0,!=36.0.0'], '36.0.0', 'kubernetes',
+                 '36.0.0 is installed; '),
+                (['not-installed>=2'], None, 'not-installed',
+                 'no version is installed; >=2 is needed')):
+            def version_of(name: str, version: str | None = version) -> str:
+                return version or found(name)
+
+            for attribute, value in (
+                    ('requires', lambda name, lines=lines: lines),
+                    ('version', version_of)):
+                self.useFixture(fixtures.MonkeyPatch(
+                    f'importlib.metadata.{attribute}', value))
+            self.assert_found('ERROR', subject, text)
+        for line in ("not-installed; python_version < '3'", 'msgspec>=0.18'):
+            self.useFixture(fixtures.MonkeyPatch(
+                'importlib.metadata.requires', lambda name, line=line: [line]))
+            self.useFixture(fixtures.MonkeyPatch(
+                'importlib.metadata.version', found))
+            self.assertEqual((0, []), self.check())
+            cfg.CONF.reset()
+
+    def test_setuptools(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch('sys.version_info', (3, 12, 0)))
+        self.assertEqual((0, []), self.check())
+        cfg.CONF.reset()
+        find = importlib.util.find_spec
+        self.useFixture(fixtures.MonkeyPatch(
+            'importlib.util.find_spec', lambda name, *rest:
+            None if name == 'setuptools' else find(name, *rest)))
+        self.assert_found('ERROR', 'setuptools', 'vitrage-api does not start')
 
 
 class TemplatesTest(CheckTest):
