@@ -173,6 +173,46 @@ class ConfigurationTest(CheckTest):
         self.assert_found('ERROR', '[DEFAULT] contexts', 'move it to',
                           DEFAULT={'contexts': 'a', 'debug': 'true'})
 
+    def test_the_kubeconfig_in_another_section(self) -> None:
+        for section in ('DEFAULT', 'datasources'):
+            self.assert_found('ERROR', f'[{section}] config_file', 'move it',
+                              **{section: {'config_file': '/x'}})
+
+    def test_a_value_that_is_not_there_is_found_once(self) -> None:
+        for section, name in (('datasources', 'path'),
+                              ('datasources', 'types'),
+                              ('entity_graph', 'datasources_values_dir')):
+            self.assert_found('ERROR', f'[{section}] {name}', '$$ is a $',
+                              **{section: {name: '$nothing'}})
+        self.assert_found('ERROR', '[prometheus] config_file', '$$ is a $',
+                          datasources={'types': 'kubernetes,prometheus'},
+                          prometheus={'config_file': '$nothing'})
+
+    def test_an_option_in_capitals(self) -> None:
+        self.assert_found('ERROR', '[kubernetes] CONTEXTS', 'mean contexts?',
+                          kubernetes={'CONTEXTS': 'a'})
+
+    def test_prints_no_line_that_cannot_be_parsed(self) -> None:
+        path = pathlib.Path(self.write())
+        path.write_text(f'{path.read_text()}password secret\n')
+        status, output = self.run_check('--config-file', str(path))
+        self.assertEqual(2, status)
+        self.assertIn(f'{path}:', output)
+        self.assertNotIn('secret', output)
+
+    def test_prints_no_control_characters(self) -> None:
+        _, output = self.run_check('--config-file', self.write(
+            datasources={'types': 'kubernetes,\x1b[31m'}))
+        self.assertIn('no datasource ?[31m', output)
+
+    def test_a_project_that_nobody_can_have_is_found_once(self) -> None:
+        self.assert_found('ERROR', '[kubernetes]', 'more than 64 characters',
+                          kubernetes={'projects': f'simulator:{"a" * 65}'})
+
+    def test_a_project_in_a_command_is_quoted(self) -> None:
+        self.assert_found('WARNING', '[kubernetes] projects', "id 'a b'",
+                          kubernetes={'projects': 'simulator:a b'})
+
     def test_a_project_by_its_name(self) -> None:
         self.assert_found(
             'WARNING', '[kubernetes] projects', 'openstack project show',

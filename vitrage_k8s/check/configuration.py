@@ -6,9 +6,11 @@
 
 from collections.abc import Iterator
 from collections.abc import Sequence
+import contextlib
 import difflib
 import pathlib
 import re
+import shlex
 
 from oslo_config import cfg
 from oslo_utils import importutils
@@ -18,6 +20,7 @@ from vitrage.datasources.nova.host import NOVA_HOST_DATASOURCE
 from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
 from vitrage import opts as vitrage_opts
 
+from vitrage_k8s.api import text
 from vitrage_k8s.check.findings import error
 from vitrage_k8s.check.findings import Finding
 from vitrage_k8s.check.findings import warning
@@ -43,14 +46,16 @@ def load(config_files: Sequence[str]) -> None:
     for group, options in vitrage_opts.list_opts():
         CONF.register_opts(list(options),
                            group=None if group == 'DEFAULT' else group)
-    arguments = [part for each in config_files
-                 for part in ('--config-file', each)]
-    CONF(arguments, project='vitrage', prog='vitrage-graph')
+    CONF([], project='vitrage', prog='vitrage-graph',
+         default_config_files=list(config_files) or None)
     # Whichever of the name is loaded: this is about ours.
     CONF.register_opts(OPTS, group=KUBERNETES_DATASOURCE)
-    for each in set(CONF.datasources.types) - {KUBERNETES_DATASOURCE}:
-        vitrage_opts.register_opts(each, [
-            path for path in CONF.datasources.path if _find(f'{path}.{each}')])
+    # If these are wrong, check_values says so.
+    with contextlib.suppress(cfg.Error):
+        for each in set(CONF.datasources.types) - {KUBERNETES_DATASOURCE}:
+            vitrage_opts.register_opts(each, [
+                path for path in CONF.datasources.path
+                if _find(f'{path}.{each}')])
 
 
 def _find(name: str) -> bool:
@@ -63,7 +68,7 @@ def _find(name: str) -> bool:
 
 def check_files() -> Iterator[Finding]:
     """Is there a configuration at all."""
-    if not CONF.config_file and not CONF.config_dir:
+    if not CONF.default_config_files and not CONF.default_config_dirs:
         yield error('vitrage.conf', 'there is none where oslo.config looks '
                     '(~/.vitrage, ~, /etc/vitrage, /etc), so these are the '
                     'defaults', 'name it with --config-file')
@@ -122,26 +127,28 @@ def check_names() -> Iterator[Finding]:
                     section.lower(), [KUBERNETES_DATASOURCE], cutoff=0.8):
                 yield error(f'[{section}]', f'{path} has this section, which '
                             'nothing reads', 'name it [kubernetes]')
-            if section == 'DEFAULT':
-                for name in known & names.keys() - set(CONF):
-                    yield error(f'[DEFAULT] {name}', 'nothing reads it there '
-                                f'({path})', 'move it to [kubernetes]')
+            if section in ('DEFAULT', 'datasources'):
+                for name in sorted(known & names.keys()):
+                    yield error(f'[{section}] {name}', 'nothing reads it '
+                                f'there ({path})', 'move it to [kubernetes]')
         for name in sections.get(KUBERNETES_DATASOURCE, {}):
             if name not in known:
-                similar = difflib.get_close_matches(name, known, 1)
+                similar = difflib.get_close_matches(name.lower(), known, 1)
                 yield error(f'[kubernetes] {name}', 'there is no such option '
                             f'({path})', f'did you mean {similar[0]}?'
                             if similar else 'take it out')
 
+
 def _files() -> list[str]:
-    return [*CONF.config_file, *(
-        str(path) for directory in CONF.config_dir
+    return [*CONF.default_config_files, *(
+        str(path) for directory in CONF.default_config_dirs
         for path in sorted(pathlib.Path(directory).glob('*.conf')))]
 
 
 def check_values() -> Iterator[Finding]:
     """Has each option a value that it can have."""
-    for group in ('datasources', 'entity_graph', KUBERNETES_DATASOURCE):
+    for group in sorted(CONF.keys() & {'datasources', 'entity_graph',
+                                       'prometheus', KUBERNETES_DATASOURCE}):
         for name in CONF[group]:
             try:
                 CONF[group][name]
@@ -152,23 +159,18 @@ def check_values() -> Iterator[Finding]:
                             'a $')
 
 
-def check_entities() -> Iterator[Finding]:
-    """Are both entity types served."""
-    for each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):
-        if each not in CONF.kubernetes.entities:
-            yield error('[kubernetes] entities', f'{each} is missing, so that '
-                        'Vitrage rejects its events',
-                        'take the option out; the default is right')
-
-
-def check_classes() -> Iterator[Finding]:
-    """Are driver and transformer those of this package."""
+def check_defaults() -> Iterator[Finding]:
+    """Are driver, transformer and entity types those of this package."""
+    mend = 'take the option out; the default is right'
+    lost = {KUBERNETES_CLUSTER, KUBERNETES_NODE} - {*CONF.kubernetes.entities}
+    if lost:
+        yield error('[kubernetes] entities', f'{", ".join(sorted(lost))} is '
+                    'missing, so that Vitrage rejects its events', mend)
     for opt in OPTS:
         if opt.dest in (DSOpts.DRIVER, DSOpts.TRANSFORMER) and \
                 CONF.kubernetes[opt.dest] != opt.default:
             yield error(f'[kubernetes] {opt.dest}', 'it is not that of '
-                        'vitrage-k8s',
-                        'take the option out; the default is right')
+                        'vitrage-k8s', mend)
 
 
 def check_update_method() -> Iterator[Finding]:
@@ -218,14 +220,14 @@ def check_projects() -> Iterator[Finding]:
     """Are the projects ids; whether they are named right, the fleet says."""
     for pair in CONF.kubernetes.projects:
         project = pair.rpartition(':')[2].strip()
-        if not _PROJECT_ID.fullmatch(project):
+        if len(project) <= text.LONGEST_PROJECT_ID \
+                and not _PROJECT_ID.fullmatch(project):
             yield warning('[kubernetes] projects', f'{project} does not look '
                           "like a project's id, and no user is of a project "
                           'by its name', 'openstack project show -f value -c '
-                          f'id {project}')
+                          f'id {shlex.quote(project)}')
 
 
-RULES = (check_files, check_path, check_types, check_names, check_values)
-# These read the values.
-VALUE_RULES = (check_classes, check_update_method, check_entities,
-               check_intervals, check_ties, check_projects)
+RULES = (check_files, check_values, check_path, check_types, check_names,
+         check_defaults, check_update_method, check_intervals, check_ties,
+         check_projects)

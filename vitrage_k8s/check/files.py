@@ -25,9 +25,6 @@ _INSTALL = 'run: vitrage-k8s install-files'
 
 def check_values_files() -> Iterator[Finding]:
     """Are the state mappings where Vitrage reads them, and of this version."""
-    if 'entity_graph' not in CONF:
-        # The driver runs outside of vitrage-graph.
-        return
     directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
     read = DatasourceInfoMapper().datasources_value_confs \
         if directory.is_dir() else {}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import enum
 
 import msgspec
+from oslo_config import cfg
 
 
 class Level(enum.IntEnum):
@@ -49,6 +50,9 @@ def apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """Yield what a rule finds, or that it failed: it hides no other."""
     try:
         yield from rule()
+    except cfg.Error:
+        # It wants a value that is wrong, of which check_values says it.
+        return
     except Exception as problem:  # noqa: BLE001
         yield error(rule.__name__, 'this rule failed: '
                     f'{type(problem).__name__}: {problem}')

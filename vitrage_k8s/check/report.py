@@ -11,6 +11,7 @@ import logging
 import msgspec
 from oslo_config import cfg
 
+from vitrage_k8s.api import text
 from vitrage_k8s.check import clusters
 from vitrage_k8s.check import configuration
 from vitrage_k8s.check import files
@@ -32,6 +33,9 @@ def run(config_files: Sequence[str], output_format: str) -> int:
     logging.getLogger().addHandler(logging.NullHandler())
     found = []
     for each in _find(config_files):
+        # Some quotes what others wrote.
+        each = Finding(each.level, *map(
+            text.make_safe, (each.subject, each.text, each.mend)))
         found.append(each)
         if output_format == 'table':
             print(_line(each), flush=True)
@@ -51,16 +55,12 @@ def _find(config_files: Sequence[str]) -> Iterator[Finding]:
     try:
         configuration.load(config_files)
     except (cfg.Error, OSError, ValueError) as problem:
-        yield error(', '.join(config_files) or 'vitrage.conf', str(problem),
+        # Less the line that cannot be parsed: it may hold a password.
+        line = getattr(problem.__context__, 'line', None)
+        yield error(', '.join(config_files) or 'vitrage.conf',
+                    str(problem).removesuffix(f': {line!r}'),
                     'mend it, or name another one with --config-file')
         return
-    is_valid = True
-    for rule in configuration.RULES:
-        for each in apply(rule):
-            yield each
-            is_valid = is_valid and rule is not configuration.check_values
-    rules = [*files.RULES, *templates.RULES]
-    if is_valid:
-        rules += [*configuration.VALUE_RULES, *clusters.RULES]
-    for rule in rules:
+    for rule in (*configuration.RULES, *files.RULES, *templates.RULES,
+                 *clusters.RULES):
         yield from apply(rule)
