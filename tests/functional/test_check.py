@@ -25,6 +25,7 @@ from tests.support import certificates
 from vitrage_k8s import cli
 from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
 
@@ -443,6 +444,44 @@ class ClusterTest(CheckTest):
                 self.assertIn('Kubernetes v1.36.0', self.infos())
             else:
                 self.assert_found('WARNING', 'simulator', 'clock')
+
+    def test_a_version_that_is_none(self) -> None:
+        self.simulator.intercept = lambda request: \
+            dataclasses.replace(self.simulator.answer(request), body=b'[]') \
+            if request.path == '/version/' else None
+        self.assertEqual((0, []), self.check())
+
+    def test_a_watch_that_begins_late(self) -> None:
+        def answer_late(request: Request) -> None:
+            if 'watch' in request.query:
+                self.simulator.stopping.wait(1.2)
+
+        self.simulator.intercept = answer_late
+        self.assertEqual((0, []), self.check())
+
+    def test_a_refusal_that_outlasts_the_list(self) -> None:
+        for name, value in (('watch_policy.DOUBT_STEPS', (0.1,) * 5),
+                            ('watch_policy.DOUBT', 0.4), ('fleet.GRACE', 0)):
+            self.useFixture(fixtures.MonkeyPatch(f'vitrage_k8s.api.{name}',
+                                                 value))
+        self.simulator.intercept = lambda request: faults.forbidden('u')
+        self.assert_found('ERROR', 'simulator', 'may not list nodes',
+                          kubernetes={'request_timeout': 0.1,
+                                      'list_timeout': 0.1})
+
+    def test_contexts_that_are_left_out(self) -> None:
+        kubeconfig = json.loads(self.simulator.kubeconfig(user={}))
+        kubeconfig['users'].append({'name': 'viewer', 'user': {'as': 'v'}})
+        kubeconfig['contexts'].append({'name': 'viewer', 'context': {
+            'cluster': 'simulator', 'user': 'viewer'}})
+        self.kubeconfig.write_text(json.dumps(kubeconfig))
+        self.simulator.intercept = lambda request: faults.forbidden('v') \
+            if 'Impersonate-User' in request.headers else None
+        self.assertEqual((0, []), self.check(kubernetes={'contexts': '*'}))
+        cfg.CONF.reset()
+        _, output = self.run_check('--config-file', self.write(
+            kubernetes={'contexts': '*'}))
+        self.assertIn('INFO     viewer: its user cannot list nodes', output)
 
     def test_a_certificate_that_is_not_verified(self) -> None:
         authority = self.useFixture(certificates.Authority())

@@ -99,4 +99,4 @@ class Clusters:
                                     self.inventories[name])
              for name, settings in self.settings.items()
              if name not in left_out},
-            frozenset(left_out), is_whole)
+            dict.fromkeys(left_out, 'why'), is_whole)

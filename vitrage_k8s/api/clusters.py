@@ -5,6 +5,7 @@ Which cluster a node is of, when several have it, is decided here.
 """
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 import msgspec
 
@@ -51,13 +52,13 @@ class View(msgspec.Struct, frozen=True):
 
     :ivar clusters: those that are shown, by name, in the order of the
         configuration
-    :ivar left_out: names of clusters that another one shows
+    :ivar left_out: names of clusters that another one shows, and why
     :ivar is_whole: whether the configuration was read in full, so that what
         is not in it is not configured
     """
 
     clusters: dict[str, Cluster]
-    left_out: frozenset[str] = frozenset()
+    left_out: Mapping[str, str] = {}
     is_whole: bool = True
 
     def owner(self, uid: str) -> Cluster | None:

@@ -88,7 +88,7 @@ class Fleet:
         self._reads_wanted = self._reads_done = 0
         self._is_stopped = False
         self.problems: dict[str, int] = {}
-        self._left_out: frozenset[str] = frozenset()
+        self._left_out: dict[str, str] = {}
 
     def use(self, settings: fleet_settings.Settings, *,
             anew: bool = False) -> None:
@@ -141,10 +141,10 @@ class Fleet:
                     'contexts')
             else:
                 view.clusters[name] = cluster
-        for name in left_out.keys() - self._left_out:
+        for name in left_out.keys() - self._left_out.keys():
             LOG.warning('Cluster %s: %s', name, left_out[name])
-        self._left_out = frozenset(left_out)
-        return msgspec.structs.replace(view, left_out=self._left_out)
+        self._left_out = left_out
+        return msgspec.structs.replace(view, left_out=left_out)
 
     def _reader_beside(self, name: str) -> str | None:
         """Return who reads the address of a cluster that cannot be read.

@@ -21,6 +21,7 @@ from vitrage_k8s.api import errors
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import text
+from vitrage_k8s.api import watch_policy
 from vitrage_k8s.check.findings import error
 from vitrage_k8s.check.findings import Finding
 from vitrage_k8s.check.findings import info
@@ -43,7 +44,8 @@ def check_clusters() -> Iterator[Finding]:
     found = fleet.Fleet()
     found.use(wanted)
     try:
-        found.list_all(wanted.reading.list_timeout)
+        # A refusal is believed when it lasts.
+        found.list_all(wanted.reading.list_timeout + watch_policy.DOUBT)
         view = found.view()
         for problem, level in sorted(found.problems.items()):
             # Of a cluster that is misconfigured it is said below.
@@ -52,10 +54,10 @@ def check_clusters() -> Iterator[Finding]:
                 yield Finding(Level.ERROR if level >= logging.ERROR
                               else Level.WARNING, '[kubernetes]',
                               problem.removeprefix('[kubernetes] '))
-        for name in sorted(view.left_out):
-            yield warning(name, 'all of its nodes are nodes of another '
-                          'cluster too, so it is left out of the graph',
-                          'take it out of [kubernetes] contexts')
+        for name, reason in view.left_out.items():
+            endpoint = found.endpoint(name)
+            yield warning(name, reason) if endpoint and endpoint.is_named \
+                else info(name, reason)
         if not view.clusters and not found.problems:
             yield warning('[kubernetes] contexts', 'no cluster is read', 'name'
                           ' the contexts of the kubeconfig, or *')
@@ -93,16 +95,17 @@ def _check_server(client: api_client.Client,
                   body={'apiVersion': 'authentication.k8s.io/v1',
                         'kind': 'SelfSubjectReview'})
     about = []
-    if version:
-        about.append(f'Kubernetes {version[0].get("gitVersion")}')
-        with contextlib.suppress(TypeError, ValueError):
-            skew = time.time() - email.utils.parsedate_to_datetime(
-                version[1]).timestamp()
-            if abs(skew) > MOST_SKEW:
-                yield warning(name, 'the clocks of its API server and of this '
-                              f'machine differ by {abs(skew):.0f} s, so that '
-                              'certificates and tokens may not be valid',
-                              'synchronize both (NTP)')
+    # A proxy may answer anything.
+    with contextlib.suppress(KeyError, TypeError):
+        about.append(f'Kubernetes {version[0]["gitVersion"]}')
+    with contextlib.suppress(TypeError, ValueError):
+        skew = time.time() - email.utils.parsedate_to_datetime(
+            version[1]).timestamp()
+        if abs(skew) > MOST_SKEW:
+            yield warning(name, 'the clocks of its API server and of this '
+                          f'machine differ by {abs(skew):.0f} s, so that '
+                          'certificates and tokens may not be valid',
+                          'synchronize both (NTP)')
     with contextlib.suppress(KeyError, TypeError):
         about.append(f'as {review[0]["status"]["userInfo"]["username"]}')
     if about:
@@ -122,12 +125,13 @@ def _check_watch(client: api_client.Client,
                  cluster: clusters.Cluster) -> Iterator[Finding]:
     _, version = cluster.inventory.begin_watch()
     try:
-        with client.watch_nodes(version or '', 1, 1.0):
+        with client.watch_nodes(version or '', 1,
+                                CONF.kubernetes.request_timeout):
             pass
     except errors.ClusterError as problem:
         yield warning(cluster.settings.name, 'its nodes cannot be watched, '
                       'and change every poll_interval only: '
-                      f'{problem}')
+                      f'{problem.problem}')
 
 
 def _check_ties(cluster: clusters.Cluster) -> Iterator[Finding]:
