@@ -18,7 +18,9 @@ from vitrage_k8s_lab.kube_api.http import Request
 
 _LIFETIME = datetime.timedelta(hours=1)
 _REGION = 'RegionOne'
-_DOMAIN = {'name': 'Default'}
+# Its one domain, by either of its names.
+_DOMAINS = ({'name': 'Default'}, {'id': 'default'})
+_DOMAIN = 'Default'
 
 
 class Keystone:
@@ -36,8 +38,8 @@ class Keystone:
         self.credentials = {
             'auth_type': 'password', 'auth_url': f'{url}/identity/v3',
             'username': 'vitrage', 'password': secrets.token_urlsafe(),
-            'project_name': 'service', 'user_domain_name': _DOMAIN['name'],
-            'project_domain_name': _DOMAIN['name'],
+            'project_name': 'service', 'user_domain_name': _DOMAIN,
+            'project_domain_name': _DOMAIN,
             'region_name': _REGION, 'interface': 'public'}
 
     def answer(self, request: Request, path: list[str]) -> Answer:
@@ -64,12 +66,13 @@ class Keystone:
 
     def _authenticate(self, wanted: object) -> Answer:
         known = self.credentials
-        if wanted != {'auth': {
+        if not any(wanted == {'auth': {
                 'identity': {'methods': ['password'], 'password': {'user': {
                     'name': known['username'], 'password': known['password'],
-                    'domain': _DOMAIN}}},
+                    'domain': domain}}},
                 'scope': {'project': {'name': known['project_name'],
-                                      'domain': _DOMAIN}}}}:
+                                      'domain': domain}}}}
+                   for domain in _DOMAINS):
             raise self._unauthorized()
         token = secrets.token_urlsafe()
         self._tokens.add(token)
@@ -81,9 +84,9 @@ class Keystone:
         token = fixture.V3Token(
             issued=now, expires=now + _LIFETIME, methods=['password'],
             user_name=self.credentials['username'],
-            user_domain_name=_DOMAIN['name'])
+            user_domain_name=_DOMAIN)
         token.set_project_scope(name=self.credentials['project_name'],
-                                domain_name=_DOMAIN['name'])
+                                domain_name=_DOMAIN)
         token.add_role(name='admin')
         for kind, name, path in (('identity', 'keystone', '/identity'),
                                  ('compute', 'nova', '/compute/v2.1')):
