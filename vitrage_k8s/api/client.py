@@ -42,8 +42,6 @@ _LARGEST_PACKED = 64 * 1024 * 1024
 _MOST_OBJECTS = 1_000_000
 _LONGEST_LINE = 32 * 1024 * 1024
 
-_SEE_SIZE = 'see [kubernetes] page_size'
-
 # No answer, or an incomplete one.
 _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
@@ -51,8 +49,6 @@ _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 class Client:
     """Makes requests to one API server, one at a time. Close it after use.
 
-    :param name: the cluster's name
-    :param endpoint: where the API server is and how to log in
     :param request_timeout: seconds that one request may take in all
     :ivar max_retries: how often a request that failed is made again
     """
@@ -69,7 +65,7 @@ class Client:
         self._request_timeout = request_timeout
         self._aborted = threading.Event()
         self._session: idle.Session | None = None
-        self._is_idle = False
+        self._is_idle = self._is_left = False
 
     def close(self) -> None:
         """Close the connections, or leave them to the next client."""
@@ -95,6 +91,10 @@ class Client:
         """Return the error for an answer that cannot be understood."""
         return errors.MalformedAnswerError(self.name, problem)
 
+    def _too_large(self, problem: object) -> errors.MalformedAnswerError:
+        return self.malformed(
+            f'{self._answer} {problem}; see [kubernetes] page_size')
+
     def late(self) -> errors.ConnectionFailedError:
         """Return the error for a list that takes too long."""
         return errors.ConnectionFailedError(
@@ -119,8 +119,7 @@ class Client:
             try:
                 return self._request(query, deadline, self._read_packed)
             except bodies.TooLargeError as error:
-                raise self.malformed(
-                    f'{self._answer} {error}; {_SEE_SIZE}') from error
+                raise self._too_large(error) from error
             except errors.ClusterError as error:
                 wait = watch_policy.retry_wait(
                     error.failure(), attempt, self.max_retries)
@@ -137,15 +136,13 @@ class Client:
         try:
             body = bodies.inflate_all(packed, _LARGEST_ANSWER)
         except bodies.TooLargeError as error:
-            raise self.malformed(
-                f'{self._answer} {error}; {_SEE_SIZE}') from error
+            raise self._too_large(error) from error
         except (EOFError, zlib.error) as error:
             raise self._refusals.of_connection(error) from error
         # A sample is enough, and costs next to nothing.
         if body[::251].count(b'{') * 251 > _MOST_OBJECTS:
-            raise self.malformed(
-                f'{self._answer} has more than {_MOST_OBJECTS} JSON objects; '
-                f'{_SEE_SIZE}')
+            raise self._too_large(
+                f'has more than {_MOST_OBJECTS} JSON objects')
         return body
 
     @contextlib.contextmanager
@@ -211,7 +208,6 @@ class Client:
             **arguments: Any) -> tuple[Any, str]:
         """Call a method of the official client, for ``vitrage-k8s check``.
 
-        :param api: the name of its class
         :returns: the decoded answer, and its header Date
         :raises ClusterError: there is no answer
         :raises AttributeError: this version of the client has no such method
@@ -242,33 +238,40 @@ class Client:
                 raise self.late()
             try:
                 with connections.within(timeout):
-                    return read(call(
+                    answer = read(call(
                         **query, _preload_content=False, _request_timeout=(
                             min(_CONNECT_TIMEOUT, timeout),
                             read_timeout or timeout)))
-            except kubernetes.client.ApiException as error:
+                self._is_left = False
+                return answer
+            except (kubernetes.client.ApiException, *_BROKEN) as error:
+                if self._is_left and not getattr(error, 'status', None) \
+                        and not transport.is_read_timeout(error):
+                    # It was cut while it was idle, or has old certificates.
+                    self.close()
+                    continue
+                if not isinstance(error, kubernetes.client.ApiException):
+                    raise self._refusals.of_connection(error) from error
                 if error.status != 401 or is_second or \
                         not self._endpoint.credentials.refused(login, until):
                     raise self._refusals.of_status(
                         error, 'watch' if 'watch' in query else 'list',
                         login) from None
                 is_second = True
-            except _BROKEN as error:
-                raise self._refusals.of_connection(error) from error
 
     def _log_in(self, deadline: float) -> idle.Session:
         try:
             login = self._endpoint.credentials.login(deadline)
             if self._session and self._session.login == login:
                 return self._session
-            session = idle.SESSIONS.take(self._endpoint, login) \
-                or self._make_session(login, deadline)
+            left = idle.SESSIONS.take(self._endpoint, login)
+            session = left or self._make_session(login, deadline)
         except (errors.PemError, ValueError) as error:
             raise errors.MisconfiguredError(self.name, str(error)) from error
         except errors.CredentialsError as error:
             raise errors.LoginFailedError(self.name, str(error)) from error
         self.close()
-        self._session = session
+        self._session, self._is_left = session, left is not None
         return session
 
     def _make_session(self, login: logins.Login,

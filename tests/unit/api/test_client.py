@@ -293,6 +293,33 @@ class IdleTest(ListTestCase):
         self.list_nodes()
         self.assertEqual(2, len(self.made))
 
+    def test_connections_may_have_been_cut_meanwhile(self) -> None:
+        no_tls = urllib3.exceptions.SSLError('x')
+        for problem in ConnectionResetError(), no_tls:
+            self.list_anew(LIST)
+            self.client.close()
+            self.client = self.make_client()
+            self.will_answer(problem, LIST)
+            self.list_nodes()
+            self.assertEqual([True, False],
+                             [each.is_closed for each in self.made])
+            self.assertEqual([], self.clock.waits)
+
+    def test_connections_are_cut_once_at_most(self) -> None:
+        for before, problems in (
+                ((), (ConnectionResetError(),) * 2),
+                ((), (TimeoutError('timed out'),)),
+                # They are in use then.
+                ((LIST,), (ConnectionResetError(),))):
+            self.list_anew(LIST)
+            self.client.close()
+            self.client = self.make_client()
+            self.will_answer(*before, *problems)
+            for _ in before:
+                self.list_nodes()
+            self.assertRaises(errors.ConnectionFailedError, self.list_nodes)
+            self.client.close()
+
     def test_of_two_the_last_is_left(self) -> None:
         other = self.make_client()
         self.will_answer(LIST, LIST)
