@@ -13,7 +13,7 @@ import re
 import msgspec
 
 
-class Condition(msgspec.Struct, rename='camel'):
+class Condition(msgspec.Struct, rename='camel', gc=False):
     """A condition as the API server has it."""
 
     type: str | None = None

@@ -40,7 +40,7 @@ class _Event(msgspec.Struct, Generic[_Part]):
     object: _Part
 
 
-class _EventNode(nodes.ApiNode):
+class _EventNode(nodes.ApiNode, gc=False):
     kind: Any = 'Node'
 
 

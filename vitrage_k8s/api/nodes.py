@@ -19,24 +19,24 @@ from vitrage_k8s.api import provider_id
 from vitrage_k8s.api import text
 
 
-class _Taint(msgspec.Struct):
+class _Taint(msgspec.Struct, gc=False):
     key: str | None = None
     value: str | None = None
     effect: str | None = None
 
 
-class _Spec(msgspec.Struct, rename='camel'):
+class _Spec(msgspec.Struct, rename='camel', gc=False):
     provider_id: str | None = msgspec.field(name='providerID', default=None)
     unschedulable: bool | None = None
     taints: list[_Taint] | None = None
 
 
-class _Address(msgspec.Struct):
+class _Address(msgspec.Struct, gc=False):
     type: str | None = None
     address: str | None = None
 
 
-class _NodeInfo(msgspec.Struct, rename='camel'):
+class _NodeInfo(msgspec.Struct, rename='camel', gc=False):
     kubelet_version: str | None = None
     os_image: str | None = None
     kernel_version: str | None = None
@@ -45,21 +45,21 @@ class _NodeInfo(msgspec.Struct, rename='camel'):
     system_uuid: str | None = msgspec.field(name='systemUUID', default=None)
 
 
-class _Capacity(msgspec.Struct):
+class _Capacity(msgspec.Struct, gc=False):
     # Quantities; the API server writes strings and also takes numbers.
     cpu: str | int | float | None = None
     memory: str | int | float | None = None
     pods: str | int | float | None = None
 
 
-class _Status(msgspec.Struct, rename='camel'):
+class _Status(msgspec.Struct, rename='camel', gc=False):
     addresses: list[_Address] | None = None
     conditions: list[node_conditions.Condition] | None = None
     capacity: _Capacity | None = None
     node_info: _NodeInfo | None = None
 
 
-class _Annotations(msgspec.Struct):
+class _Annotations(msgspec.Struct, gc=False):
     # Cluster API's, of the Machine that a node is.
     machine: str | None = msgspec.field(
         name='cluster.x-k8s.io/machine', default=None)
@@ -67,7 +67,7 @@ class _Annotations(msgspec.Struct):
         name='cluster.x-k8s.io/cluster-name', default=None)
 
 
-class Metadata(msgspec.Struct, rename='camel'):
+class Metadata(msgspec.Struct, rename='camel', gc=False):
     """The metadata that every object of the API has."""
 
     name: str | None = None
@@ -79,7 +79,7 @@ class Metadata(msgspec.Struct, rename='camel'):
     annotations: _Annotations | None = None
 
 
-class ApiNode(msgspec.Struct):
+class ApiNode(msgspec.Struct, gc=False):
     """A node as the API server has it."""
 
     metadata: Metadata | None = None
