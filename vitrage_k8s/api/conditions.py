@@ -24,7 +24,6 @@ class Condition(msgspec.Struct, rename='camel', gc=False):
 
 
 READY = 'Ready'
-# In the order of the fields of nodes.Node.
 PRESSURES = ('MemoryPressure', 'DiskPressure', 'PIDPressure',
              'NetworkUnavailable')
 # https://kubernetes.io/docs/reference/node/node-lifecycle-conditions/ (1.37)

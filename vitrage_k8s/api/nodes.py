@@ -188,7 +188,8 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
                 if before else address.address
     conditions = {each.type: each for each in status.conditions or ()
                   if each.type}
-    ready = conditions.get(node_conditions.READY, _NO_CONDITION)
+    condition = conditions.get
+    ready = condition(node_conditions.READY, _NO_CONDITION)
     abnormal, reasons, is_maintained = node_conditions.judge(conditions)
     provider, instance_id = provider_id.parse_provider_id(
         spec.provider_id or '')
@@ -214,8 +215,10 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
         _shared(ready.reason),
         _message(ready),
         ready.last_transition_time,
-        *[_shared(conditions.get(kind, _NO_CONDITION).status)
-          for kind in node_conditions.PRESSURES],
+        _shared(condition('MemoryPressure', _NO_CONDITION).status),
+        _shared(condition('DiskPressure', _NO_CONDITION).status),
+        _shared(condition('PIDPressure', _NO_CONDITION).status),
+        _shared(condition('NetworkUnavailable', _NO_CONDITION).status),
         _listed(abnormal),
         _listed(reasons),
         _listed(list(map(_taint, spec.taints or ()))),
