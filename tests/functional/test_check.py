@@ -459,6 +459,15 @@ class ClusterTest(CheckTest):
         self.simulator.intercept = answer_late
         self.assertEqual((0, []), self.check())
 
+    def test_a_watch_that_does_not_begin(self) -> None:
+        def never_answer(request: Request) -> None:
+            if 'watch' in request.query:
+                self.simulator.stopping.wait()
+
+        self.simulator.intercept = never_answer
+        self.assert_found('WARNING', 'simulator', 'no complete answer within '
+                          '1 s', kubernetes={'request_timeout': 1})
+
     def test_a_refusal_that_outlasts_the_list(self) -> None:
         for name, value in (('watch_policy.DOUBT_STEPS', (0.1,) * 5),
                             ('watch_policy.DOUBT', 0.4), ('fleet.GRACE', 0)):

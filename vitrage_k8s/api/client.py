@@ -7,6 +7,7 @@ The only importer of the official client. It returns bytes.
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import math
 import threading
 import time
 from typing import Any
@@ -165,8 +166,7 @@ class Client:
                 {'watch': True, 'allow_watch_bookmarks': True,
                  'resource_version': resource_version,
                  'timeout_seconds': seconds},
-                time.monotonic() + self._request_timeout, self._accept,
-                silence)) as response:
+                math.inf, self._accept, silence)) as response:
             yield self._read_lines(response, silence)
 
     def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
@@ -204,7 +204,7 @@ class Client:
                 f'the watch of {self._server} ended without a whole line; '
                 f'{bodies.WHO}')
 
-    def ask(self, api: str, method: str, deadline: float,
+    def ask(self, api: str, method: str,
             **arguments: Any) -> tuple[Any, str]:
         """Call a method of the official client, for ``vitrage-k8s check``.
 
@@ -213,7 +213,7 @@ class Client:
         :raises AttributeError: this version of the client has no such method
         """
         body, date = self._request(
-            arguments, deadline, lambda response: (
+            arguments, math.inf, lambda response: (
                 bodies.read_all(bodies.read_pieces(response), _LONGEST_LINE),
                 response.headers.get('Date', '')), None, api, method)
         try:

@@ -114,10 +114,9 @@ def _check_server(client: api_client.Client,
 
 def _ask(client: api_client.Client, api: str, method: str,
          **arguments: Any) -> Any:
-    deadline = time.monotonic() + CONF.kubernetes.request_timeout
     # Not all servers answer, and old clients have no such method.
     with contextlib.suppress(errors.ClusterError, AttributeError):
-        return client.ask(api, method, deadline, **arguments)
+        return client.ask(api, method, **arguments)
     return None
 
 
