@@ -299,6 +299,8 @@ class FilesTest(CheckTest):
                 ('alerts: \xff', 'no mapping'),
                 (json.dumps({'alerts': [{'key': {'a': 'b'}}, catch_all]}),
                  'no mapping'),
+                (json.dumps({'alerts': [{'key': {}, 'resource': 'x'}]}),
+                 'no mapping'),
                 (json.dumps({'alerts': [catch_all, {
                     **catch_all, 'key': {'a': 'b'}}]}), 'every vertex'),
                 (json.dumps({'alerts': [{'key': {}, 'resource': {}}]}),

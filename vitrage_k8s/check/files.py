@@ -105,7 +105,7 @@ def check_prometheus() -> Iterator[Finding]:
         with open(path, encoding='utf-8') as file:
             entries = yaml.safe_load(file)['alerts']
         is_bounded = entries[-1]['key'] == {} and all(
-            entry['resource'] for entry in entries)
+            dict(entry['resource']) for entry in entries)
     except OSError as problem:
         yield error(path, f'it cannot be read: {problem.strerror}', mend)
     except (yaml.YAMLError, ValueError, LookupError, TypeError):
