@@ -136,6 +136,7 @@ class ConfigurationTest(CheckTest):
                  '-> did you mean contexts?'),
                 ('zzz', '1', 'ERROR', 'take it out'),
                 ('config_file', '$HOME/x', 'ERROR', '$$ is a $'),
+                ('config_file', '$config_file', 'ERROR', '$$ is a $'),
                 ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
                 ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
                  'the default is right'),

@@ -152,7 +152,7 @@ def check_values() -> Iterator[Finding]:
         for name in CONF[group]:
             try:
                 CONF[group][name]
-            except (cfg.Error, ValueError) as problem:
+            except (cfg.Error, ValueError, RecursionError) as problem:
                 yield error(f'[{group}] {name}',
                             str(problem).rpartition(' is not valid: ')[2],
                             'see its help in the sample configuration; $$ is '

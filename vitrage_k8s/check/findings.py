@@ -50,7 +50,7 @@ def apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """Yield what a rule finds, or that it failed: it hides no other."""
     try:
         yield from rule()
-    except cfg.Error:
+    except (cfg.Error, RecursionError):
         # It wants a value that is wrong, of which check_values says it.
         return
     except Exception as problem:  # noqa: BLE001
