@@ -61,7 +61,6 @@ class Client:
         self._endpoint = endpoint
         server = urlsplit(endpoint.server)
         self._server = f'{server.scheme}://{server.netloc.rpartition("@")[2]}'
-        self._answer = f'the answer of {self._server}'
         self._refusals = refusals.Refusals(name, self._server)
         self._request_timeout = request_timeout
         self._aborted = threading.Event()
@@ -94,7 +93,8 @@ class Client:
 
     def _too_large(self, problem: object) -> errors.MalformedAnswerError:
         return self.malformed(
-            f'{self._answer} {problem}; see [kubernetes] page_size')
+            f'the answer of {self._server} {problem}; see [kubernetes] '
+            'page_size')
 
     def late(self) -> errors.ConnectionFailedError:
         """Return the error for a list that takes too long."""
@@ -170,8 +170,7 @@ class Client:
             yield self._read_lines(response, silence)
 
     def _read_lines(self, response: Any, silence: float) -> Iterator[bytes]:
-        has_lines, rest = False, bytearray()
-        heard = time.monotonic()
+        has_lines, rest, heard = False, bytearray(), time.monotonic()
         try:
             for lines, rest in bodies.split_lines(  # noqa: B007
                     bodies.read_pieces(response), _LONGEST_LINE):
@@ -195,8 +194,8 @@ class Client:
             if transport.is_read_timeout(error):
                 raise errors.WatchSilentError(
                     self.name, 'the watch was silent') from error
-            if not isinstance(error, zlib.error) and (
-                    has_lines or not rest.strip()):
+            if (has_lines or not rest.strip()) and \
+                    not isinstance(error, zlib.error):
                 raise self._refusals.of_connection(error) from error
             has_lines, rest = False, bytearray(b'junk')
         if rest.strip() and not has_lines:
@@ -290,7 +289,7 @@ class Client:
     def _accept(self, response: Any) -> Any:
         if problem := bodies.problem_of(response):
             response.close()
-            raise self.malformed(f'{self._answer} {problem}')
+            raise self.malformed(f'the answer of {self._server} {problem}')
         return response
 
     def _read_packed(self, response: Any) -> bodies.Packed:

@@ -51,12 +51,11 @@ class _Member(msgspec.Struct, frozen=True):
 
     def now(self) -> clusters.Cluster:
         """Return it as it is now."""
-        reader = self.reflector
-        if self.problem is not None:
-            health = clusters.Health(watch_policy.MISCONFIGURED, self.problem)
-        else:
-            health = reader.health if reader \
-                else clusters.Health(watch_policy.CONNECTING)
+        reader, problem = self.reflector, self.problem
+        health = reader.health if reader \
+            else clusters.Health(watch_policy.CONNECTING)
+        if problem is not None:
+            health = clusters.Health(watch_policy.MISCONFIGURED, problem)
         return clusters.Cluster(
             self.settings, health, reader.inventory if reader else _NOTHING,
             reader.endpoint.server if reader else None)
@@ -160,16 +159,16 @@ class Fleet:
                 member.now().health.state == watch_policy.MISCONFIGURED:
             return None
         address = reader.endpoint.place.address
-        return next((other for other, each in members.items()
-                     if each.reflector and each.reflector.inventory.is_complete
-                     and each.reflector.endpoint.place.address == address),
-                    None)
+        return next((
+            other for other, each in members.items()
+            if each.reflector and each.reflector.inventory.is_complete
+            and each.reflector.endpoint.place.address == address), None)
 
     def endpoint(self, name: str) -> endpoints.Endpoint | None:
         """Return where a cluster is; None if that is not known."""
         member = self._members.get(name)
-        return member.reflector.endpoint if member and member.reflector \
-            else None
+        reader = member and member.reflector
+        return reader.endpoint if reader else None
 
     def take_changed(self) -> set[str]:
         """Return the uids of nodes that changed since the last call."""
@@ -196,9 +195,8 @@ class Fleet:
                    if member.reflector and member.problem is None]
         for number, reader in enumerate(readers):
             reader.request_list()
-            # More at once would compete for the interpreter, which costs
-            # more than the lists. Who does not answer holds up the others
-            # for a moment only.
+            # More at once would compete for the interpreter. Who does not
+            # answer holds up the others for a moment only.
             if number >= _SIDE_BY_SIDE:
                 self._wait(time.monotonic() + _MOMENT, functools.partial(
                     lambda before: not before.is_listing,
