@@ -4,6 +4,7 @@
 import argparse
 from collections.abc import Sequence
 import importlib.metadata
+import io
 import os
 import pathlib
 import sys
@@ -17,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: the exit status
     """
     options = _parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # It may not know all characters of a name.
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         return options.run(options)
     except KeyboardInterrupt:

@@ -249,6 +249,16 @@ class ConfigurationTest(CheckTest):
                 datasources={'path': f'{each},vitrage_k8s,vitrage.datasources'
                              })
 
+    def test_a_terminal_that_knows_ascii_alone(self) -> None:
+        for form, name in (('table', '\\xfc'), ('json', '\\u00fc')):
+            terminal = io.TextIOWrapper(io.BytesIO(), 'ascii')
+            with contextlib.redirect_stdout(terminal):
+                status = cli.main(['check', '--config-file', '/no/\xfc',
+                                   '--format', form])
+                terminal.seek(0)
+                self.assertIn(f'/no/{name}', terminal.read())
+            self.assertEqual(2, status)
+
     def test_rule_that_fails_hides_no_other(self) -> None:
         def fails() -> None:
             raise ZeroDivisionError

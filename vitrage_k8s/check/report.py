@@ -6,6 +6,7 @@ As the user that runs it; nothing is changed.
 
 from collections.abc import Iterator
 from collections.abc import Sequence
+import json
 import logging
 
 import msgspec
@@ -40,9 +41,9 @@ def run(config_files: Sequence[str], output_format: str) -> int:
         if output_format == 'table':
             print(_line(each), flush=True)
     if output_format == 'json':
-        print(msgspec.json.format(msgspec.json.encode(
+        print(json.dumps(
             [{**msgspec.structs.asdict(each), 'level': each.level.name}
-             for each in found]), indent=2).decode())
+             for each in found], indent=2))
     return max((each.level for each in found), default=Level.INFO)
 
 
