@@ -119,7 +119,9 @@ def check_types() -> Iterator[Finding]:
 def check_names() -> Iterator[Finding]:
     """Are all options of [kubernetes] options."""
     known = {opt.dest for opt in OPTS}
-    for path in _files():
+    for path in (*CONF.default_config_files, *(
+            str(path) for directory in CONF.default_config_dirs
+            for path in sorted(pathlib.Path(directory).glob('*.conf')))):
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()
         for section, names in sections.items():
@@ -137,12 +139,6 @@ def check_names() -> Iterator[Finding]:
                 yield error(f'[kubernetes] {name}', 'there is no such option '
                             f'({path})', f'did you mean {similar[0]}?'
                             if similar else 'take it out')
-
-
-def _files() -> list[str]:
-    return [*CONF.default_config_files, *(
-        str(path) for directory in CONF.default_config_dirs
-        for path in sorted(pathlib.Path(directory).glob('*.conf')))]
 
 
 def check_values() -> Iterator[Finding]:

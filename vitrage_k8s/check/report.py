@@ -39,17 +39,14 @@ def run(config_files: Sequence[str], output_format: str) -> int:
             text.make_safe, (each.subject, each.text, each.mend)))
         found.append(each)
         if output_format == 'table':
-            print(_line(each), flush=True)
+            mend = f'\n         -> {each.mend}' if each.mend else ''
+            print(f'{each.level.name:8} {each.subject}: {each.text}{mend}',
+                  flush=True)
     if output_format == 'json':
         print(json.dumps(
             [{**msgspec.structs.asdict(each), 'level': each.level.name}
              for each in found], indent=2))
     return max((each.level for each in found), default=Level.INFO)
-
-
-def _line(finding: Finding) -> str:
-    mend = f'\n         -> {finding.mend}' if finding.mend else ''
-    return f'{finding.level.name:8} {finding.subject}: {finding.text}{mend}'
 
 
 def _find(config_files: Sequence[str]) -> Iterator[Finding]:
