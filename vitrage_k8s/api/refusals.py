@@ -66,6 +66,9 @@ class Refusals:
         if error.status == 401:
             problem += ': it does not accept the credentials; ' \
                        'renew them in the kubeconfig'
+        elif 300 <= error.status < 400:
+            problem += '; no redirect is followed: set server to the API ' \
+                       "server's own address in the kubeconfig"
         elif error.status == 403 and ('system:anonymous' in message or (
                 login.is_anonymous and 'User "' not in message)):
             # A role for these would be a role for everybody.

@@ -422,7 +422,7 @@ class FailureTest(ListTestCase):
                 (401, Kind.LOGIN, 'renew them in the kubeconfig'),
                 (403, Kind.FORBIDDEN, 'may not list nodes; bind'),
                 (429, Kind.BUSY, ''), (500, Kind.PASSING, ''),
-                (302, Kind.PASSING, ''), (410, Kind.PASSING, '')):
+                (302, Kind.PASSING, 'set server to'), (410, Kind.PASSING, '')):
             self.logins.is_renewed = [False]
             error: Any = self.error_of(*[status(code, 'the message')] * 11)
             self.assertIsInstance(error, errors.ApiError)
