@@ -37,11 +37,11 @@ OPTS = [
     cfg.IntOpt(DSOpts.CHANGES_INTERVAL,
                default=10,
                min=1,
-               help='Seconds between two questions of Vitrage for changes, '
-                    'with update_method = pull. A change is in the graph '
-                    'that much later at most. A question costs next to '
-                    'nothing where nothing has changed, but Vitrage logs two '
-                    'lines for each.'),
+               help='Seconds after which Vitrage asks for changes again, '
+                    'with update_method = pull. A change reaches the graph '
+                    'at most that much later. To ask costs next to nothing '
+                    'when nothing has changed, but Vitrage logs two lines '
+                    'each time.'),
     cfg.ListOpt('entities',
                 default=[KUBERNETES_CLUSTER, KUBERNETES_NODE],
                 help='Entity types that the transformer serves beside '
@@ -75,48 +75,49 @@ OPTS = [
                     'Name several clusters in contexts.'),
     cfg.ListOpt('projects',
                 default=[],
-                help='The OpenStack projects that the clusters are of, each '
+                help='The OpenStack project of each cluster that has one, '
                      'as cluster:project_id with the name of the cluster in '
                      'the graph. The last colon counts. Users of that '
-                     'project see the cluster and its nodes, and users of '
-                     'others do not. A cluster without one is seen by the '
-                     'administrator only, and by whoever may ask for '
-                     '--all-tenants.'),
+                     'project see the cluster and its nodes; users of other '
+                     'projects do not. Only the administrator, and users '
+                     'who may ask for --all-tenants, see a cluster without '
+                     'a project.'),
     cfg.ListOpt('host_contexts',
                 default=[],
                 help='Contexts whose nodes are themselves compute hosts of '
                      'this OpenStack, as with openstack-helm; or the names of '
-                     'their clusters in the graph. Each of their nodes hangs '
-                     'on the nova.host of its name, where nova.host is in '
-                     '[datasources] types. Empty: no node does, since a '
+                     'their clusters in the graph. Each of their nodes is '
+                     'tied to the nova.host of its name, if nova.host is in '
+                     '[datasources] types. Empty: no node is, since a '
                      'node of a tenant may have the name of a host, too. A '
                      'context that has one of the projects is refused.'),
     cfg.ListOpt('ignored_conditions',
                 default=['EtcdIsVoter'],
-                help='Types of node conditions that are never taken for '
-                     'abnormal. Conditions that others than Kubernetes add '
-                     'are abnormal when True, or when False if they are '
-                     'named for what should be so (...Ready, ...Healthy and '
-                     'the like); name those here of which this is wrong. '
+                help='Types of node conditions that never count as '
+                     'abnormal. A condition that Kubernetes does not define '
+                     'is abnormal when it is True, or when it is False if '
+                     'its name says what should be (...Ready, ...Healthy and '
+                     'the like). List the types for which that is wrong. '
                      'EtcdIsVoter (k3s, RKE2) is no problem either way.'),
     cfg.ListOpt('node_labels',
                 default=[],
-                help='Labels of nodes that become properties, as team, '
+                help='Labels of nodes that become properties, such as team, '
                      'topology.kubernetes.io/rack or nvidia.com/* (all that '
-                     'begin so). Each is named as kube-state-metrics names it '
-                     '(label_team, '
+                     'begin with nvidia.com/). Each has the name that '
+                     'kube-state-metrics gives it (label_team, '
                      'label_topology_kubernetes_io_rack). Empty: none, since '
-                     'each one that changes is an event of its node. All of '
-                     'a node may have 4096 characters; the rest is left '
-                     'out.'),
+                     'each label that changes makes an event of its node. '
+                     'The labels of a node may have 4096 characters in all; '
+                     'the rest is left out.'),
     cfg.BoolOpt('link_by_system_uuid',
                 default=False,
                 help='Tie a node that has no providerID, or that of a '
                      'distribution (k3s, RKE2), to the Nova server whose '
-                     'UUID its firmware has (status.nodeInfo.systemUUID). '
-                     'That UUID is the server\'s with Nova on KVM; other '
-                     'hypervisors swap its bytes, or have another. Only '
-                     'where nova.instance is in [datasources] types.'),
+                     'UUID its firmware reports (status.nodeInfo.systemUUID). '
+                     'With Nova on KVM that is the UUID of the server; other '
+                     'hypervisors swap its bytes, or report another one. '
+                     'No effect unless nova.instance is in [datasources] '
+                     'types.'),
     cfg.IntOpt('page_size',
                default=500,
                min=1,
@@ -142,11 +143,12 @@ OPTS = [
     cfg.IntOpt('max_retries',
                default=3,
                min=0,
-               help='How often a request is made again that found no server '
-                    'or one that is not well (429, 5xx). The waits in '
-                    'between are what the server asks for, else 0.8 s, '
-                    'doubling, with jitter. A cluster that has failed '
-                    'before is asked once only.'),
+               help='How often a request is repeated after no answer, or '
+                    'after 500, 502, 503 or 504. The wait is what the server '
+                    'asks for; else 0.8 s, doubled each time, with jitter. '
+                    'With a cluster that has failed before, none is '
+                    'repeated. After 429 a request is repeated up to 10 '
+                    'times in any case, as client-go does.'),
     cfg.IntOpt('max_nodes',
                default=200000,
                min=1,
@@ -157,8 +159,9 @@ OPTS = [
     cfg.IntOpt('max_concurrent_lists',
                default=8,
                min=1,
-               help='How many lists are decoded at a time. Servers that '
-                    'are slow, or never answer, keep no other waiting.'),
+               help='How many lists are decoded at a time. A server that '
+                    'is slow, or never answers, does not keep others '
+                    'waiting.'),
 ]
 
 

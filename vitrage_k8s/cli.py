@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print('Interrupted', file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would write what is
-        # left at its end, and complain.
+        # The reader has closed our output. Python would write the rest of it
+        # at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

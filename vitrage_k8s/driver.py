@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what is known of the clusters to Vitrage's events.
 
-Asks the fleet, asks the graph, yields: every decision is theirs.
+It asks the fleet and the graph, and yields events. The decisions are those of
+graph/feed.py.
 """
 
 from collections.abc import Iterator
@@ -59,10 +60,10 @@ class KubernetesDriver(DriverBase):
     def get_all(self, datasource_action: str) -> Iterator[feed.Batch]:
         """Yield every node of every cluster, and what the graph is to lose.
 
-        A cluster that cannot be read is one in ERROR; its nodes stay as last
+        A cluster that cannot be read is in ERROR; its nodes stay as last
         known. With update_method = none the clusters are listed now, side by
-        side; else the reflectors know them, and only the first snapshot waits
-        for these.
+        side. Otherwise the reflectors hold their nodes, and only the first
+        snapshot waits for the first lists.
 
         :returns: lists of events
         :raises NoAnswerError: Vitrage did not say what its graph shows
@@ -106,7 +107,7 @@ class KubernetesDriver(DriverBase):
         self._notices.warn_of_all(source.warnings)
 
     def _make_feed(self) -> feed.Feed:
-        # In the process that asks: Vitrage forks after it has made drivers.
+        # Made when it is first used: Vitrage forks after it makes its drivers.
         if self._feed is None:
             self._feed = feed.Feed(CONF.kubernetes.page_size, _types())
             # In a thread of its own, since it reads files.

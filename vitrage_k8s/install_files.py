@@ -28,8 +28,8 @@ TEMPLATES = pathlib.PurePosixPath('vitrage/templates')
 ALERTS = pathlib.PurePosixPath('vitrage/prometheus_conf.yaml')
 RBAC = pathlib.PurePosixPath('kubernetes/rbac.yaml')
 
-# Files of another datasource, and what ours are called beside those that are
-# there. Vitrage reads all *.yaml.
+# Files of another datasource. Where there is one already, ours is written
+# beside it, with this at the end of its name: Vitrage reads all *.yaml.
 _OTHERS = ('prometheus_conf.yaml', 'prometheus.yaml')
 _BESIDE = '.vitrage-k8s'
 
@@ -88,7 +88,7 @@ def run(directory: pathlib.Path, force: bool) -> int:
             outcomes[path] = outcome
     except OSError as error:
         failure = error
-    # Not before: who reads it may stop in the middle, and the writing not.
+    # Printed last: a reader that stops early must not stop the writing.
     differing = [path for path, outcome in outcomes.items()
                  if outcome == 'differs']
     for path, outcome in outcomes.items():
@@ -105,7 +105,7 @@ def run(directory: pathlib.Path, force: bool) -> int:
 
 
 def _place(name: pathlib.PurePosixPath) -> pathlib.PurePosixPath:
-    """Return where a file is to be, below the directory."""
+    """Return the path of a file below the directory."""
     return (name.relative_to('vitrage') if name.is_relative_to('vitrage')
             else name)
 
@@ -118,12 +118,12 @@ def _sample() -> str:
     """
     conf = cfg.ConfigOpts()
     generator.register_cli_opts(conf)
-    # None but these: oslo.config would look for files to read.
+    # Empty, or oslo.config would look for files to read.
     conf(['--namespace', 'vitrage_k8s'], default_config_files=[],
          default_config_dirs=[])
     generated = io.StringIO()
     generator.generate(conf, generated)
-    # Less the group DEFAULT, in which there is nothing.
+    # Without the group DEFAULT, which is empty.
     _, header, options = generated.getvalue().partition('[kubernetes]')
     if not header:
         raise FileNotFoundError(
