@@ -48,7 +48,7 @@ _BROKEN = (urllib3.exceptions.HTTPError, OSError, EOFError, zlib.error)
 
 
 class Client:
-    """Makes requests to one API server, one at a time. Close it after use.
+    """Sends requests to one API server, one at a time. Close it after use.
 
     :param request_timeout: seconds that one request may take in all
     :ivar max_retries: how often a request that failed is made again
@@ -78,7 +78,7 @@ class Client:
 
     @property
     def is_aborted(self) -> bool:
-        """Whether it was ended."""
+        """Whether abort() was called."""
         return self._aborted.is_set()
 
     def abort(self) -> None:
@@ -92,9 +92,8 @@ class Client:
         return errors.MalformedAnswerError(self.name, problem)
 
     def _too_large(self, problem: object) -> errors.MalformedAnswerError:
-        return self.malformed(
-            f'the answer of {self._server} {problem}; see [kubernetes] '
-            'page_size')
+        return self.malformed(f'the answer of {self._server} {problem}; see '
+                              '[kubernetes] page_size')
 
     def late(self) -> errors.ConnectionFailedError:
         """Return the error for a list that takes too long."""
@@ -105,16 +104,16 @@ class Client:
                    deadline: float) -> bodies.Packed:
         """Read one page of the list of all nodes.
 
-        Not into the client's typed objects: these cost many times as much,
-        and one odd node fails them all.
+        The client's typed objects are not used: they cost many times as much,
+        and one odd node makes all of them fail.
 
         :param limit: how many nodes the page may hold; None for all
         :param continue_token: of the page before; None for the first page
         :param deadline: when to give up, by ``time.monotonic()``
         :raises ClusterError: there is no complete answer
         """
-        query = {name: value for name, value in (
-            ('limit', limit), ('_continue', continue_token)) if value}
+        wanted = {'limit': limit, '_continue': continue_token}
+        query = {name: value for name, value in wanted.items() if value}
         attempt = 0
         while True:
             try:
@@ -151,8 +150,8 @@ class Client:
                     silence: float) -> Iterator[Iterator[bytes]]:
         """Watch all nodes.
 
-        The client's own ``Watch`` is not used: it repeats an expired version
-        without a pause, and cannot be stopped while it waits.
+        The client's own ``Watch`` is not used: it repeats a request for an
+        expired version without a pause, and cannot be stopped while it waits.
 
         :param resource_version: after which events are wanted
         :param seconds: how long the server is to watch
@@ -181,7 +180,7 @@ class Client:
                 elif time.monotonic() - heard > silence:
                     raise errors.WatchSilentError(
                         self.name, f'the watch was silent for {silence:g} s')
-                # The next watch sends again a line that is cut off.
+                # A line that is cut off comes again with the next watch.
                 for line in filter(bytes.strip, lines):
                     has_lines = True
                     yield line
@@ -246,7 +245,7 @@ class Client:
             except (kubernetes.client.ApiException, *_BROKEN) as error:
                 if self._is_left and not getattr(error, 'status', None) \
                         and not transport.is_read_timeout(error):
-                    # It was cut while it was idle, or has old certificates.
+                    # Cut while idle, or of old certificates: connect anew.
                     self.close()
                     continue
                 if not isinstance(error, kubernetes.client.ApiException):
@@ -278,7 +277,7 @@ class Client:
         connections = transport.Connections(self._endpoint, login, deadline)
         configuration = kubernetes.client.Configuration()
         configuration.host = self._endpoint.server.rstrip('/')
-        # The environment's is for pools.py.
+        # pools.py reads those of the environment.
         configuration.proxy = None
         api_client = kubernetes.client.ApiClient(configuration)
         # A list of nodes shrinks to a tenth or less.
@@ -295,7 +294,7 @@ class Client:
     def _read_packed(self, response: Any) -> bodies.Packed:
         with contextlib.closing(self._accept(response)):
             packed = bodies.read_packed(response, _LARGEST_PACKED)
-            # Back to the pool, for the next page; to close it is harmless.
+            # The next page uses the connection; closing is harmless then.
             response.release_conn()
             self._is_idle = True
         return packed

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clusters: settings in, named inventories and their health out.
 
-A thread reads the kubeconfig, and again as long as something is wrong with
-it, and at every poll interval; each cluster has a reflector. So nobody who
-asks waits for a file, a resolver, a plugin or an API server.
+A thread reads the kubeconfig at every poll interval, and more often as long as
+something is wrong. Each cluster has a reflector. So no caller waits for a
+file, a resolver, a plugin or an API server.
 """
 
 from collections.abc import Callable
@@ -29,19 +29,18 @@ LOG = log.getLogger(__name__)
 
 # How soon the kubeconfig is read again where something is wrong, in seconds.
 READ_AGAIN = 10.0
-# How long a list that has failed for its time may take to say so.
+# Seconds after list_timeout in which a list reports that it took too long.
 GRACE = 2.0
 # How many lists begin at once, and for how long the next one waits for them.
 _SIDE_BY_SIDE = 4
 _MOMENT = 0.02
-# Of a cluster that could not be tried.
-_NOTHING = inventories.Inventory(0)
+_NOTHING = inventories.Inventory(0)  # of a cluster without a reflector
 
 
 class _Member(msgspec.Struct, frozen=True):
     """A cluster of the configuration.
 
-    :ivar reflector: reads it; None as long as that could not be tried
+    :ivar reflector: None until its endpoint is known
     :ivar problem: what is wrong with its configuration; None if nothing is
     """
 
@@ -51,14 +50,15 @@ class _Member(msgspec.Struct, frozen=True):
 
     def now(self) -> clusters.Cluster:
         """Return it as it is now."""
-        reader, problem = self.reflector, self.problem
-        health = reader.health if reader \
+        reflector = self.reflector
+        health = reflector.health if reflector \
             else clusters.Health(watch_policy.CONNECTING)
-        if problem is not None:
-            health = clusters.Health(watch_policy.MISCONFIGURED, problem)
+        if self.problem is not None:
+            health = clusters.Health(watch_policy.MISCONFIGURED, self.problem)
         return clusters.Cluster(
-            self.settings, health, reader.inventory if reader else _NOTHING,
-            reader.endpoint.server if reader else None)
+            self.settings, health,
+            reflector.inventory if reflector else _NOTHING,
+            reflector.endpoint.server if reflector else None)
 
 
 class Fleet:
@@ -79,8 +79,7 @@ class Fleet:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        # Guards what follows, and is notified of news. What is read is not
-        # changed but replaced.
+        # Guards what follows; its collections are replaced, and not changed.
         self._news = threading.Condition()
         self._members: dict[str, _Member] = {}
         self._is_whole = False
@@ -96,7 +95,6 @@ class Fleet:
         :param anew: whether to read the kubeconfig now in any case
         """
         if self._pid != os.getpid():
-            # In a forked child, where the threads are not.
             self._begin()
         with self._news:
             is_first = not self._reads_wanted
@@ -128,10 +126,10 @@ class Fleet:
         left_out: dict[str, str] = {}
         for name, member in members.items():
             cluster = member.now()
-            if reader := self._reader_beside(name):
+            if other := self._read_instead(name):
                 left_out[name] = (
                     'its user cannot list nodes, so it is left out; cluster '
-                    f'{reader} of the same address is read')
+                    f'{other} of the same address is read')
             elif other := view.owner_of_all(cluster.inventory):
                 left_out[name] = (
                     f'all of its nodes are nodes of cluster {other} too, so '
@@ -145,20 +143,20 @@ class Fleet:
         self._left_out = left_out
         return msgspec.structs.replace(view, left_out=left_out)
 
-    def _reader_beside(self, name: str) -> str | None:
-        """Return who reads the address of a cluster that cannot be read.
+    def _read_instead(self, name: str) -> str | None:
+        """Return the cluster that reads the address of one that is not read.
 
-        A kubeconfig may have users who may not list nodes; so this is for
-        contexts that nobody has named.
+        A kubeconfig may have users who may not list nodes. So this is for
+        contexts that the operator has not named.
         """
         members = self._members
         member = members.get(name)
-        reader = member and member.reflector
-        if not member or not reader or reader.endpoint.is_named or \
-                reader.inventory.is_complete or \
+        reflector = member and member.reflector
+        if not member or not reflector or reflector.endpoint.is_named or \
+                reflector.inventory.is_complete or \
                 member.now().health.state == watch_policy.MISCONFIGURED:
             return None
-        address = reader.endpoint.place.address
+        address = reflector.endpoint.place.address
         return next((
             other for other, each in members.items()
             if each.reflector and each.reflector.inventory.is_complete
@@ -167,8 +165,8 @@ class Fleet:
     def endpoint(self, name: str) -> endpoints.Endpoint | None:
         """Return where a cluster is; None if that is not known."""
         member = self._members.get(name)
-        reader = member and member.reflector
-        return reader.endpoint if reader else None
+        return member.reflector.endpoint \
+            if member and member.reflector else None
 
     def take_changed(self) -> set[str]:
         """Return the uids of nodes that changed since the last call."""
@@ -179,30 +177,30 @@ class Fleet:
         return {member.now().health.state for member in self._members.values()}
 
     def wait_settled(self, seconds: float) -> None:
-        """Wait until each cluster was listed or cannot be, but not longer."""
+        """Wait until each cluster is listed or has failed, within seconds."""
         self._wait(time.monotonic() + seconds, lambda: bool(self._reads_done)
                    and watch_policy.CONNECTING not in self._states())
 
     def list_all(self, seconds: float) -> None:
         """Read the kubeconfig and list all clusters, side by side.
 
-        :param seconds: how long that may take; what is late is not waited for
+        :param seconds: how long to wait at most
         """
         until = time.monotonic() + seconds + GRACE
         wanted = self._reads_wanted
         self._wait(until, lambda: self._reads_done >= wanted)
-        readers = [member.reflector for member in self._members.values()
-                   if member.reflector and member.problem is None]
-        for number, reader in enumerate(readers):
-            reader.request_list()
-            # More at once would compete for the interpreter. Who does not
-            # answer holds up the others for a moment only.
+        asked = [member.reflector for member in self._members.values()
+                 if member.reflector and member.problem is None]
+        for number, reflector in enumerate(asked):
+            reflector.request_list()
+            # More at once would compete for the interpreter. A server that
+            # does not answer delays the others for a moment only.
             if number >= _SIDE_BY_SIDE:
                 self._wait(time.monotonic() + _MOMENT, functools.partial(
                     lambda before: not before.is_listing,
-                    readers[number - _SIDE_BY_SIDE]))
+                    asked[number - _SIDE_BY_SIDE]))
         self._wait(until, lambda: not any(
-            reader.is_listing for reader in readers))
+            reflector.is_listing for reflector in asked))
 
     def _wait(self, until: float, condition: Callable[[], bool]) -> None:
         with self._news:
@@ -215,7 +213,7 @@ class Fleet:
                 settings, wanted = self._settings, self._reads_wanted
             try:
                 self._read(settings)
-            # The top of a thread: whatever it is, the next time may do.
+            # The top of a thread: the next attempt may succeed.
             except Exception as error:
                 defect = f'{type(error).__name__}: {error}'
                 if defect not in self.problems:
@@ -228,10 +226,7 @@ class Fleet:
             self._wait_for_next_read(wanted, settings.reading.poll_interval)
 
     def _wait_for_next_read(self, done: int, poll_interval: float) -> None:
-        """Wait for poll_interval, or less where something is wrong.
-
-        It may be mended in the kubeconfig.
-        """
+        """Wait for poll_interval; for READ_AGAIN if something is wrong."""
         until = time.monotonic() + poll_interval
         is_well = True
         while is_well and time.monotonic() < until:
@@ -245,7 +240,7 @@ class Fleet:
                     self._states() <= {watch_policy.READY}
 
     def _read(self, settings: fleet_settings.Settings) -> None:
-        """Read the kubeconfig, and begin and end to read clusters."""
+        """Read the kubeconfig, and start and stop reflectors."""
         known = {name: member.reflector.endpoint.credentials
                  for name, member in self._members.items()
                  if member.reflector}
@@ -267,11 +262,10 @@ class Fleet:
             errors.UnusableEntryError)) for each in found)
         if is_whole:
             found += advice
-        self._log([each for each in found
-                   if not isinstance(each, endpoints.Endpoint)])
+        self._log(found)
         with self._news:
             before, self._is_whole = self._members, is_whole
-            # What could not be read may have the others.
+            # The missing ones may be in what could not be read.
             self._members = members if is_whole \
                 else {**members, **before, **members}
             gone = [member for name, member in {**before, **members}.items()
@@ -284,22 +278,23 @@ class Fleet:
                 settings: clusters.ClusterSettings,
                 options: fleet_settings.Options) -> _Member:
         before = self._members.get(found.name)
-        reader = before.reflector if before else None
+        reflector = before.reflector if before else None
         if not isinstance(found, endpoints.Endpoint):
-            return _Member(settings, reader, found.problem)
-        if reader and reader.options == options:
-            reader.use(found)
-            return _Member(settings, reader)
-        if reader:
-            reader.stop()
-        reader = reflectors.Reflector(
+            return _Member(settings, reflector, found.problem)
+        if reflector and reflector.options == options:
+            reflector.use(found)
+            return _Member(settings, reflector)
+        if reflector:
+            reflector.stop()
+        reflector = reflectors.Reflector(
             found, options, self._slots, self._news,
-            lambda: self._reader_beside(found.name) is not None)
-        reader.start()
-        return _Member(settings, reader)
+            lambda: self._read_instead(found.name) is not None)
+        reflector.start()
+        return _Member(settings, reflector)
 
-    def _log(self, found: list[errors.KubernetesDatasourceError]) -> None:
-        problems = {str(each): each.level for each in found}
+    def _log(self, found: list[kubeconfig.Found]) -> None:
+        problems = {str(each): each.level for each in found
+                    if not isinstance(each, endpoints.Endpoint)}
         for each, level in sorted(problems.items()):
             LOG.log(log.DEBUG if each in self.problems else level, '%s', each)
         self.problems = problems
