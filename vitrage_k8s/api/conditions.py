@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the conditions of a node say. Pure.
 
-Kubernetes' own are known by their names
-(https://kubernetes.io/docs/reference/node/node-status/#condition); what the
-others mean, their names must say.
+Kubernetes defines some
+(https://kubernetes.io/docs/reference/node/node-status/#condition). The
+meaning of all others is guessed from their names.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ import functools
 import re
 
 import msgspec
+
+from vitrage_k8s.api import text
 
 
 class Condition(msgspec.Struct, rename='camel', gc=False):
@@ -31,9 +33,6 @@ LIFECYCLE = ('DrainInProgress', 'Drained', 'MaintenancePlanned',
              'MaintenanceInProgress', 'GracefulNodeShutdownInProgress')
 # The statuses of Kubernetes' own, where all is well.
 _WELL = {READY: 'True', **dict.fromkeys((*PRESSURES, *LIFECYCLE), 'False')}
-# Of a qualified name of Kubernetes.
-_LONGEST = 253 + len('/') + 63
-
 _WORD = re.compile('[A-Z]+(?![a-z])|[A-Z]?[a-z]+')
 _GOOD = re.compile(
     'accepted|active|alive|applied|attached|attested|authenticated|authorized|'
@@ -51,10 +50,10 @@ _GOOD_NOUNS = frozenset(('Autonomy', 'HostUpgrades'))
 
 @functools.lru_cache(1000)
 def _is_good(kind: str) -> bool:
-    """Return whether a condition is named for what should be so.
+    """Return whether the name of a condition says what should be.
 
-    As KernelReady (EKS), ContainerdHasNoDeprecations (k0s) and SufficientIP
-    (Terway) are; Unhealthy, Unavailable and NotReady are not.
+    KernelReady (EKS), ContainerdHasNoDeprecations (k0s) and SufficientIP
+    (Terway) do; Unhealthy, Unavailable and NotReady do not.
     """
     words = [word.lower() for word in _WORD.findall(kind.rpartition('/')[2])]
     return kind in _GOOD_NOUNS or words[:1] == ['sufficient'] \
@@ -65,17 +64,17 @@ def _is_good(kind: str) -> bool:
 
 def judge(conditions: Mapping[str, Condition],
           ) -> tuple[list[str], list[str], bool]:
-    """Return which conditions are abnormal, and why not all is well.
+    """Return which conditions are abnormal, and the reasons of what is wrong.
 
-    Conditions that others than Kubernetes add are abnormal when True, as
-    node-problem-detector has it (KernelDeadlock, ReadonlyFilesystem), but for
-    those that are named for what should be so: these are when False. That is
-    a guess, which the operator may overrule (ignored_conditions). On a node
-    that is well, Unknown is abnormal, too.
+    A condition that Kubernetes does not define is abnormal when it is True, as
+    those of node-problem-detector are (KernelDeadlock, ReadonlyFilesystem). If
+    its name says what should be, it is abnormal when it is False. That is a
+    guess, which the operator can override (ignored_conditions). On a ready
+    node, Unknown is abnormal, too.
 
-    :returns: the types, of those that are Unknown as ``Type=Unknown``; and
-        ``Type=Reason`` of these, of pressure, and of maintenance; and whether
-        there is maintenance
+    :returns: the types of abnormal conditions (``Type=Unknown`` for Unknown);
+        ``Type=Reason`` of each of these, and of pressure and maintenance; and
+        whether there is maintenance
     """
     abnormal: list[str] = []
     reasons: list[str] = []
@@ -85,8 +84,9 @@ def judge(conditions: Mapping[str, Condition],
         if status == _WELL.get(kind):
             continue
         if kind not in _WELL:
-            # A longer type is nobody's, and not worth to be kept.
-            if status == ('False' if _is_good(kind[:_LONGEST]) else 'True'):
+            # No valid type is longer, and the cache must not keep more.
+            is_good = _is_good(kind[:text.LONGEST_QUALIFIED])
+            if status == ('False' if is_good else 'True'):
                 abnormal.append(kind)
             elif status == 'Unknown' and READY in conditions \
                     and conditions[READY].status == 'True':
@@ -108,7 +108,7 @@ _NUMBERS = re.compile(r'\d(?:[\d.ydhmsnu\u00b5]*\d)?[ydhmsnu\u00b5]*')
 def masked(message: str | None) -> str:
     """Return a message with # for each number and duration.
 
-    The others change from one heartbeat to the next, as in ``PLEG was last
-    seen active 3m5.2s ago``.
+    These change from one heartbeat to the next, as in ``PLEG was last seen
+    active 3m5.2s ago``.
     """
     return _NUMBERS.sub('#', message or '')

@@ -14,8 +14,6 @@ import re
 from vitrage_k8s.api import text
 
 PREFIX = 'label_'
-# Kubernetes' bounds for a prefix and a name.
-_LONGEST_KEY = 253 + len('/') + 63
 
 
 @functools.cache
@@ -39,7 +37,7 @@ def choose(labels: Mapping[str, str],
     """
     keys = collections.defaultdict(list)
     for key in sorted(labels) if globs else ():
-        if len(key) <= _LONGEST_KEY and _pattern(globs).match(key):
+        if len(key) <= text.LONGEST_QUALIFIED and _pattern(globs).match(key):
             keys[_property(key)].append(key)
     found = []
     room = text.LONGEST_LABELS

@@ -26,8 +26,10 @@ LONGEST_LABELS = 4096
 LONGEST_MESSAGE = 4096
 
 # The most characters of a key, however JSON escapes them. No key is cut. The
-# first is Kubernetes' bound for names, the last that of Vitrage's database.
+# first two are Kubernetes' bounds for a name, and for one with a prefix; the
+# last is that of Vitrage's database.
 LONGEST_NAME = 253
+LONGEST_QUALIFIED = LONGEST_NAME + len('/') + 63
 LONGEST_MACHINE_ID = 1024
 LONGEST_PROJECT_ID = 64
 
