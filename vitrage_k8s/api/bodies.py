@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bodies of answers: read as they come, and inflated with a bound.
 
-urllib3 can inflate, too. But its versions before 2.6.0 inflate in one go
-whatever has come, and a megabyte of gzip may be a gigabyte of spaces.
+urllib3 can inflate, too. But its versions before 2.6.0 inflate all that has
+come in one go, and a megabyte of gzip may be a gigabyte of spaces.
 """
 
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ def read_error(response: Any) -> bytes:
             body = read_all(read_pieces(response), _LARGEST_ERROR)
         except (TooLargeError, EOFError, zlib.error):
             return b''
-        # Back to the pool; to close it is harmless then.
+        # Another request can use the connection; closing is harmless then.
         response.release_conn()
     return body
 
@@ -78,7 +78,7 @@ class Packed(NamedTuple):
 
 
 def read_packed(response: urllib3.HTTPResponse, largest: int) -> Packed:
-    """Read a whole body, and inflate it later.
+    """Read a whole body without inflating it.
 
     :param largest: how many bytes it may have, packed
     :raises TooLargeError: it has more
@@ -131,7 +131,7 @@ def problem_of(response: urllib3.HTTPResponse) -> str | None:
 def read_pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
     """Yield a body piece by piece, each as soon as it is there.
 
-    Some of the pieces are empty: what came does not amount to a byte yet.
+    A piece is empty where what came does not make a byte yet.
 
     :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
     :raises zlib.error: the body is not gzip, though it should be
@@ -193,8 +193,8 @@ def split_lines(pieces: Iterator[bytes],
                 longest: int) -> Iterator[tuple[list[bytes], bytearray]]:
     """Yield the lines that end in each piece of a body, and what follows.
 
-    White space at the end of a line, and lines of nothing else, may be left
-    out.
+    White space at the end of a line, and lines of white space only, may be
+    left out.
 
     :param longest: how many bytes may come without an end of a line
     :raises TooLargeError: there are more

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clusters as they are at a moment: named inventories with their health.
 
-Which cluster a node is of, when several have it, is decided here.
+This module decides which cluster owns a node that several have.
 """
 
 from collections.abc import Iterator
@@ -62,16 +62,19 @@ class View(msgspec.Struct, frozen=True):
     is_whole: bool = True
 
     def owner(self, uid: str) -> Cluster | None:
-        """Return the cluster that a node is of; None if it is of none.
+        """Return the first cluster that has a node; None if there is none.
 
-        Several clusters have it where two contexts lead to one API server:
-        then it is the first one's.
+        Several have it where two contexts lead to one API server.
         """
         return next((cluster for cluster in self.clusters.values()
                      if uid in cluster.inventory), None)
 
     def owner_of_all(self, inventory: inventories.Inventory) -> str | None:
-        """Return the last of those that have all nodes of another cluster."""
+        """Return a cluster of this view that owns nodes of an inventory.
+
+        :returns: its name; None unless every node of the inventory has an
+            owner
+        """
         owner = None
         for uid in inventory.uids():
             owner = self.owner(uid)
@@ -81,7 +84,7 @@ class View(msgspec.Struct, frozen=True):
 
     @property
     def settings(self) -> tuple[bool, list[ClusterSettings]]:
-        """Whether that is all, and what the operator says of each cluster."""
+        """Whether these are all clusters, and the settings of each."""
         return self.is_whole, [cluster.settings
                                for cluster in self.clusters.values()]
 
@@ -91,9 +94,9 @@ class View(msgspec.Struct, frozen=True):
             self.is_whole or name in self.left_out)
 
     def is_gone(self, uid: str, name: str | None) -> bool:
-        """Return whether a node that was a cluster's is of none any more."""
+        """Return whether a node of a cluster has no owner any more."""
         cluster = self.clusters.get(name or '')
-        # The owner comes last, for a list may come in meanwhile.
+        # The owner is looked for last: a list may come in meanwhile.
         return (self.is_removed(name) if cluster is None
                 else cluster.inventory.is_complete) and self.owner(uid) is None
 

@@ -106,7 +106,7 @@ class Credentials:
             user.exec, self._directory, cluster_info, field) \
             if user.exec and not is_static else None
         self._plugin = None if self.keeps_back else plugin
-        # Guards what follows: that of a file is its last one.
+        # Guards what follows. With a tokenFile, it is that of its last token.
         self._lock = threading.Lock()
         self._authorization = None
         self._token_is_lost = False
@@ -146,7 +146,7 @@ class Credentials:
             return False
 
     def _static_login(self, deadline: float) -> logins.Login:
-        """Return the login but for what a plugin issues."""
+        """Return the login without what a plugin issues."""
         user = self._user
         certificate = b''.join(logins.load_pem(
             logins.CERTIFICATE, f'{self.field}.client-certificate',
@@ -168,7 +168,7 @@ class Credentials:
         field = f'{self.field}.tokenFile ({path})'
         problem, cause, found = 'is empty', None, None
         try:
-            # Any byte is a character of this, and those of a token are ASCII.
+            # latin-1 takes any byte, and bearer() takes ASCII only.
             token = logins.read_file(path, deadline).content.decode('latin-1')
             found = logins.bearer(token, field) if token.strip() else None
         except OSError as error:
@@ -176,7 +176,7 @@ class Credentials:
         with self._lock:
             was_lost, self._token_is_lost = self._token_is_lost, not found
             self._authorization = last = found or self._authorization
-        # Who waits for a file at each request reads nothing.
+        # A file that never answers would delay each request.
         if not last or isinstance(cause, TimeoutError):
             raise errors.CredentialsError(
                 f'{field} {problem}; have a token written there that this '

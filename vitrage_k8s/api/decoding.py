@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decodes the answers of an API server: pages of a list, lines of a watch.
 
-Pure. An odd field costs its node that field only, or the node where
-the field is a key.
+Pure. A node loses only a field that is not of its type. A node with a key that
+cannot be shown is left out.
 """
 
 import contextlib
@@ -51,9 +51,9 @@ class _Status(msgspec.Struct):
 
 
 class LeftOut(NamedTuple):
-    """A node that is there and cannot be shown (``nodes.odd_keys``).
+    """A node that exists and cannot be shown (``nodes.odd_keys``).
 
-    :ivar fields: which of its keys are why
+    :ivar fields: the keys that cannot be shown
     """
 
     uid: str
@@ -135,7 +135,7 @@ def _decode(body: bytes,
             odd: list[tuple[str, str]]) -> _NodeList[nodes.ApiNode]:
     with contextlib.suppress(msgspec.DecodeError):
         return _DECODER.decode(body)
-    # It takes what msgspec does not: half a surrogate, 1e999, NaN.
+    # json.loads takes what msgspec does not: half a surrogate, 1e999, NaN.
     found = msgspec.convert(json.loads(body), _NodeList[Any])
     return _NodeList([_salvage_node(item, nodes.ApiNode, odd)
                       for item in found.items], found.kind, found.metadata)

@@ -33,7 +33,7 @@ class KubernetesDatasourceError(Exception):
         self.problem = text.make_safe(problem)
 
     def failure(self) -> watch_policy.Failure:
-        """Return what is to be kept of it: an error keeps an answer alive."""
+        """Return its data. The error itself would keep the answer alive."""
         return watch_policy.Failure(self.kind, self.state, self.problem,
                                     self.retry_after, self.is_retried)
 
@@ -43,7 +43,7 @@ class ConfigurationError(KubernetesDatasourceError):
 
 
 class UnusableEntryError(ConfigurationError):
-    """One entry cannot be used; it is known which cluster it is not about."""
+    """One entry cannot be used; it is known which clusters there are."""
 
 
 class AdviceError(UnusableEntryError):
@@ -70,7 +70,7 @@ class TooManyNodesError(KubernetesDatasourceError):
 
 
 class ClusterError(KubernetesDatasourceError):
-    """One cluster could not be read; the others are not concerned.
+    """One cluster could not be read; this says nothing about the others.
 
     :ivar name: the cluster's name
     """

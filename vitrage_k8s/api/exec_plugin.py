@@ -35,7 +35,7 @@ ClusterInfo = Callable[[float], Mapping[str, Any]]
 
 _API_VERSIONS = ('client.authentication.k8s.io/v1',
                  'client.authentication.k8s.io/v1beta1')
-# How long a plugin may run, in seconds, for a caller with more time too.
+# How long a plugin may run, in seconds, even before a later deadline.
 RUN_LIMIT = 30.0
 # How much it may print, in bytes. Tokens and certificates have a few KiB.
 OUTPUT_LIMIT = 1 << 20
@@ -125,7 +125,7 @@ class Plugin:
         :raises CredentialsError: there are none
         """
         before = self._outcome
-        # One run at a time. Who waits for it, has what comes of it.
+        # One run at a time. Callers that wait for it take its outcome.
         if not self._running.acquire(timeout=min(
                 max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)):
             raise self._error('is still running, for another request')
@@ -139,7 +139,7 @@ class Plugin:
             self._outcome = self._read_credential(self._run(deadline))
             return self._outcome[0]
         except errors.CredentialsError as error:
-            # What fails for want of time may not fail for others.
+            # If the time was up, a caller with more time may succeed.
             if time.monotonic() < deadline:
                 self._outcome = str(error)
             raise
@@ -172,13 +172,13 @@ class Plugin:
     def _execute(self, environment: dict[str, str], until: float) -> bytes:
         """Run the program without input, and return what it prints.
 
-        It gets a session of its own. What it started is killed when it has
-        ended, as nobody else would: it would have to leave that session to
-        stay. Neither a process nor a file descriptor is left of it.
+        It gets a session of its own. When it has ended, the processes that it
+        left in that session are killed, since nothing else would end them. No
+        process and no file descriptor stays open.
         """
         began = time.monotonic()
-        # A file in memory: a pipe would have to be read while it writes, and
-        # ends only when everybody whom the program has started has closed it.
+        # A file in memory: a pipe would have to be read while the program
+        # writes, and ends only when all that it started have closed it.
         with open(os.memfd_create('output'), 'rb') as output:
             try:
                 process = subprocess.Popen(  # noqa: S603 as the file says
@@ -203,10 +203,10 @@ class Plugin:
             finally:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
-                # Unless the kernel cannot let go of it, it is gone at once.
+                # It is gone at once, unless it waits in the kernel.
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_REAP_LIMIT)
-            # The program has moved the position that a read would begin at.
+            # The program has moved the position at which read() would begin.
             content = os.pread(output.fileno(), OUTPUT_LIMIT + 1, 0)
         if len(content) > OUTPUT_LIMIT:
             raise self._failed(f'printed more than {OUTPUT_LIMIT} bytes, and '
@@ -276,7 +276,7 @@ class Plugin:
         token = logins.bearer(status.token, f'{self._name}: status.token') \
             if status.token else None
         now, expiry = time.time(), status.expiration_timestamp
-        # What has expired already serves once, as with client-go.
+        # Credentials that have expired already are used once, as in client-go.
         lifetime = expiry.timestamp() - now if expiry else math.inf
         return (logins.Login(token, found[0], found[1]),
                 now + lifetime - min(MARGIN, lifetime / 2))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions that a list has left for the next one, or for the watch.
+"""Sessions that a list leaves open for the next list, or for the watch.
 
 To connect with TLS costs as much as to list 50 nodes.
 """
@@ -15,8 +15,8 @@ from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import transport
 
-# How long connections may be idle: a third of what kube-apiserver gives them.
-# The certificates of authorities are read for each, so again after this time.
+# How long connections may be idle: a third of kube-apiserver's own limit. Each
+# new one reads the certificates of authorities again.
 SECONDS = 30.0
 
 
@@ -37,13 +37,14 @@ class Idle:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # By the credentials, and gone with them: since when, and with whom.
+        # By the credentials, which an entry does not outlive: since when it is
+        # idle, with which server, and the session.
         self._left: weakref.WeakKeyDictionary[
             credentials.Credentials, tuple[float, endpoints.Place, Session],
             ] = weakref.WeakKeyDictionary()
 
     def leave(self, endpoint: endpoints.Endpoint, session: Session) -> None:
-        """Leave a session to whoever takes it."""
+        """Keep a session until it is taken, or too old."""
         with self._lock:
             before = self._left.pop(endpoint.credentials, None)
             self._left[endpoint.credentials] = (
@@ -53,7 +54,7 @@ class Idle:
 
     def take(self, endpoint: endpoints.Endpoint,
              login: logins.Login) -> Session | None:
-        """Return a session with an endpoint, by a login, if there is one."""
+        """Return a session of an endpoint with this login, if there is one."""
         self.close_old()
         with self._lock:
             left = self._left.get(endpoint.credentials)

@@ -58,8 +58,8 @@ class Inventory:
 
     :param max_nodes: how many there may be
     :ivar is_complete: whether there has been a complete list
-    :ivar listed_at, watched_since: the hours (ISO 8601, UTC) of the last list
-        and of the begin of the watch, for people
+    :ivar listed_at, watched_since: the hour (ISO 8601, UTC) of the last list,
+        and since when the nodes are watched; for people
     :ivar resource_version: where a watch goes on; None before the first list
     """
 
@@ -122,7 +122,7 @@ class Inventory:
                 'right, raise [kubernetes] max_nodes')
 
     def begin_list(self) -> Listing:
-        """Begin a list; one that was begun before does not count any more."""
+        """Begin a list. An earlier one that has not ended no longer counts."""
         with self._lock:
             listing = Listing(self)
             self._deleted = listing.deleted
@@ -196,7 +196,7 @@ class Inventory:
                 elif node is not None:
                     self._put(uid, self.shared(nodes.Item(version, node)))
                 elif self.get(uid) is None:
-                    # Else it stays as it was.
+                    # A node that is shown stays as it was.
                     self._put(uid, _Unclear(version))
             before, known = self.resource_version, nodes.number(
                 self.resource_version)
@@ -229,16 +229,17 @@ class Inventory:
 
 
 def is_older(version: str, than: str | None) -> bool:
-    """Return whether a server that had one version has gone back to this."""
+    """Return whether a version is older than one that the server had."""
     now, before = nodes.number(version), nodes.number(than)
     return now is not None and before is not None and now < before
 
 
 def _stays(held: _Held, listed: _Held | None, version: int | None,
            has_unidentified: bool) -> bool:
-    """Return whether a node stays as it is held, despite a list of a version.
+    """Return whether a node stays as it is held, and not as a list has it.
 
-    :param listed: what the list has of it
+    :param listed: what the list has of it, if anything
+    :param version: that of the list
     :param has_unidentified: whether the list says nothing about absence
     """
     is_newer = held.version is not None and version is not None \

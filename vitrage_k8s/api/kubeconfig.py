@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which clusters there are: those of a kubeconfig, or of the pod.
 
-A kubeconfig is read anew for each poll, so that what is mended in it works
+A kubeconfig is read again at each poll interval, so that a mended one works
 without a restart. The official client's loader passes over what is wrong with
 credentials, keeps certificates in temporary files of the process, and has
 other fields in each of its versions.
@@ -45,10 +45,10 @@ def load(config_file: str | None, contexts: list[str],
     :param contexts: each as context or name=context, which gives its cluster
         the name; * for all; empty for the current one
     :param cluster_name: for one cluster; None for its context's name
-    :param known: the credentials in use by cluster; they go on where nothing
-        about them has changed
+    :param known: the credentials in use by cluster; those that have not
+        changed stay in use
     :param seconds: how long a file may take
-    :raises ConfigurationError: there is no kubeconfig, or it is none
+    :raises ConfigurationError: there is no kubeconfig, or it is malformed
     """
     host = os.environ.get('KUBERNETES_SERVICE_HOST')
     port = os.environ.get('KUBERNETES_SERVICE_PORT')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What kubeconfig files say: entries by name, each looked at when it is used.
 
-So a bad entry costs those only that use it. YAML, types and merging are those
-of client-go (tools/clientcmd).
+So a bad entry affects only the contexts that use it. YAML, types and merging
+are those of client-go (tools/clientcmd).
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from vitrage_k8s.api import logins
 _MEND = '; set config_file to the path of a kubeconfig that the user of ' \
         'this service can read'
 
-# How deep YAML may be nested: PyYAML's C code dies of a full stack.
+# How deep YAML may be nested: PyYAML's C code crashes on a full stack.
 _DEEPEST = 100
 # How many nodes YAML may have, with those that its aliases stand for: go-yaml
 # has a limit too. A context, its cluster and its user have some 40.
@@ -68,7 +68,7 @@ class Files:
     :ivar current: what current-context says
     :ivar entries: those of each section by their names
     :ivar advice, nameless: warnings; errors of contexts without a name
-    :raises ConfigurationError: there is none, or it is none
+    :raises ConfigurationError: there is no file, or one is no kubeconfig
     """
 
     def __init__(self, config_file: str | None, seconds: float) -> None:
@@ -136,7 +136,7 @@ class Files:
                             problem=f'two {section} have this name; rename '
                             'one of them')
                 elif section == 'contexts':
-                    # Clusters and users without a name are used by nobody.
+                    # Nothing can use a cluster or a user without a name.
                     self.nameless.append(errors.ConfigurationError(
                         f'{path}: {section}[{number}].name: is missing, or '
                         'no text; put it in quotes'))
@@ -208,9 +208,9 @@ def _check_size(content: bytes) -> None:
 
 
 def _without_nulls(value: Any, is_kept: bool = False) -> Any:
-    """Return a value in which null leaves what Go's JSON does: empty.
+    """Return a value with null replaced by empty, as Go's JSON has it.
 
-    In an extension it is kept, for client-go does not look at these
+    In an extension null stays, for client-go does not decode these
     (runtime.RawExtension).
     """
     if isinstance(value, dict):

@@ -83,8 +83,8 @@ class File(NamedTuple):
 
 
 _lock = threading.Lock()
-# What is under way: a file that hangs has one thread, however often it is
-# asked for. A forked child does not have the threads.
+# The reads under way: a file that never answers has one thread, however often
+# it is asked for. By process too, for a forked child has no threads.
 _reads: dict[tuple[int, str], concurrent.futures.Future[File]] = {}
 
 
@@ -108,7 +108,7 @@ def read_file(path: pathlib.Path, deadline: float) -> File:
         raise TimeoutError(0, 'it did not answer within request_timeout; is '
                            'that a FIFO, or on a dead mount?') from None
     except ValueError as error:
-        # A path with a character that is none.
+        # It has a character that no path can have.
         raise OSError(0, str(error)) from error
     if len(file.content) > _LARGEST_FILE:
         raise OSError(0, f'it has more than {_LARGEST_FILE >> 20} MiB')
@@ -121,14 +121,14 @@ def _read(key: tuple[int, str],
     try:
         content = b''
         with open(key[1], 'rb') as file:
-            # Not in one go, for which Python would take all the memory.
+            # In pieces: for an endless file, one read would take all memory.
             while len(content) <= _LARGEST_FILE and (
                     piece := file.read(_PIECE)):
                 content += piece
             found = File(content, os.fstat(file.fileno()).st_mode)
     except (OSError, ValueError) as error:
         found = error
-    # Who asks from now on gets what is there from now on.
+    # Whoever asks after this gets a new read.
     with _lock:
         del _reads[key]
     if isinstance(found, File):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes: what we read of the API server's, and what we keep of them.
 
-Pure. The structs name only the wanted fields: the rest of a node's JSON is
-skipped, which makes the cost of a list that of reading its bytes. The names
+Pure. The structs name only the wanted fields. The rest of a node's JSON is
+skipped, so that a list costs little more than reading its bytes. The names
 are those of the API reference
 (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
 """
@@ -60,7 +60,7 @@ class _Status(msgspec.Struct, rename='camel', gc=False):
 
 
 class _Annotations(msgspec.Struct, gc=False):
-    # Cluster API's, of the Machine that a node is.
+    # Those of Cluster API, on the node of a Machine.
     machine: str | None = msgspec.field(
         name='cluster.x-k8s.io/machine', default=None)
     machine_cluster: str | None = msgspec.field(
@@ -169,7 +169,7 @@ def is_same(one: Node, other: Node) -> bool:
 def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
     """Return what we keep of a node.
 
-    It is much of what a list costs: hence few calls and loops.
+    A list spends much of its time here: hence few calls and loops.
 
     :param chosen: which labels; see labels.choose()
     """
@@ -193,7 +193,7 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
     abnormal, reasons, is_maintained = node_conditions.judge(conditions)
     provider, instance_id = provider_id.parse_provider_id(
         spec.provider_id or '')
-    # In the order of the fields: to name them takes a tenth of all this.
+    # In the order of the fields: to name them takes a tenth of the time.
     return Node(
         metadata.uid or metadata.name or '',
         metadata.name,
@@ -257,8 +257,8 @@ def odd_keys(node: Node) -> list[str]:
 
 def _message(ready: node_conditions.Condition) -> str | None:
     message = text.make_safe(ready.message or '', 2 * text.LONGEST_REASON)
-    # Others change with heartbeats, and Python 3.12 before 3.12.7 never frees
-    # what is interned (https://github.com/python/cpython/issues/113993).
+    # The other messages change with heartbeats, and Python 3.12 before 3.12.7
+    # never frees an interned string (github.com/python/cpython/issues/113993).
     return _shared(message) if ready.status == 'True' else message or None
 
 
@@ -286,7 +286,7 @@ def _quantity(value: str | int | float | None) -> str | None:
 
 
 def _listed(values: Collection[str]) -> str | None:
-    # Sorted: controllers add and remove them, and their order says nothing.
+    # Sorted: controllers add and remove them, so their order means nothing.
     return _shared(','.join(sorted(filter(None, values)))) if values else None
 
 

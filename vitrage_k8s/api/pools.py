@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way to an API server: TLS, and the proxy.
+"""How to connect to an API server: TLS, and the proxy.
 
-Made here and not by the official client, whose options for this differ
-between its versions, and which keeps the keys of a kubeconfig in files.
+The official client is not used for this: its options differ between its
+versions, and it keeps the keys of a kubeconfig in files.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import urllib3
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 
-# A peer that is gone without a word is noticed after 30 + 4 * 10 s.
+# A peer that is gone without closing is noticed after 30 + 4 * 10 s.
 _KEEP_ALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -70,7 +70,7 @@ def _by_proxy(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
         except ImportError as error:
             raise ValueError('is of a SOCKS proxy, which needs PySocks: pip '
                              'install PySocks') from error
-        # It is the proxy that looks names up, as with Go.
+        # socks5h: the proxy looks names up, as with Go.
         return socks.SOCKSProxyManager(
             url._replace(scheme='socks5h').url, **options)
     if url.scheme not in ('http', 'https'):
@@ -84,7 +84,7 @@ def _by_proxy(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
 def find_proxy(server: str) -> tuple[str, str]:
     """Return the variable that names the proxy for a server, and the proxy.
 
-    Both are empty where there is none: loopback never has one. The rules are
+    Both are empty where there is none; loopback never has one. The rules are
     those of golang.org/x/net/http/httpproxy. Python's differ (urllib,
     requests.utils): a suffix need not begin at a dot, .example.com is
     example.com too, and there are no networks of IPv6.
@@ -140,10 +140,10 @@ def _parse_address(host: str) -> Any:
 
 
 class _TlsContext(ssl.SSLContext):
-    """Expects a server's name, even where urllib3 does not name it.
+    """Checks the name of a server, even where urllib3 does not pass it.
 
-    urllib3 before 2.0 names no IP address, for SNI does not take one
-    (urllib3.util.ssl_.ssl_wrap_socket); OpenSSL would check it all the same.
+    urllib3 before 2.0 passes no IP address, since SNI does not take one
+    (urllib3.util.ssl_.ssl_wrap_socket).
     """
 
     server_name = ''
@@ -173,7 +173,7 @@ def _make_context(endpoint: endpoints.Endpoint, login: logins.Login,
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif authorities := place.read_authorities(deadline):
-        # Go passes over those that it cannot read, among others.
+        # Go skips those that it cannot read, if there are others.
         for authority in authorities:
             with contextlib.suppress(ssl.SSLError):
                 context.load_verify_locations(cadata=authority.decode())

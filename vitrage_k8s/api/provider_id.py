@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a node's ``spec.providerID`` says: whose machine it is, and which.
+"""What a node's ``spec.providerID`` says: who provides the machine, and which.
 
 Pure. The forms are those that cloud providers and distributions write; each
 rule below names who writes it.
@@ -35,8 +35,8 @@ _NO_SCHEME = tuple((provider, re.compile(form)) for provider, form in (
     # OKE writes the OCID.
     ('oci', r'(ocid1\.instance\..+)')))
 
-# Their providerID bears the node's own name, and does not say whose the
-# machine is.
+# Their providerID has the node's own name, and does not say who provides the
+# machine.
 _DISTRIBUTIONS = frozenset(('k3s', 'rke2'))
 
 
@@ -64,7 +64,7 @@ def parse_provider_id(provider_id: str) -> tuple[str | None, str | None]:
 
 
 def parse_system_uuid(system_uuid: str, provider_id: str) -> str | None:
-    """Return the UUID of a machine of which no cloud says whose it is.
+    """Return the firmware's UUID of a machine that no cloud says it provides.
 
     :param system_uuid: a node's ``status.nodeInfo.systemUUID``, which is the
         firmware's

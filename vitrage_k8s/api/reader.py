@@ -24,7 +24,7 @@ class Reader:
     """Reads from one cluster into an inventory.
 
     :param decoding_slots: bounds how many lists are decoded at a time
-    :param warnings: takes what is odd
+    :param warnings: logs what is odd in a node
     """
 
     def __init__(self, inventory: inventories.Inventory,

@@ -2,7 +2,7 @@
 """Keeps one cluster's inventory true, in two threads of its own.
 
 One thread lists, the other watches. The policy (watch_policy.py) decides when,
-and the inventory keeps what they read. Knows nothing of Vitrage.
+and the inventory keeps what they read. This module knows nothing of Vitrage.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Reflector:
     :param decoding_slots: bounds how many lists are decoded at a time
     :param news: is notified when a list ends
     :param is_beside: returns whether another cluster reads this address, so
-        that it is no news if this one cannot
+        that a failure of this one is not worth a warning
     :ivar endpoint, options: as they are in use
     :ivar inventory: its nodes
     """
@@ -95,7 +95,7 @@ class Reflector:
                              name=f'vitrage-k8s-{self._name}').start()
 
     def use(self, endpoint: endpoints.Endpoint) -> None:
-        """Read on from an endpoint, and anew if it is another one."""
+        """Read from this endpoint; list again if it is another one."""
         with self._changed:
             if endpoint != self.endpoint:
                 self.endpoint = endpoint
@@ -184,7 +184,7 @@ class Reflector:
         went_back = self._reader.read_list(client)
         self.inventory.listed_at = _hour()
         if went_back:
-            # A watch from before is of no use.
+            # The watch began at a version that the server no longer has.
             with self._changed:
                 self._abort('watch')
 
@@ -246,7 +246,7 @@ class Reflector:
             LOG.debug('%s; watching again', error)
 
     def _log(self, failure: Failure | None) -> None:
-        """Log what a list came to, or the failure of a watch, if it is news.
+        """Log the outcome of a list, or the failure of a watch, if it is news.
 
         Notices log each warning once.
         """
@@ -279,6 +279,6 @@ def _hour() -> str:
 
 
 class _Watch:
-    """What a watch came to."""
+    """The outcome of a watch."""
 
     has_progressed = is_silent = is_expired = False

@@ -27,7 +27,7 @@ from vitrage_k8s.api import pools
 
 
 def is_tls_failure(error: BaseException | None) -> bool:
-    """Return whether there is no safe connection: no handshake broke off."""
+    """Return whether TLS failed, other than by a broken connection."""
     while error is not None and not isinstance(error, TimeoutError):
         if isinstance(error, ssl.SSLError):
             return not isinstance(error, ssl.SSLEOFError)
@@ -54,15 +54,15 @@ def root_cause(error: BaseException) -> str:
 
 def is_read_timeout(error: BaseException) -> bool:
     """Return whether an error is that nothing came for a while."""
-    # urllib3 before 2.2.0 is read around, and so are its own errors.
+    # With urllib3 before 2.2.0, bodies.py reads from the socket itself.
     return isinstance(error, (urllib3.exceptions.ReadTimeoutError,
                               TimeoutError))
 
 
 class _Response(http.client.HTTPResponse):
-    """Does without header lines that are none.
+    """Drops malformed header lines.
 
-    urllib3 would log them, and whatever follows them, at their full length.
+    urllib3 would log them, and all that follows them, at full length.
     """
 
     def begin(self) -> None:
@@ -74,8 +74,8 @@ class _Response(http.client.HTTPResponse):
 class Connections:
     """The connections to one API server, and the deadlines on them.
 
-    They bound neither the resolver, which has a configuration for that, nor
-    connecting, for which urllib3 has a timeout.
+    The deadlines do not bound the resolver, which has a configuration of its
+    own, nor connecting, for which urllib3 has a timeout.
 
     :param deadline: when files must have been read (time.monotonic())
     :raises ValueError, PemError: certificates or the proxy cannot be used
@@ -128,12 +128,12 @@ class Connections:
             raise failure
 
     def abort(self) -> None:
-        """End every call that is under way, and all that come."""
+        """End every call that is under way, and all later ones."""
         self._is_aborted = True
         self._expire()
 
     def close(self) -> None:
-        """Close all connections, and those that an error left behind."""
+        """Close all connections, with those that an error left behind."""
         for connection in list(self._connections):
             connection.close()
 
@@ -167,8 +167,8 @@ class Connections:
 
             def connect(self) -> None:
                 super().connect()
-                # Where it is not verified, the kubeconfig says so; urllib3
-                # would warn of each request.
+                # If it is not verified, the kubeconfig asks for that, and
+                # urllib3 would warn of each request.
                 self.is_verified = True
                 # With TLS it is another socket than that of _new_conn().
                 deadlines._watch(self.sock)
@@ -178,7 +178,7 @@ class Connections:
 
             def urlopen(self, *arguments: Any, headers: Any = None,
                         **options: Any) -> Any:
-                # Not all in a dictionary: a name may come several times.
+                # Not a dictionary: a name may come several times.
                 headers = HTTPHeaderDict(headers)
                 for name, value in deadlines._headers:
                     headers.add(name, value)
@@ -187,8 +187,8 @@ class Connections:
                 if 200 <= response.status <= 299:
                     return response
                 # The official client would read and inflate all of its body.
-                # No redirect is followed: credentials are not for where it
-                # leads, nor may that place say what nodes there are.
+                # No redirect is followed: the credentials are not for its
+                # target, and its answers are not those of the API server.
                 headers = HTTPHeaderDict(response.headers)
                 headers.discard('Location')
                 return urllib3.HTTPResponse(

@@ -27,7 +27,7 @@ class Kind(enum.Enum):
     PASSING = enum.auto()
     # 429: the server is overloaded
     BUSY = enum.auto()
-    # 403, which a server that has just started answers to what it allows, too
+    # 403; a server that has just started may refuse what it allows
     FORBIDDEN = enum.auto()
     # 401, or no credentials could be had
     LOGIN = enum.auto()
@@ -96,7 +96,7 @@ class WatchPolicy:
     :param poll_interval: seconds between two lists where nothing is wrong
     :param is_watching: whether there are watches at all; without them, lists
         are on request only
-    :param jitter: returns what a wait is multiplied with
+    :param jitter: returns the factor for a wait
     """
 
     def __init__(self, poll_interval: float, is_watching: bool = True,
@@ -107,8 +107,8 @@ class WatchPolicy:
         # The health before the failure.
         self._verdict = Health(CONNECTING)
         self._failure: Failure | None = None
-        # Since when and how often lists have failed, for each kind of failure
-        # apart: an outage makes no doubt of a 403 shorter.
+        # Since when and how often lists have failed, by kind of failure: the
+        # doubt about a 403 does not begin with an outage before it.
         self._series: dict[Kind, tuple[float, int]] = {}
         self._list_at = -math.inf if is_watching else None
         self._watch_at: float | None = None
@@ -120,11 +120,11 @@ class WatchPolicy:
         self._refusals = self._doubts = self._short = self._silent = 0
 
     def list_due(self) -> float | None:
-        """Return when to list; None for when it is requested."""
+        """Return when to list; None if only on request."""
         return self._list_at
 
     def watch_due(self) -> float | None:
-        """Return when to watch; None for not before a list."""
+        """Return when to watch; None if not before a list."""
         return self._watch_at
 
     def is_check_due(self) -> bool:
@@ -172,12 +172,12 @@ class WatchPolicy:
             self._watch_at = self._watch_at or now
 
     def list_failed(self, now: float, failure: Failure) -> None:
-        """Take note of a list that did not come to its end."""
+        """Take note of a list that failed."""
         kind = failure.kind
         if self._failure is None or self._failure.kind != kind:
             self._verdict = self.health(now)
         if kind is Kind.FORBIDDEN:
-            # Not the watch alone is refused.
+            # Lists are refused too, and not the watch alone.
             self._refusals = 0
         self._failure = failure
         since, count = self._series.get(kind, (now, 0))
@@ -190,7 +190,8 @@ class WatchPolicy:
     def _wait(self, failure: Failure, count: int, age: float) -> float:
         """Return the wait for the next list.
 
-        :param count: how often one failed so before; age: since when
+        :param count: how often lists failed before with this kind of failure
+        :param age: seconds since the first of these
         """
         kind = failure.kind
         if kind is Kind.FORBIDDEN:
@@ -250,7 +251,7 @@ class WatchPolicy:
         if failure.kind is Kind.FORBIDDEN:
             self._refusal = failure
             self._refusals += 1
-            # One list shows whether all is refused.
+            # One list shows whether lists are refused too.
             if self._refusals > 1:
                 return (*DOUBT_STEPS, FORBIDDEN_WATCH_WAIT)[
                     min(self._refusals - 1, len(DOUBT_STEPS))]
