@@ -435,10 +435,10 @@ class ClusterTest(CheckTest):
 
     def test_says_what_it_found(self) -> None:
         self.assertIn(f'2 nodes at {self.simulator.url}', self.infos())
-        self.assertIn('1 of 2 nodes name a Nova server, and hang on it if '
-                      'Nova has it', self.infos())
-        self.assertIn('1 of 2 nodes hang on nothing: they have no providerID',
-                      self.infos())
+        self.assertIn('1 of 2 nodes name a Nova server, and are tied to '
+                      'it if Nova has it', self.infos())
+        self.assertIn('1 of 2 nodes are tied to nothing: they have no '
+                      'providerID', self.infos())
         self.assertThat(self.infos(), matchers.AnyMatch(
             matchers.StartsWith('Kubernetes v1.')))
 

@@ -42,7 +42,7 @@ class HostsTest(NovaTest):
         self.under.put(node)
 
     def links(self) -> dict[str, set[str]]:
-        """Return what each node hangs on, of hosts and servers, by uid."""
+        """Return what each node is tied to, of hosts and servers, by uid."""
         graph = self.host.graph
         shown = {vertex.vertex_id: vertex for vertex in graph.get_vertices({
             'vitrage_is_deleted': False, 'vitrage_is_placeholder': False})}

@@ -31,7 +31,7 @@ KEY = pem('PRIVATE KEY')
 
 
 def soon() -> float:
-    """A deadline that is met by whatever does not hang."""
+    """A deadline for what answers at all."""
     return time.monotonic() + 60
 
 

@@ -224,7 +224,7 @@ class Graph:
                     'vitrage_is_placeholder': False})}
 
     def edges(self) -> Edges:
-        """Return what of ours hangs on what: (id, label, id)."""
+        """Return which edges of ours there are: (id, label, id)."""
         shown = {vertex.vertex_id: vertex
                  for vertex in self.graph.get_vertices({
                      'vitrage_is_deleted': False})

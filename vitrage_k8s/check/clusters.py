@@ -36,7 +36,7 @@ MOST_SKEW = 60.0
 
 
 def check_clusters() -> Iterator[Finding]:
-    """Can each cluster be read, and what of it is tied to OpenStack."""
+    """Read each cluster once, and find what of it is tied to OpenStack."""
     wanted = settings.read()
     # One list of each, as update_method = none has it.
     reading = msgspec.structs.replace(wanted.reading, is_watching=False)
@@ -44,11 +44,11 @@ def check_clusters() -> Iterator[Finding]:
     found = fleet.Fleet()
     found.use(wanted)
     try:
-        # A refusal is believed when it lasts.
+        # A 403 counts only when it lasts.
         found.list_all(wanted.reading.list_timeout + watch_policy.DOUBT)
         view = found.view()
         for problem, level in sorted(found.problems.items()):
-            # Of a cluster that is misconfigured it is said below.
+            # A cluster that is misconfigured is reported below.
             if not any(problem == f'Cluster {name}: {cluster.health.reason}'
                        for name, cluster in view.clusters.items()):
                 yield Finding(Level.ERROR if level >= logging.ERROR
@@ -114,7 +114,7 @@ def _check_server(client: api_client.Client,
 
 def _ask(client: api_client.Client, api: str, method: str,
          **arguments: Any) -> Any:
-    # Not all servers answer, and old clients have no such method.
+    # Not every server answers, and old clients have no such method.
     with contextlib.suppress(errors.ClusterError, AttributeError):
         return client.ask(api, method, **arguments)
     return None
@@ -142,19 +142,19 @@ def _check_ties(cluster: clusters.Cluster) -> Iterator[Finding]:
 
 
 def _tie(settings: clusters.ClusterSettings, node: nodes.Node) -> str:
-    """Return what a node can hang on, or why it cannot."""
+    """Return what a node can be tied to, or why to nothing."""
     types = CONF.datasources.types
     if properties.server_of(settings, node):
-        return 'name a Nova server, and hang on it if Nova has it' \
+        return 'name a Nova server, and are tied to it if Nova has it' \
             if NOVA_INSTANCE_DATASOURCE in types else \
             'name a Nova server, and nova.instance is not enabled'
     if settings.are_hosts:
-        return 'hang on the host of their name if Nova has it' \
+        return 'are tied to the host of their name if Nova has it' \
             if NOVA_HOST_DATASOURCE in types else \
             'may be hosts, and nova.host is not enabled'
     if not node.provider_id:
-        return 'hang on nothing: they have no providerID'
-    return 'hang on nothing: their providerID is of ' \
+        return 'are tied to nothing: they have no providerID'
+    return 'are tied to nothing: their providerID is of ' \
         f'{text.make_safe(node.provider or "an unknown form", 60)}'
 
 

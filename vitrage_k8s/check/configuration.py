@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about vitrage.conf: is the datasource loaded, are its options right.
+"""Rules about vitrage.conf: the datasource is loaded, its options are right.
 
-``CONF`` is loaded as vitrage-graph loads it (``load``).
+``load`` reads it as vitrage-graph does.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ _PROJECT_ID = re.compile('[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-'
 def load(config_files: Sequence[str]) -> None:
     """Read the configuration as vitrage-graph does.
 
-    Not by Vitrage's own function, which sets up the log and messaging.
+    Vitrage's own function is not used: it sets up the log and messaging.
 
     :param config_files: paths; none for those that oslo.config finds
     :raises cfg.Error: a file is missing, or cannot be parsed
@@ -48,9 +48,9 @@ def load(config_files: Sequence[str]) -> None:
                            group=None if group == 'DEFAULT' else group)
     CONF([], project='vitrage', prog='vitrage-graph',
          default_config_files=list(config_files) or None)
-    # Whichever of the name is loaded: this is about ours.
+    # Whichever datasource of this name is loaded, the options are ours.
     CONF.register_opts(OPTS, group=KUBERNETES_DATASOURCE)
-    # If these are wrong, check_values says so.
+    # If these are wrong, check_values finds it.
     with contextlib.suppress(cfg.Error):
         for each in set(CONF.datasources.types) - {KUBERNETES_DATASOURCE}:
             vitrage_opts.register_opts(each, [
@@ -67,7 +67,7 @@ def _find(name: str) -> bool:
 
 
 def check_files() -> Iterator[Finding]:
-    """Is there a configuration at all."""
+    """Check that there is a configuration at all."""
     if not CONF.default_config_files and not CONF.default_config_dirs:
         yield error('vitrage.conf', 'there is none where oslo.config looks '
                     '(~/.vitrage, ~, /etc/vitrage, /etc), so these are the '
@@ -75,7 +75,7 @@ def check_files() -> Iterator[Finding]:
 
 
 def check_path() -> Iterator[Finding]:
-    """Does Vitrage load this datasource, and not its own of the same name."""
+    """Check that Vitrage loads this datasource, and none of the same name."""
     paths = CONF.datasources.path
     loaded = None
     for each in paths:
@@ -92,7 +92,7 @@ def check_path() -> Iterator[Finding]:
 
 
 def check_types() -> Iterator[Finding]:
-    """Is the datasource enabled, once."""
+    """Check that the datasource is enabled, once."""
     types = CONF.datasources.types
     subject = '[datasources] types'
     if KUBERNETES_DATASOURCE not in types:
@@ -117,7 +117,7 @@ def check_types() -> Iterator[Finding]:
 
 
 def check_names() -> Iterator[Finding]:
-    """Are all options of [kubernetes] options."""
+    """Check that there is an option of each name in [kubernetes]."""
     known = {opt.dest for opt in OPTS}
     for path in (*CONF.default_config_files, *(
             str(path) for directory in CONF.default_config_dirs
@@ -142,7 +142,7 @@ def check_names() -> Iterator[Finding]:
 
 
 def check_values() -> Iterator[Finding]:
-    """Has each option a value that it can have."""
+    """Check that the value of each option is valid."""
     for group in sorted(CONF.keys() & {'datasources', 'entity_graph',
                                        'prometheus', KUBERNETES_DATASOURCE}):
         for name in CONF[group]:
@@ -156,7 +156,7 @@ def check_values() -> Iterator[Finding]:
 
 
 def check_defaults() -> Iterator[Finding]:
-    """Are driver, transformer and entity types those of this package."""
+    """Check that driver, transformer and entity types are of this package."""
     mend = 'take the option out; the default is right'
     lost = {KUBERNETES_CLUSTER, KUBERNETES_NODE} - {*CONF.kubernetes.entities}
     if lost:
@@ -170,7 +170,7 @@ def check_defaults() -> Iterator[Finding]:
 
 
 def check_update_method() -> Iterator[Finding]:
-    """Is it one of those that are served."""
+    """Check that update_method is supported."""
     method = CONF.kubernetes.update_method
     if method.lower() not in (UpdateMethod.PULL, UpdateMethod.NONE):
         yield error('[kubernetes] update_method', f'update_method = {method} '
@@ -180,7 +180,7 @@ def check_update_method() -> Iterator[Finding]:
 
 
 def check_intervals() -> Iterator[Finding]:
-    """Do the intervals make sense together."""
+    """Check that the intervals make sense together."""
     options, snapshots = CONF.kubernetes, CONF.datasources.snapshots_interval
     is_watching = options.update_method.lower() == UpdateMethod.PULL
     if options.list_timeout < options.request_timeout:
@@ -204,7 +204,7 @@ def check_intervals() -> Iterator[Finding]:
 
 
 def check_ties() -> Iterator[Finding]:
-    """Is there what nodes are to be tied to."""
+    """Check that the types are enabled to which nodes are to be tied."""
     for name, each in (('host_contexts', NOVA_HOST_DATASOURCE),
                        ('link_by_system_uuid', NOVA_INSTANCE_DATASOURCE)):
         if CONF.kubernetes[name] and each not in CONF.datasources.types:
@@ -213,7 +213,7 @@ def check_ties() -> Iterator[Finding]:
 
 
 def check_projects() -> Iterator[Finding]:
-    """Are the projects ids; whether they are named right, the fleet says."""
+    """Check that projects are ids; the fleet checks the names of clusters."""
     for pair in CONF.kubernetes.projects:
         project = pair.rpartition(':')[2].strip()
         if len(project) <= text.LONGEST_PROJECT_ID \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about what is beside the code: files, libraries, Prometheus."""
+"""Rules about what the code needs: files, libraries, Prometheus' mapping."""
 
 from collections.abc import Iterator
 import importlib.metadata
@@ -24,7 +24,7 @@ _INSTALL = 'run: vitrage-k8s install-files'
 
 
 def check_values_files() -> Iterator[Finding]:
-    """Are the state mappings where Vitrage reads them, and of this version."""
+    """Check that Vitrage reads the state mappings of this version."""
     directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
     read = DatasourceInfoMapper().datasources_value_confs \
         if directory.is_dir() else {}
@@ -34,7 +34,7 @@ def check_values_files() -> Iterator[Finding]:
                     "take it from Vitrage's sources "
                     '(etc/vitrage/datasources_values)')
     for name, ours in install_files.find().items():
-        # That of Prometheus is its datasource's.
+        # prometheus.yaml belongs to the datasource of Prometheus.
         if name.parent != install_files.VALUES or \
                 not name.name.startswith('kubernetes.'):
             continue
@@ -60,11 +60,11 @@ def check_values_files() -> Iterator[Finding]:
 
 
 def check_libraries() -> Iterator[Finding]:
-    """Are the libraries those that this version and Vitrage work with."""
+    """Check that this version and Vitrage work with the libraries."""
     try:
         lines = importlib.metadata.requires('vitrage-k8s') or ()
     except importlib.metadata.PackageNotFoundError:
-        # Run from a checkout, or by who may not read what pip installed.
+        # A checkout, or this user may not read what pip installed.
         return
     for line in lines:
         wanted = requirements.Requirement(line)
@@ -89,7 +89,7 @@ def check_libraries() -> Iterator[Finding]:
 
 
 def check_prometheus() -> Iterator[Finding]:
-    """Do unmapped alerts of Prometheus hang on nothing."""
+    """Check that an unmapped alert of Prometheus is tied to no vertex."""
     if 'prometheus' not in CONF.datasources.types:
         return
     values = pathlib.Path(CONF.entity_graph.datasources_values_dir,

@@ -21,8 +21,8 @@ class Finding(msgspec.Struct, frozen=True):
     """One line of the report.
 
     :ivar subject: an option, a file or a cluster
-    :ivar text: what there is to say of it
-    :ivar mend: what to do; empty where the text says it, or nothing is
+    :ivar text: what was found
+    :ivar mend: what to do; empty if the text says it, or nothing is wrong
     """
 
     level: Level
@@ -37,7 +37,7 @@ def info(subject: str, text: str) -> Finding:
 
 
 def warning(subject: str, text: str, mend: str = '') -> Finding:
-    """Return a finding about what works, and not as one would expect."""
+    """Return a finding about what works, but not as one would expect."""
     return Finding(Level.WARNING, subject, text, mend)
 
 
@@ -47,11 +47,11 @@ def error(subject: str, text: str, mend: str = '') -> Finding:
 
 
 def apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yield what a rule finds, or that it failed: it hides no other."""
+    """Yield what a rule finds; if it fails, the other rules still count."""
     try:
         yield from rule()
     except (cfg.Error, RecursionError):
-        # It wants a value that is wrong, of which check_values says it.
+        # It reads a value that is not valid, which check_values reports.
         return
     except Exception as problem:  # noqa: BLE001
         yield error(rule.__name__, 'this rule failed: '

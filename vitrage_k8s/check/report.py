@@ -30,11 +30,11 @@ def run(config_files: Sequence[str], output_format: str) -> int:
     :param output_format: table or json
     :returns: the exit status: 0, 1 with warnings, 2 with errors
     """
-    # What the driver would log is what is found.
+    # What the driver would log is among the findings.
     logging.getLogger().addHandler(logging.NullHandler())
     found = []
     for each in _find(config_files):
-        # Some quotes what others wrote.
+        # Some findings quote text from outside.
         each = Finding(each.level, *map(
             text.make_safe, (each.subject, each.text, each.mend)))
         found.append(each)
@@ -53,7 +53,7 @@ def _find(config_files: Sequence[str]) -> Iterator[Finding]:
     try:
         configuration.load(config_files)
     except (cfg.Error, OSError, ValueError) as problem:
-        # Less the line that cannot be parsed: it may hold a password.
+        # Without the line that cannot be parsed: it may hold a password.
         line = getattr(problem.__context__, 'line', None)
         yield error(', '.join(config_files) or 'vitrage.conf',
                     str(problem).removesuffix(f': {line!r}'),

@@ -24,7 +24,7 @@ _TIMEOUT = 10.0
 
 
 def check_templates() -> Iterator[Finding]:
-    """Are ours loaded, in order and of this version; does none stop them."""
+    """Check our templates in Vitrage, and that no other one stops them."""
     shell = importutils.try_import('vitrageclient.shell')
     if not shell or not any(name.startswith('OS_') for name in os.environ):
         yield info(_SUBJECT, 'not looked at: that needs python-vitrageclient '

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What to send to Vitrage: shown, sent and now in, events out.
 
-Pure. A snapshot is compared with what the graph shows, and sends every node;
-between snapshots, what changed is compared with what was sent. What goes is
-named by a complete inventory, or by a configuration that was read in full.
+Pure. A snapshot is compared with what the graph shows, and sends every node.
+Between snapshots, what changed is compared with what was sent. Only a complete
+inventory, or a configuration that was read in full, makes anything go.
 """
 
 from collections.abc import Collection
@@ -37,7 +37,7 @@ COUNT_INTERVAL = 60.0
 class _Sent:
     """What was sent of a cluster.
 
-    :ivar vertex: its properties; those of the graph, where nothing was sent
+    :ivar vertex: its properties; those of the graph if nothing was sent
     :ivar counts, counted_at: what was counted of it, and when, in seconds
     :ivar root: the vitrage_id of the root to which its edge was sent
     :ivar vitrage_id: that of its vertex, to which its nodes' edges were sent
@@ -54,7 +54,7 @@ class _Sent:
 
 
 class Feed:
-    """Makes events of what is, for what was sent and what the graph shows.
+    """Makes the events that bring the graph from what it shows to what is.
 
     :param batch_size: how many nodes to send at a time
     :param types: the types of vertices to tie nodes to, of ties.TYPES
@@ -67,18 +67,18 @@ class Feed:
         # The nodes that were sent, each with the settings of its cluster.
         self._nodes: dict[
             str, tuple[clusters.ClusterSettings, nodes.Node]] = {}
-        # Nodes that the graph shows of clusters without a list so far, and
-        # those that cannot be shown as they are now: of which clusters.
+        # The clusters, by uid, of nodes that the graph shows: nodes whose
+        # cluster has no list yet, and nodes that cannot be shown as they are.
         self._claims: dict[str, str] = {}
         self._unclear: dict[str, str] = {}
-        # Nodes that changed, of which only the graph knows what it has.
+        # Nodes that changed, and wait until it is known what the graph shows.
         self._pending: set[str] = set()
-        # The settings that all was sent for; None while events are taken.
+        # The settings for which all was sent; None while it is being sent.
         self._sent_for: object = None
 
     @property
     def warnings(self) -> set[str]:
-        """What the operator is to know."""
+        """Warnings for the operator."""
         return self._ties.warnings
 
     def wants_graph(self, view: clusters.View, now: float) -> bool:
@@ -87,7 +87,7 @@ class Feed:
                     or self._pending or self._ties.wants_graph(now))
 
     def _new(self, view: clusters.View) -> set[str]:
-        """Return the clusters that have their first list."""
+        """Return the clusters whose first list was not sent yet."""
         return {name for name, cluster in view.clusters.items()
                 if cluster.inventory.is_complete
                 and self._clusters[name].compared is not cluster.inventory}
@@ -101,7 +101,7 @@ class Feed:
 
     def changes(self, view: clusters.View, changed: Iterable[str], now: float,
                 shown: queries.Shown | None = None) -> Iterator[Batch]:
-        """Yield what differs from what was sent: all, if the settings do.
+        """Yield what differs from what was sent; all if the settings differ.
 
         :param changed: the uids of nodes that may differ
         :param shown: what the graph shows, if wants_graph()
@@ -122,7 +122,7 @@ class Feed:
 
     def _compare(self, view: clusters.View, shown: queries.Shown, now: float,
                  names: Collection[str]) -> Iterator[Batch]:
-        """Yield what the graph is to lose, and these clusters as a whole."""
+        """Yield what the graph is to lose, and all of these clusters."""
         self._pending.clear()
         # In this order, and before anything is yielded: more may come in.
         complete = {name: cluster.inventory for name, cluster
@@ -146,7 +146,7 @@ class Feed:
 
     def _gone(self, view: clusters.View,
               shown: queries.Shown) -> Iterator[Batch]:
-        """Yield the deletions of what is shown and is not there any more."""
+        """Yield the deletions of what is shown and no longer exists."""
         vertices = shown.of(KUBERNETES_NODE)
         for uid, vertex in list(vertices.items()):
             if view.is_gone(uid, vertex.properties.get(properties.CLUSTER)):
@@ -171,7 +171,7 @@ class Feed:
     def _whole_cluster(self, view: clusters.View, cluster: clusters.Cluster,
                        owned: clusters.Nodes, shown: queries.Shown,
                        now: float) -> Iterator[Batch]:
-        """Yield a cluster and all its nodes, for what the graph shows."""
+        """Yield a cluster and all its nodes."""
         name = cluster.settings.name
         sent = self._clusters.setdefault(name, _Sent())
         sent.vertex = shown.properties(KUBERNETES_CLUSTER, name)
@@ -188,7 +188,7 @@ class Feed:
         sent.vitrage_id = vitrage_id
 
     def _is_claimed(self, view: clusters.View, uid: str, name: str) -> bool:
-        """Return whether a node stays an earlier cluster's, not listed yet."""
+        """Return whether a node stays that of an earlier, unlisted cluster."""
         claim = self._claims.get(uid, name)
         return claim != name and next(
             each for each in view.clusters if each in (claim, name)) == claim
@@ -227,7 +227,7 @@ class Feed:
         made = []
         if properties.has_moved(before, now):
             if name in self._claims.values():
-                # Its nodes hang on it, and stay as they are until its list.
+                # Its nodes stay as they are, and tied to it, until its list.
                 now[VProps.PROJECT_ID] = before[VProps.PROJECT_ID]
             else:
                 made.append(events.deletion(KUBERNETES_CLUSTER, name))
@@ -273,8 +273,8 @@ class Feed:
               shown: queries.Shown | None, at: float) -> Batch:
         """Return the events of a node.
 
-        :param before: what the graph has of it; empty if it does not
-        :param is_linked: whether its cluster's nodes hang on its vertex
+        :param before: what the graph has of it; empty if nothing
+        :param is_linked: whether the edges to its cluster's vertex were sent
         """
         uid = node.id
         self._nodes[uid] = settings, node
@@ -292,8 +292,8 @@ class Feed:
         if not is_linked \
                 or before.get(properties.CLUSTER) != settings.name:
             new.append(events.cluster_link(settings.name))
-        # In this order: where an event fails, Vitrage skips the rest of its
-        # list, and the properties say what the node may still be tied to.
+        # In this order: if an event fails, Vitrage skips the rest of its list,
+        # and the old properties still say what the node may be tied to.
         made += [events.unlinking(KUBERNETES_NODE, uid, link) for link in gone]
         return made + events.updates(KUBERNETES_NODE, now, before or deleted,
                                      new)

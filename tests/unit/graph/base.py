@@ -74,7 +74,7 @@ class FeedTest(testtools.TestCase):
     def cluster_of(self) -> dict[str, str]:
         """Return the cluster of each node that the graph shows.
 
-        Each hangs on that cluster, and on no other.
+        Each has an edge from that cluster, and from no other.
         """
         found = {uid: vertex['cluster']
                  for uid, vertex in self.shown().items()}
@@ -85,13 +85,13 @@ class FeedTest(testtools.TestCase):
         return found
 
     def host_of(self) -> dict[str, str]:
-        """Return the compute host of each node that hangs on one."""
+        """Return the compute host of each node that is tied to one."""
         hosts = self.graph.shown(graphs.HOST)
         return {target: source for source, _, target in self.graph.edges()
                 if source in hosts}
 
     def server_of(self) -> dict[str, str]:
-        """Return the server of each node that hangs on one."""
+        """Return the server of each node that is tied to one."""
         servers = self.graph.shown(graphs.SERVER)
         return {target: source for source, _, target in self.graph.edges()
                 if source in servers}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes and the Nova servers that they hang on, in Vitrage's graph."""
+"""Nodes and the Nova servers that they are tied to, in Vitrage's graph."""
 
 from tests.support import clusters as made
 from tests.support import graph as graphs

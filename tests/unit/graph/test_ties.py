@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which Nova server each node hangs on."""
+"""Which Nova server each node is tied to."""
 
 from typing import Any
 

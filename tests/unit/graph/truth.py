@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the graph is to show of all clusters: the feed's task, said again."""
+"""What the graph is to show of all clusters, computed without the feed."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from vitrage_k8s.api import clusters
 from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import properties
 
-# Told once a minute.
+# Counted once a minute.
 COUNTED = ('nodes', 'nodes_ready', 'kubernetes_version')
 ALWAYS = ('cluster', 'status', 'state')
 
@@ -27,7 +27,7 @@ class Truth:
     """What the graph is to show after a poll that begins now.
 
     :ivar vertices: the properties of clusters and nodes, by their ids
-    :ivar edges: what hangs on what
+    :ivar edges: which edges there are of ours
     """
 
     def __init__(self, graph: graphs.Graph, view: clusters.View) -> None:
