@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shape of the events that the driver yields and the transformer reads.
 
-Plain data: the properties of one vertex, and its links, each to a neighbour
-that it hangs on. A property whose value is None is one that the vertex loses.
-Vitrage's ``DriverBase.make_pickleable`` adds the rest.
+Plain data: the properties of one vertex, and its links, each an edge from a
+neighbour. The vertex loses a property whose value is None. Vitrage's
+``DriverBase.make_pickleable`` adds the rest.
 """
 
 from collections.abc import Iterable
@@ -56,12 +56,12 @@ def machine_link(entity_type: str, identity: str) -> Link:
 
 def updates(entity_type: str, now: Properties, before: Iterable[str],
             links: list[Link]) -> list[Event]:
-    """Return what makes a vertex be as it is now.
+    """Return the events that give a vertex its properties and links.
 
-    A None makes Vitrage's graph lose a property, but not the copies of it in
-    the workers that answer queries and evaluate templates, which only merge
-    what there is (``vitrage.entity_graph.workers``). So what is lost is
-    emptied first, and lost by a second event.
+    A None makes Vitrage's graph lose a property. The workers that answer
+    queries and evaluate templates have copies of the graph, which only merge
+    what there is (``vitrage.entity_graph.workers``). So a first event makes a
+    lost property empty, and a second one removes it.
 
     :param now: the properties of the vertex
     :param before: the names of those that it had
@@ -77,10 +77,10 @@ def updates(entity_type: str, now: Properties, before: Iterable[str],
 
 
 def deletion(entity_type: str, identity: str) -> Event:
-    """Return what deletes a vertex.
+    """Return the event that deletes a vertex.
 
-    Vitrage keeps it for some minutes. It loses its cluster, by which Vitrage's
-    datasources of alarms would find it, and make a placeholder of it.
+    Vitrage keeps it for some minutes. It loses the property cluster, by which
+    Vitrage's alarm datasources would find it and make a placeholder of it.
     """
     event = _event(entity_type, {
         VProps.ID: identity, graph_properties.CLUSTER: None}, [])
@@ -89,10 +89,10 @@ def deletion(entity_type: str, identity: str) -> Event:
 
 
 def unlinking(entity_type: str, identity: str, link: Link) -> Event:
-    """Return what removes one edge of a vertex.
+    """Return the event that removes one edge of a vertex.
 
-    Vitrage replaces an edge by one to another neighbour of that type, and
-    keeps it if there is none.
+    Vitrage removes an edge by itself only for one to another neighbour of the
+    same type.
     """
     event = _event(entity_type, {VProps.ID: identity}, [link])
     event[DSProps.EVENT_TYPE] = GraphAction.DELETE_RELATIONSHIP
@@ -100,7 +100,7 @@ def unlinking(entity_type: str, identity: str, link: Link) -> Event:
 
 
 def key(event: Event) -> tuple[str, str]:
-    """Return the type and the id of the vertex that an event is of."""
+    """Return the type and the id of the vertex of an event."""
     return event[DSProps.ENTITY_TYPE], event[PROPERTIES][VProps.ID]
 
 

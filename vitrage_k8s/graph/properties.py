@@ -2,9 +2,9 @@
 """What the graph shows of a node and of a cluster: flat, bounded, printable.
 
 All values are strings, since templates match them, and since a list would
-count as a change in each poll; what there is not is left out. Vitrage stores a
-vertex in a row of 64 KB (events.payload), and nothing of any datasource while
-one does not fit: so each value has a bound here, in the one place.
+count as a change in each poll. A property without a value is left out. Vitrage
+stores a vertex in a row of 64 KB (events.payload), and stores nothing of any
+datasource while one does not fit: so each value has a bound here.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ from vitrage_k8s.api import provider_id
 from vitrage_k8s.api import text
 
 Properties = dict[str, str]
-# Of a vertex of the graph, which has more than we sent.
+# The properties of a vertex in the graph, which has more than we sent.
 Seen = Mapping[str, Any]
 
 CLUSTER = 'cluster'
 REASON = 'reason'
 READY_MESSAGE = 'ready_message'
 
-# Keys are never cut: decoding leaves a node out that has a longer one.
+# A key is never cut: decoding leaves out a node that has a longer one.
 _LONGEST: dict[str, int | None] = {
     **dict.fromkeys((VProps.ID, VProps.NAME, CLUSTER, VProps.PROJECT_ID,
                      'provider_id', 'instance_id')),
@@ -45,11 +45,11 @@ _COUNTED = ('nodes', 'nodes_ready', 'kubernetes_version', 'listed_at',
 
 
 def count(inventory: inventories.Inventory) -> Properties:
-    """Return what the nodes of a cluster say of it.
+    """Return what is counted of the nodes of a cluster.
 
-    Its version is the newest of its kubelets, which are never newer than the
-    API server (https://kubernetes.io/releases/version-skew-policy/): to read
-    that of the server takes one more request, which it may refuse.
+    The version is that of the newest kubelet, which is never newer than the
+    API server (https://kubernetes.io/releases/version-skew-policy/). To read
+    the server's takes one more request, which it may refuse.
     """
     found = inventory.all_nodes().values()
     newest = max({node.kubelet_version or '' for node in found}, default='',
@@ -97,30 +97,30 @@ _NAMES = frozenset((*nodes.Node.__struct_fields__, VProps.PROJECT_ID,
 
 
 def may_be_lost(name: str) -> bool:
-    """Return whether a property is one of those that we send, and may not."""
+    """Return whether a property is one that we send, but not always."""
     return name in _NAMES or name.startswith(labels.PREFIX)
 
 
 def has_moved(before: Seen, now: Properties) -> bool:
-    """Return whether a vertex is to be made anew for another project.
+    """Return whether a vertex must be made anew for another project.
 
-    Its alarms are of the project that it had when they were raised; and a
-    vertex that loses its project is the administrator's in Vitrage's graph,
-    and nobody's in its workers.
+    Its alarms keep the project that it had when they were raised. A vertex
+    that loses its project belongs to the administrator in Vitrage's graph, and
+    to nobody in its workers.
     """
     project = before.get(VProps.PROJECT_ID)
     return bool(project) and project != now.get(VProps.PROJECT_ID)
 
 
 def keep_message(before: Seen, now: Properties) -> None:
-    """Keep the message that is shown, where the new one says the same."""
+    """Keep the message that is shown if the new one says the same."""
     shown, new = (each.get(READY_MESSAGE) for each in (before, now))
     if shown and new and conditions.masked(shown) == conditions.masked(new):
         now[READY_MESSAGE] = shown
 
 
 def _state(node: nodes.Node, is_abnormal: bool) -> str:
-    """Return the one word for a node, of which the first that holds."""
+    """Return the state of a node: the first word that holds."""
     return next(word for word, holds in (
         (_readiness(node), node.ready != 'True'),
         ('Terminating', node.deletion_timestamp),
@@ -154,7 +154,7 @@ def server_of(settings: clusters.ClusterSettings,
 def server_before(shown: Seen) -> str | None:
     """Return the server that a node may have been tied to before.
 
-    Whoever sent it may have tied it by its system_uuid.
+    With other settings, it may have been tied by its system_uuid.
     """
     is_server = shown.get('provider') == provider_id.OPENSTACK
     return shown.get('instance_id' if is_server else 'system_uuid')

@@ -3,12 +3,11 @@
 
 Vitrage answers a question of a driver only within an event: it processes the
 event, and puts the answer into it (``Processor._enrich_event``). So the
-question is an event that changes nothing, and this module is the only one
-that knows of that.
+question is an event that changes nothing. Only this module knows of that.
 
-Where the processing of an event fails, Vitrage skips the rest of its list,
-and goes on with the next (``EventsCoordination``). So a list ends in a
-receipt, which changes nothing either, and knows whether Vitrage came to it.
+When Vitrage fails to process an event, it skips the rest of its list and goes
+on with the next list (``EventsCoordination``). So a list ends in a receipt: an
+event that changes nothing either, and shows whether Vitrage processed it.
 """
 
 import collections
@@ -43,7 +42,7 @@ class NoAnswerError(Exception):
 class Vertex(NamedTuple):
     """A vertex that the graph shows.
 
-    :ivar vitrage_id: another one, where the vertex was made anew
+    :ivar vitrage_id: it differs after the vertex was made anew
     """
 
     vitrage_id: str
@@ -89,14 +88,14 @@ class Shown:
     def deleted(self, entity_type: str, identity: str) -> dict[str, Any]:
         """Return the properties of a vertex that was deleted.
 
-        Vitrage keeps it for some minutes. If it is restarted meanwhile, and a
-        vertex of that key comes again, it is that one, with all that it had.
+        Vitrage keeps it for some minutes. If Vitrage is restarted meanwhile,
+        a new vertex of the same key gets all properties of this one.
         """
         return self._deleted.get((entity_type, identity), {})
 
 
 def question(types: Collection[str]) -> events.Event:
-    """Return the event that asks for all vertices that concern us.
+    """Return the event that asks for all vertices that we need.
 
     :param types: the types of vertices of other datasources to ask for
     """
@@ -108,9 +107,9 @@ def question(types: Collection[str]) -> events.Event:
 
 
 def answer(event: events.Event) -> Shown:
-    """Return what the graph shows, when the question has been processed.
+    """Return what the graph shows, after the question was processed.
 
-    :raises NoAnswerError: it was not
+    :raises NoAnswerError: it was not processed
     """
     if TransformerBase.QUERY_RESULT not in event:
         raise NoAnswerError(
@@ -130,12 +129,12 @@ def receipt() -> events.Event:
 
 
 def is_processed(event: events.Event) -> bool:
-    """Return whether Vitrage came to a receipt."""
+    """Return whether Vitrage processed a receipt."""
     return _IS_PROCESSED in event
 
 
 def query_of(event: events.Event) -> dict[str, Any] | None:
-    """Return what an event asks for, when Vitrage comes to it."""
+    """Return what an event asks for; Vitrage calls this to process it."""
     event[_IS_PROCESSED] = True
     return event.get(_QUERY)
 
@@ -143,7 +142,7 @@ def query_of(event: events.Event) -> dict[str, Any] | None:
 class Batches:
     """Makes lists of events.
 
-    :param size: of how many vertices to send the events at a time
+    :param size: the most vertices whose events make a list
     """
 
     def __init__(self, size: int) -> None:
@@ -153,8 +152,8 @@ class Batches:
     def make(self, groups: Iterable[Batch]) -> Iterator[Batch]:
         """Yield lists of events.
 
-        Vitrage has processed one when it asks for the next. If it stops
-        asking, the last one counts as lost.
+        Vitrage has processed a list when it asks for the next. If it does not
+        ask again, the last list counts as lost.
 
         :param groups: the events of one vertex each; they stay together
         """
@@ -171,6 +170,6 @@ class Batches:
     def has_lost(self, entity_type: str, identity: str) -> bool:
         """Return whether an event of a vertex may not have been processed.
 
-        So it is until a later one has been.
+        A later event of it that is processed ends this.
         """
         return (entity_type, identity) in self._lost

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which Nova server, or which compute host, each node hangs on. Pure.
+"""Which Nova server or compute host each node is tied to. Pure.
 
-A tie is an edge to what the graph shows: never one to a placeholder, never
-one to a server of another project, and one to a host only where there is none
-to a server. It is sent once for each vertex, since an edge refreshes the
-timestamps of both its ends, and those of servers and hosts are Nova's.
+A tie is the edge from a server or host that the graph shows to a node. There
+is none from a placeholder or from a server of another project, and one from a
+host only if there is none from a server. It is sent once for each vertex,
+since an edge refreshes the timestamps of both ends, and those of servers and
+hosts are Nova's.
 
 Nova's name of a host is what ``hostname`` or ``hostname --fqdn`` prints there,
 in any case. A short name matches the full ones that begin with it.
@@ -34,7 +35,7 @@ ASK_FOR = 600.0
 
 TYPES = (NOVA_INSTANCE_DATASOURCE, NOVA_HOST_DATASOURCE)
 
-# By which a node may be a host.
+# The properties of a node that may hold the name of a host.
 _NAMES = ('name', 'hostname', 'internal_dns')
 
 Links = list[events.Link]
@@ -80,13 +81,13 @@ class Hosts:
     def match(self, found: Mapping[str, tuple[str, Names]]) -> set[str]:
         """Find the host of each node.
 
-        :param found: a text that says which node it is, and its names, by uid
-        :returns: a warning for what is ambiguous, and has no host
+        :param found: by uid, a text that names the node, and its names
+        :returns: a warning for each node or host that is ambiguous
         """
         warnings = set()
         nodes_of = collections.defaultdict(list)
         for uid, (_, wanted) in found.items():
-            # An equal name with a domain leaves no doubt.
+            # A full name that is equal leaves no doubt.
             exact = {host for name in wanted if '.' in name
                      for host in self._full.get(name, ())}
             hosts = exact if len(exact) == 1 else self.named(wanted)
@@ -105,10 +106,10 @@ class Hosts:
 
 
 class _Basis(NamedTuple):
-    """What of a node decides about its tie.
+    """What decides about the tie of a node.
 
-    :ivar server: the server that it is; None if it is none
-    :ivar names: those by which it may be a host; empty if it is none
+    :ivar server: the UUID of its server; None if it names none
+    :ivar names: names that its host may have; empty if it is no host
     """
 
     server: str | None
@@ -119,9 +120,9 @@ class _Tie(NamedTuple):
     """What was decided about a node.
 
     :ivar basis: what it was decided by
-    :ivar link: what the node hangs on; None for nothing
-    :ivar vitrage_id: of that vertex; another one, where Nova's datasource made
-        it anew
+    :ivar link: its edge; None if there is none
+    :ivar vitrage_id: that of the server or host; it differs after Nova's
+        datasource made the vertex anew
     """
 
     basis: _Basis
@@ -140,13 +141,13 @@ class Ties:
         self.warnings: set[str] = set()
         self._types = types
         self._ties: dict[str, _Tie] = {}
-        # Nodes of which the graph does not show what they are: since when.
+        # Nodes whose server or host the graph does not show, and since when.
         self._waiting: dict[str, tuple[_Basis, float]] = {}
         self._asked_at = float('-inf')
         self._hosts = Hosts()
 
     def wants_graph(self, now: float) -> bool:
-        """Return whether to look for what nodes wait for."""
+        """Return whether to look for servers and hosts that nodes wait for."""
         return now - self._asked_at >= ASK_INTERVAL and any(
             now - since < ASK_FOR for _, since in self._waiting.values())
 
@@ -171,30 +172,30 @@ class Ties:
             'same full names' for each in self._hosts.match(found)}
 
     def found(self, shown: queries.Shown) -> set[str]:
-        """Return the uids of nodes that wait, and can be decided about now."""
+        """Return the uids of nodes that wait for what the graph now shows."""
         servers = shown.of(NOVA_INSTANCE_DATASOURCE)
         return {uid for uid, (basis, _) in self._waiting.items()
                 if basis.server in servers or uid in self._hosts.of}
 
     def is_void(self, settings: clusters.ClusterSettings,
                 node: nodes.Node) -> bool:
-        """Return whether a tie is to go: only the graph knows to what."""
+        """Return whether the tie of a node no longer holds."""
         tie = self._ties.get(node.id)
         return tie is not None and tie.link is not None \
             and tie.basis != self._basis(settings, node)
 
     def forget(self, uid: str) -> None:
-        """Forget the ties of a node whose vertex is gone, or lost them."""
+        """Forget the tie of a node whose vertex is gone or has lost it."""
         self._ties.pop(uid, None)
         self._waiting.pop(uid, None)
 
     def update(self, settings: clusters.ClusterSettings, node: nodes.Node,
                before: properties.Seen, shown: queries.Shown | None,
                now: float) -> tuple[Links, Links]:
-        """Decide about a node, where it is known what the graph shows.
+        """Decide about the tie of a node, if it is known what the graph shows.
 
         :param before: what the graph shows of the node
-        :param shown: what it shows; None if not known
+        :param shown: what it shows; None if that is not known
         :param now: the time in seconds
         :returns: the links to send, and those to remove
         """
@@ -224,7 +225,7 @@ class Ties:
             vitrage_id = shown.vitrage_id(*link[:2])
         elif any(basis):
             self._waiting[uid] = basis, since
-        # Whoever sent it before may have tied it.
+        # A process before this one may have tied it.
         was = {old.link} if old else self._links(before)
         self._ties[uid] = _Tie(basis, link, vitrage_id)
         is_new = link and self._ties[uid][1:] != (old and old[1:])
@@ -242,7 +243,7 @@ class Ties:
             else _NO_NAMES)
 
     def _links(self, before: properties.Seen) -> set[events.Link | None]:
-        """Return what a node may hang on, by its vertex."""
+        """Return the links that a node may have, by its vertex."""
         server = properties.server_before(before)
         return {
             events.machine_link(NOVA_INSTANCE_DATASOURCE, server)
