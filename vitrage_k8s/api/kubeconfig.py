@@ -4,7 +4,8 @@
 A kubeconfig is read again at each poll interval, so that a mended one works
 without a restart. The official client's loader passes over what is wrong with
 credentials, keeps certificates in temporary files of the process, and has
-other fields in each of its versions.
+other fields in each of its versions. lightkube, kr8s and kubernetes_asyncio
+each lack some of this: merged files, or timeouts, a cache or v1 of plugins.
 """
 
 from collections.abc import Iterator

@@ -3,6 +3,8 @@
 
 One thread lists, the other watches. The policy (watch_policy.py) decides when,
 and the inventory keeps what they read. This module knows nothing of Vitrage.
+The official client's informer (37.0.2) lists without pages, and repeats a
+watch that fails without a pause.
 """
 
 from collections.abc import Callable

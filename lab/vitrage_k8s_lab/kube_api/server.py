@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Kubernetes API server for nodes, on loopback, for the demo and tests.
 
-For a client that lists and watches nodes it answers over real HTTP as
-kube-apiserver 1.36 does: tests/contract asks both the same. Of all else there
-is what ``kubectl get`` and ``describe`` of nodes need: discovery, and lists
-of pods and events that are empty. Nothing can be written, there is no YAML
-or protobuf, and HTTP is 1.1.
-It is made of the standard library only, and must know nothing of Vitrage or
-of our client: a server that shares code with the client under test would
-share its mistakes too.
+To a client that lists and watches nodes it answers over real HTTP as
+kube-apiserver 1.36 does: tests/contract asks both the same. It also has what
+``kubectl get`` and ``describe`` of nodes need: discovery, and empty lists of
+pods and events. Nothing can be written, there is no YAML or protobuf, and
+HTTP is 1.1.
+It uses the standard library only, and must know nothing of Vitrage or of our
+client: a server that shares code with the client under test would share its
+mistakes too. kmock has no limit, continue, versions or bookmarks.
 """
 
 from collections.abc import Callable
