@@ -18,7 +18,7 @@ import unittest
 
 import fixtures
 
-from tests.e2e import base
+from tests.support import end_to_end
 from tests.support import alertmanager
 from tests.support import processes
 from tests.support import services
@@ -35,7 +35,7 @@ ALERT = 'KubeNodeNotReady'
 UNMAPPED = 'KubePodCrashLooping'
 
 
-class TestAlertmanager(base.ServicesTest):
+class TestAlertmanager(end_to_end.ServicesTest):
 
     alertmanager: alertmanager.Alertmanager
 
@@ -59,7 +59,7 @@ class TestAlertmanager(base.ServicesTest):
             **options,
             'DEFAULT': {'notifiers': 'webhook'},
             'datasources': {**options['datasources'],
-                            'types': (*base.TYPES, 'prometheus')},
+                            'types': (*end_to_end.TYPES, 'prometheus')},
             'prometheus': {
                 'config_file': install_files.ETC / install_files.ALERTS,
                 'alertmanager_url':

@@ -9,7 +9,7 @@ that cross processes, and a graph that outlives its process.
 import json
 from typing import Any
 
-from tests.e2e import base
+from tests.support import end_to_end
 from tests.support import specimens
 from vitrage_k8s_lab import samples
 
@@ -38,7 +38,7 @@ def properties(vertex: dict[str, Any]) -> dict[str, Any]:
             and name not in ('graph_index', 'update_timestamp')}
 
 
-class TestServices(base.ServicesTest):
+class TestServices(end_to_end.ServicesTest):
 
     def kubernetes(self) -> dict[str, tuple[str, str]]:
         """Return the id of Vitrage and the state of each of our vertices."""
@@ -91,7 +91,7 @@ class TestServices(base.ServicesTest):
         for unschedulable in (True, False) * 10:
             lists = self.lists()
             self.green.put(samples.node(
-                'other', providerID=f'openstack:///{base.OTHER}',
+                'other', providerID=f'openstack:///{end_to_end.OTHER}',
                 unschedulable=unschedulable))
             expected = (('SchedulingDisabled', 'SUBOPTIMAL')
                         if unschedulable else ('Ready', 'OK'))

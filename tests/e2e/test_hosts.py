@@ -4,7 +4,7 @@
 import json
 import pathlib
 
-from tests.e2e import base
+from tests.support import end_to_end
 from tests.support import services
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
@@ -15,7 +15,7 @@ TENANT = {'VITRAGE_USER_ID': 'someone', 'VITRAGE_PROJECT_ID': 'shop',
           'VITRAGE_ROLES': 'member'}
 
 
-class TestHosts(base.ServicesTest):
+class TestHosts(end_to_end.ServicesTest):
 
     under: Simulator
 

@@ -7,7 +7,7 @@ What it refuses is tried again for ever, and nothing else is stored.
 import json
 import pathlib
 
-from tests.e2e import base
+from tests.support import end_to_end
 from tests.support import services
 from tests.support import specimens
 from vitrage_k8s_lab.kube_api.http import Answer
@@ -18,7 +18,7 @@ LONG = '\U0001f600'
 CLUSTER = LONG * 253
 
 
-class TestWorstVertex(base.ServicesTest):
+class TestWorstVertex(end_to_end.ServicesTest):
 
     @classmethod
     def _options(cls, directory: pathlib.Path) -> services.Options:

@@ -3,13 +3,13 @@
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.graph import feed as feeds
 from vitrage_k8s.graph import properties
 from vitrage_k8s.graph import ties
 
 
-class ChangesTest(base.FeedTest):
+class ChangesTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -23,7 +23,7 @@ class ChangesTest(base.FeedTest):
 
         sent = self.changes()
 
-        self.assertEqual(['n'], base.ids(sent))
+        self.assertEqual(['n'], polls.ids(sent))
         self.assertEqual([[]], [event['links'] for event in sent])
         self.assertEqual('NotReady', self.shown()['n']['state'])
         self.assertFalse(self.has_asked)
@@ -40,14 +40,14 @@ class ChangesTest(base.FeedTest):
 
         sent = self.changes()
 
-        self.assertEqual(['new'], base.ids(sent))
+        self.assertEqual(['new'], polls.ids(sent))
         self.assertEqual({'new': 'a', 'n': 'a', 'm': 'a'}, self.cluster_of())
         self.assertEqual('z', self.shown()['new']['zone'])
 
     def test_a_node_that_is_deleted_leaves_the_graph(self) -> None:
         self.clusters.delete('a', 'n')
 
-        self.assertEqual(['n'], base.ids(self.changes(), 'delete_entity'))
+        self.assertEqual(['n'], polls.ids(self.changes(), 'delete_entity'))
 
         self.assertEqual({'m': 'a'}, self.cluster_of())
         self.assertEqual([], self.changes())
@@ -79,7 +79,7 @@ class ChangesTest(base.FeedTest):
         self.assertEqual(2, len(self.graph.batches))
 
 
-class NewClusterTest(base.FeedTest):
+class NewClusterTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -94,7 +94,7 @@ class NewClusterTest(base.FeedTest):
         sent = self.changes()
 
         self.assertTrue(self.has_asked)
-        self.assertEqual(['b', 'm'], base.ids(sent))
+        self.assertEqual(['b', 'm'], polls.ids(sent))
         self.assertEqual({'n': 'a', 'm': 'b'}, self.cluster_of())
         self.assertEqual({'a': 'Ready', 'b': 'Ready'}, self.state_of())
         self.assertEqual([], self.changes())
@@ -118,7 +118,7 @@ class NewClusterTest(base.FeedTest):
         self.changes()
         self.clusters.relist('b', made.make_node('m'), made.make_node('o'))
 
-        self.assertEqual(['o'], base.ids(self.changes()))
+        self.assertEqual(['o'], polls.ids(self.changes()))
         self.assertFalse(self.has_asked)
 
     def test_a_cluster_that_is_added_shows_at_once(self) -> None:
@@ -155,10 +155,10 @@ class NewClusterTest(base.FeedTest):
     def test_the_first_poll_may_be_for_changes(self) -> None:
         self.feed = self.make_feed()
 
-        self.assertEqual(['a', 'n'], base.ids(self.changes()))
+        self.assertEqual(['a', 'n'], polls.ids(self.changes()))
 
 
-class HealthTest(base.FeedTest):
+class HealthTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -169,8 +169,8 @@ class HealthTest(base.FeedTest):
         for health in (made.UNREACHABLE, made.READY):
             self.clusters.healths['a'] = health
             sent = self.changes()
-            self.assertIn('a', base.ids(sent))
-            self.assertEqual(set(), base.links(sent, graphs.ROOT))
+            self.assertIn('a', polls.ids(sent))
+            self.assertEqual(set(), polls.links(sent, graphs.ROOT))
             self.assertEqual([], self.changes())
             self.assertEqual({'a': health.state}, self.state_of())
         self.assertEqual({'n': 'a'}, self.cluster_of())
@@ -183,12 +183,12 @@ class HealthTest(base.FeedTest):
         before = shown()
         for ready in ('False', 'True', 'False'):
             self.clusters.put('a', made.make_node('new', ready=ready))
-            self.assertEqual(['new'], base.ids(self.changes()))
+            self.assertEqual(['new'], polls.ids(self.changes()))
             self.snapshot()
         self.assertEqual(before, shown())
         self.graph.advance(feeds.COUNT_INTERVAL)
 
-        self.assertEqual(['a'], base.ids(self.changes()))
+        self.assertEqual(['a'], polls.ids(self.changes()))
         self.assertEqual(str(int(before[0]) + 1), shown()[0])
         self.assertEqual(before[1], shown()[1])
         self.graph.advance(feeds.COUNT_INTERVAL)
@@ -225,7 +225,7 @@ class HealthTest(base.FeedTest):
         self.assertEqual('p', cluster['project_id'])
 
 
-class SettingsTest(base.FeedTest):
+class SettingsTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()

@@ -3,11 +3,11 @@
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.graph import properties
 
 
-class TwoContexts(base.FeedTest):
+class TwoContexts(polls.FeedTest):
 
     def begin(self, *listed: str, **projects: str | None) -> None:
         """Begin with the clusters a and b, each with an own node.
@@ -39,7 +39,7 @@ class ContestedTest(TwoContexts):
                          self.cluster_of())
         for _ in range(2):
             self.assertEqual(['first', 'a', 'of a', 'x', 'y', 'b', 'of b'],
-                             base.ids(self.snapshot()))
+                             polls.ids(self.snapshot()))
 
     def test_a_node_moves_when_an_earlier_cluster_lists(self) -> None:
         for project in (None, 'p'):
@@ -109,7 +109,7 @@ class ContestedTest(TwoContexts):
         self.assertEqual([], self.changes())
         self.clusters.put('a', made.make_node('x', zone='a'))
 
-        self.assertEqual(['x'], base.ids(self.changes()))
+        self.assertEqual(['x'], polls.ids(self.changes()))
 
         self.assertEqual('a', self.shown()['x']['zone'])
 
@@ -148,7 +148,7 @@ class ContestedTest(TwoContexts):
         self.clusters.delete('a', 'x')
 
         for poll in (self.changes, self.snapshot):
-            self.assertEqual([], base.ids(poll(), 'delete_entity'))
+            self.assertEqual([], polls.ids(poll(), 'delete_entity'))
             self.assertEqual({'of a': 'a', 'x': 'a', 'y': 'a'},
                              self.cluster_of())
 

@@ -9,14 +9,14 @@ import itertools
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.graph import properties
 from vitrage_k8s.graph import ties
 
 ALL = itertools.repeat(True)
 
 
-class LostTest(base.FeedTest):
+class LostTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -52,10 +52,10 @@ class LostTest(base.FeedTest):
 
             sent = self.snapshot()
 
-            self.assertEqual({('n', 's')}, base.links(sent, graphs.SERVER))
+            self.assertEqual({('n', 's')}, polls.links(sent, graphs.SERVER))
             self.assertEqual({'n': 's'}, self.server_of())
             self.assertEqual(set(),
-                             base.links(self.snapshot(), graphs.SERVER))
+                             polls.links(self.snapshot(), graphs.SERVER))
             self.graph.delete_server('s')
 
     def test_a_node_that_was_lost_is_repaired_when_it_changes(self) -> None:
@@ -69,7 +69,7 @@ class LostTest(base.FeedTest):
         self.assertEqual([], self.changes())
         self.assertFalse(self.has_asked)
 
-        self.assertEqual(['n'], base.ids(self.changes()))
+        self.assertEqual(['n'], polls.ids(self.changes()))
 
         self.assertTrue(self.has_asked)
         self.assertEqual({'n': 's'}, self.server_of())
@@ -108,9 +108,9 @@ class LostTest(base.FeedTest):
 
         sent = self.snapshot()
 
-        self.assertEqual({('n', 'a')}, base.links(sent, graphs.CLUSTER))
-        self.assertEqual(set(), base.links(sent, graphs.ROOT))
-        self.assertEqual(set(), base.links(self.snapshot(), graphs.CLUSTER))
+        self.assertEqual({('n', 'a')}, polls.links(sent, graphs.CLUSTER))
+        self.assertEqual(set(), polls.links(sent, graphs.ROOT))
+        self.assertEqual(set(), polls.links(self.snapshot(), graphs.CLUSTER))
 
     def test_the_edge_to_the_root_that_was_lost_comes_again(self) -> None:
         self.clusters.add('a')
@@ -124,9 +124,9 @@ class LostTest(base.FeedTest):
 
             self.assertEqual({('a', 'OpenStack Cluster')}
                              if poll == self.snapshot else set(),
-                             base.links(sent, graphs.ROOT))
+                             polls.links(sent, graphs.ROOT))
             self.snapshot()
-            self.assertEqual(set(), base.links(self.snapshot(), graphs.ROOT))
+            self.assertEqual(set(), polls.links(self.snapshot(), graphs.ROOT))
 
     def test_a_removed_link_that_was_lost_is_removed(self) -> None:
         # Each event of the node may be the one that fails.

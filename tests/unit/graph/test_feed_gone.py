@@ -3,13 +3,13 @@
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import queries
 
 
-class GoneNodesTest(base.FeedTest):
+class GoneNodesTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -20,7 +20,7 @@ class GoneNodesTest(base.FeedTest):
     def test_a_node_that_a_list_does_not_have_goes(self) -> None:
         for poll in (self.snapshot, self.changes):
             self.clusters.relist('a', made.make_node('m'))
-            self.assertEqual(['n'], base.ids(poll(), 'delete_entity'))
+            self.assertEqual(['n'], polls.ids(poll(), 'delete_entity'))
             self.assertEqual({'m': 'a', 'o': 'b'}, self.cluster_of())
             self.clusters.relist('a', made.make_node('n'),
                                  made.make_node('m'))
@@ -63,7 +63,7 @@ class GoneNodesTest(base.FeedTest):
         self.clusters.put('a', made.make_node('n'))
         self.clusters.delete('a', 'n')
 
-        self.assertEqual(['n'], base.ids(self.changes(), 'delete_entity'))
+        self.assertEqual(['n'], polls.ids(self.changes(), 'delete_entity'))
 
         self.assertEqual({'m': 'a', 'o': 'b'}, self.cluster_of())
         self.assertEqual([], self.changes())
@@ -101,7 +101,7 @@ class GoneNodesTest(base.FeedTest):
 
         self.graph.take(self.feed.snapshot(view, shown, 0))
 
-        self.assertEqual([], base.ids(self.graph.sent, 'delete_entity'))
+        self.assertEqual([], polls.ids(self.graph.sent, 'delete_entity'))
 
     def test_a_node_without_a_cluster_goes(self) -> None:
         self.graph.take([events.updates(
@@ -112,7 +112,7 @@ class GoneNodesTest(base.FeedTest):
         self.assertEqual({'n': 'a', 'm': 'a', 'o': 'b'}, self.cluster_of())
 
 
-class GoneClustersTest(base.FeedTest):
+class GoneClustersTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -190,7 +190,7 @@ class GoneClustersTest(base.FeedTest):
             self.assertEqual(before, self.vitrage_ids())
 
 
-class InTreeTest(base.FeedTest):
+class InTreeTest(polls.FeedTest):
     """The cluster of Vitrage's own datasource, which ours replaces."""
 
     def setUp(self) -> None:

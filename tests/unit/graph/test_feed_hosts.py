@@ -3,11 +3,11 @@
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.graph import ties
 
 
-class HostsTest(base.FeedTest):
+class HostsTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -28,11 +28,11 @@ class HostsTest(base.FeedTest):
             sent = self.snapshot()
 
             self.assertEqual({('n', 'compute-1.example.org')},
-                             base.links(sent, graphs.HOST))
+                             polls.links(sent, graphs.HOST))
             self.assertEqual({'n': 'compute-1.example.org'}, self.host_of())
             self.assertEqual({'n': 'u', 'm': 't'}, self.cluster_of())
             for poll in (self.snapshot, self.changes):
-                self.assertEqual(set(), base.links(poll(), graphs.HOST))
+                self.assertEqual(set(), polls.links(poll(), graphs.HOST))
 
     def test_a_placeholder_is_no_host(self) -> None:
         # A server brings one of its host.

@@ -19,7 +19,7 @@ from vitrage.common.constants import GraphAction
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import truth
+from tests.support import truth
 from vitrage_k8s.api import clusters
 from vitrage_k8s.api import nodes
 from vitrage_k8s.graph import events

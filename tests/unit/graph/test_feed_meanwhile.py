@@ -5,11 +5,11 @@ import itertools
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.graph import events
 
 
-class InterruptedTest(base.FeedTest):
+class InterruptedTest(polls.FeedTest):
 
     batch_size = 1
 
@@ -117,9 +117,9 @@ class InterruptedTest(base.FeedTest):
 
         sent = self.changes()
 
-        self.assertEqual(['b', 'o', 'o', 'o'], base.ids(sent))
-        self.assertEqual({('o', 'b')}, base.links(sent[:2], graphs.CLUSTER))
-        self.assertEqual(set(), base.links(sent[2:], graphs.CLUSTER))
+        self.assertEqual(['b', 'o', 'o', 'o'], polls.ids(sent))
+        self.assertEqual({('o', 'b')}, polls.links(sent[:2], graphs.CLUSTER))
+        self.assertEqual(set(), polls.links(sent[2:], graphs.CLUSTER))
         self.assertNotIn('zone', self.shown()['o'])
 
     def test_a_node_that_comes_again_meanwhile_hangs_on_its_cluster(

@@ -3,11 +3,11 @@
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.graph import ties
 
 
-class ServersTest(base.FeedTest):
+class ServersTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()
@@ -27,7 +27,7 @@ class ServersTest(base.FeedTest):
 
             sent = self.snapshot()
 
-            self.assertEqual({('n', 's')}, base.links(sent, graphs.SERVER))
+            self.assertEqual({('n', 's')}, polls.links(sent, graphs.SERVER))
             self.assertEqual({'n': 's'}, self.server_of())
             self.assertEqual({'n': 'a'}, self.cluster_of())
 
@@ -40,7 +40,7 @@ class ServersTest(base.FeedTest):
         for zone in 'xyz':
             self.clusters.put('a', made.make_server_node('n', 's', zone=zone))
             for poll in (self.snapshot, self.changes):
-                self.assertEqual(set(), base.links(poll(), graphs.SERVER))
+                self.assertEqual(set(), polls.links(poll(), graphs.SERVER))
         self.assertEqual(before, self.stamp())
         self.assertEqual({'n': 's'}, self.server_of())
 
@@ -52,7 +52,7 @@ class ServersTest(base.FeedTest):
         self.assertEqual({}, self.server_of())
 
         self.assertEqual({('n', 's')},
-                         base.links(self.snapshot(), graphs.SERVER))
+                         polls.links(self.snapshot(), graphs.SERVER))
 
         self.assertEqual({'n': 's'}, self.server_of())
 
@@ -62,7 +62,7 @@ class ServersTest(base.FeedTest):
         self.graph.delete_server('s')
 
         for poll in (self.snapshot, self.changes):
-            self.assertEqual(set(), base.links(poll(), graphs.SERVER))
+            self.assertEqual(set(), polls.links(poll(), graphs.SERVER))
         self.assertEqual({}, self.graph.shown(graphs.SERVER))
 
     def test_a_placeholder_is_no_server(self) -> None:
@@ -81,7 +81,7 @@ class ServersTest(base.FeedTest):
         sent = self.changes()
 
         self.assertTrue(self.has_asked)
-        self.assertEqual({('n', 's')}, base.links(sent, graphs.SERVER))
+        self.assertEqual({('n', 's')}, polls.links(sent, graphs.SERVER))
         self.assertEqual({'n': 's'}, self.server_of())
         self.graph.advance(ties.ASK_INTERVAL)
         self.assertEqual([], self.changes())
@@ -160,7 +160,7 @@ class ServersTest(base.FeedTest):
         self.assertEqual({'n': 's'}, self.server_of())
 
 
-class TenantsTest(base.FeedTest):
+class TenantsTest(polls.FeedTest):
 
     def setUp(self) -> None:
         super().setUp()

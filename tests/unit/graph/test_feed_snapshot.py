@@ -3,13 +3,13 @@
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import base
+from tests.support import polls
 from vitrage_k8s.graph import events
 from vitrage_k8s.graph import properties
 from vitrage_k8s.graph import ties
 
 
-class SnapshotTest(base.FeedTest):
+class SnapshotTest(polls.FeedTest):
 
     def test_shows_each_cluster_and_each_node(self) -> None:
         nodes = {uid: made.make_node(uid, zone=f'zone of {uid}')
@@ -33,7 +33,7 @@ class SnapshotTest(base.FeedTest):
     def test_sends_every_node_and_cluster_each_time(self) -> None:
         self.clusters.add('a', made.make_node('n1'), made.make_node('n2'))
         for _ in range(4):
-            self.assertEqual(['a', 'n1', 'n2'], base.ids(self.snapshot()))
+            self.assertEqual(['a', 'n1', 'n2'], polls.ids(self.snapshot()))
 
     def test_sends_so_many_at_a_time(self) -> None:
         self.feed = type(self.feed)(2, ties.TYPES)
@@ -42,7 +42,7 @@ class SnapshotTest(base.FeedTest):
         self.snapshot()
 
         self.assertEqual([['a', 'n0'], ['n1', 'n2'], ['n3']],
-                         [base.ids(batch[:-1]) for batch
+                         [polls.ids(batch[:-1]) for batch
                           in self.graph.batches])
 
     def test_a_poll_without_clusters_sends_nothing(self) -> None:
@@ -59,7 +59,7 @@ class SnapshotTest(base.FeedTest):
 
         self.assertNotIn('zone', self.shown()['n'])
         self.assertEqual('r', self.shown()['n']['region'])
-        self.assertEqual(['a', 'n'], base.ids(self.snapshot()))
+        self.assertEqual(['a', 'n'], polls.ids(self.snapshot()))
 
     def test_what_others_say_of_a_node_stays(self) -> None:
         self.clusters.add('a', made.make_node('n'))
@@ -74,7 +74,7 @@ class SnapshotTest(base.FeedTest):
         self.assertEqual('ERROR', vertex['vitrage_state'])
 
 
-class EdgesTest(base.FeedTest):
+class EdgesTest(polls.FeedTest):
 
     def test_an_edge_is_sent_once_for_each_vertex_that_is_shown(self) -> None:
         self.clusters.add('a', made.make_node('n'))
@@ -83,8 +83,8 @@ class EdgesTest(base.FeedTest):
         for cluster, root in ((to_cluster, to_root), (to_cluster, to_root),
                               (set(), set()), (set(), set())):
             sent = self.snapshot()
-            self.assertEqual(cluster, base.links(sent, graphs.CLUSTER))
-            self.assertEqual(root, base.links(sent, graphs.ROOT))
+            self.assertEqual(cluster, polls.links(sent, graphs.CLUSTER))
+            self.assertEqual(root, polls.links(sent, graphs.ROOT))
 
         self.clusters.configure('a', project_id='p')
         self.snapshot()
@@ -92,8 +92,8 @@ class EdgesTest(base.FeedTest):
 
         # Made anew.
         sent = self.snapshot()
-        self.assertEqual(to_cluster, base.links(sent, graphs.CLUSTER))
-        self.assertEqual(to_root, base.links(sent, graphs.ROOT))
+        self.assertEqual(to_cluster, polls.links(sent, graphs.CLUSTER))
+        self.assertEqual(to_root, polls.links(sent, graphs.ROOT))
         self.assertEqual({'n': 'a'}, self.cluster_of())
 
     def test_a_node_that_is_not_shown_is_linked(self) -> None:
@@ -104,7 +104,7 @@ class EdgesTest(base.FeedTest):
 
         sent = self.snapshot()
 
-        self.assertEqual({('m', 'a')}, base.links(sent, graphs.CLUSTER))
+        self.assertEqual({('m', 'a')}, polls.links(sent, graphs.CLUSTER))
 
     def test_the_root_of_a_new_cluster_is_linked(self) -> None:
         self.clusters.add('a')
@@ -113,7 +113,7 @@ class EdgesTest(base.FeedTest):
         self.clusters.add('b')
 
         self.assertEqual({('b', 'OpenStack Cluster')},
-                         base.links(self.snapshot(), graphs.ROOT))
+                         polls.links(self.snapshot(), graphs.ROOT))
 
     def test_a_cluster_has_a_root_though_the_graph_lost_it(self) -> None:
         self.clusters.add('a')
@@ -132,7 +132,7 @@ class EdgesTest(base.FeedTest):
                                  self.graph.edges())
 
 
-class HealthTest(base.FeedTest):
+class HealthTest(polls.FeedTest):
 
     def test_a_cluster_that_is_not_known_is_connecting(self) -> None:
         self.clusters.add('a', is_listed=False)
@@ -154,7 +154,7 @@ class HealthTest(base.FeedTest):
         for health, poll in ((made.UNREACHABLE, self.changes),
                              (made.READY, self.snapshot)):
             self.clusters.healths['a'] = health
-            self.assertEqual(['a'], base.ids(poll(), 'update')[:1])
+            self.assertEqual(['a'], polls.ids(poll(), 'update')[:1])
             self.assertEqual({'a': health.state}, self.state_of())
 
     def test_a_verdict_of_a_known_cluster_is_sent_once(self) -> None:
@@ -164,7 +164,7 @@ class HealthTest(base.FeedTest):
         self.snapshot()
         self.clusters.healths['a'] = made.UNREACHABLE
 
-        self.assertEqual(['a'], base.ids(self.changes()))
+        self.assertEqual(['a'], polls.ids(self.changes()))
         self.assertEqual([], self.changes())
 
     def test_a_reason_comes_and_goes(self) -> None:
@@ -186,10 +186,10 @@ class HealthTest(base.FeedTest):
         self.snapshot()
         self.clusters.healths['a'] = made.UNREACHABLE
         for _ in range(2):
-            self.assertEqual(['a', 'n'], base.ids(self.snapshot()))
+            self.assertEqual(['a', 'n'], polls.ids(self.snapshot()))
 
 
-class RestartTest(base.FeedTest):
+class RestartTest(polls.FeedTest):
 
     def test_what_went_meanwhile_is_deleted_with_the_first_list(self) -> None:
         self.clusters.add('a', made.make_node('n'), made.make_node('m'))

@@ -9,7 +9,7 @@ import testtools
 
 from tests.support import clusters as made
 from tests.support import graph as graphs
-from tests.unit.graph import truth
+from tests.support import truth
 from vitrage_k8s.graph import feed as feeds
 from vitrage_k8s.graph import ties
 
