@@ -73,8 +73,8 @@ apt_download() {
 
 # If it were killed, dpkg would leave packages that do not work.
 apt_unpack() {
-    # The services of the packages are not to be started. This is how one
-    # tells Debian so; where there is such a file, it stays as it is.
+    # The services of the packages are not to be started. This is how
+    # Debian knows; where there is such a file, it stays as it is.
     policy=/usr/sbin/policy-rc.d
     made_policy=
     if [ ! -e $policy ]; then

@@ -18,8 +18,8 @@ import unittest
 
 import fixtures
 
-from tests.support import end_to_end
 from tests.support import alertmanager
+from tests.support import end_to_end
 from tests.support import processes
 from tests.support import services
 from vitrage_k8s import install_files

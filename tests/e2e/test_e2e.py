@@ -25,7 +25,7 @@ UNREADABLE = ('Kubernetes API server cannot be read', 'kubernetes.cluster',
 
 
 def ours(payload: str) -> bool:
-    """Tell whether a row of the table of events may be our doing."""
+    """Return whether a row of the table of events may be ours."""
     element = json.loads(payload)
     return 'label' in element or element['vitrage_type'].startswith(
         'kubernetes')

@@ -83,7 +83,7 @@ class OutsideTextTest(base.FunctionalTest):
 
 
 class GraphTest(OutsideTextTest):
-    """What nodes tell of themselves."""
+    """What nodes say of themselves."""
 
     def show(self, **parts: Any) -> dict[str, Any]:
         self.simulator.put({**samples.node('n'), **parts})

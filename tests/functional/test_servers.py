@@ -223,7 +223,7 @@ class ServersTest(NovaTest):
         for _ in range(6):
             self.host.poll()
             self.host.check_consistency()
-        # But for the host, which nova.instance alone tells of.
+        # Except for the host, which only nova.instance sends.
         hosts = {vertex.vertex_id for vertex in self.host.graph.get_vertices(
             {'vitrage_type': 'nova.host'})}
         hosts |= {row.payload['vertex_id'] for row in self.host.rows

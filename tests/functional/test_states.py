@@ -137,7 +137,7 @@ class StateTest(base.FunctionalTest):
             {'type': 'MemoryPressure', 'status': 'True'})
         self.simulator.put(node)
 
-        # Between any two lists of our events; the evaluator tells it once.
+        # Between any two lists of our events; the evaluator sends it once.
         self.host.between = lambda: self.host.set_state('n', 'ERROR')
         self.host.poll()
         self.host.between = None

@@ -170,7 +170,7 @@ class TestTemplates(cloud.CloudTest):
             self.expect_state('worker', 'OK')
 
     def test_failed_server_is_the_cause_of_the_failed_node(self) -> None:
-        # The node fails first, as its heartbeats may tell before Nova does.
+        # The node fails first, as its heartbeats may show before Nova does.
         self.simulator.put(worker(Ready='Unknown'))
         self.expect_alarms(NOT_READY)
         self.set_server('ERROR', 'instance.update')

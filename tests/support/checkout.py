@@ -29,8 +29,8 @@ SOURCES = ('run_demo.sh', 'run_tests.sh', 'requirements.txt',
 # What may be too slow on a busy machine, and never is on an idle one.
 PATIENCE = 120
 
-# Stops there until it is told to go on, as the real ones do: with children of
-# theirs, some of them in sessions of their own, and with temporary files.
+# Stops there, as the real ones do, with children of its own, some of them in
+# sessions of their own, and with temporary files.
 MOMENT = '''
 moment() {
     echo "$1" >>"$STUBS/passed"

@@ -54,7 +54,7 @@ class ServicesTest(ClientTest):
         super().setUpClass()
         missing = services.what_is_missing()
         if missing:
-            # A runner may count it, and not tell the reason.
+            # A runner may count it, and not print the reason.
             print(f'\nSKIPPED, the end-to-end tests: {missing}',
                   file=sys.stderr)
             raise unittest.SkipTest(missing)
@@ -162,8 +162,8 @@ class ServicesTest(ClientTest):
     def await_snapshots(self, count: int) -> list[str]:
         """Wait until Vitrage has read everything so many times.
 
-        :returns: the vertices and edges that the database was told of
-            meanwhile, as JSON
+        :returns: the vertices and edges that the database got meanwhile,
+            as JSON
         """
         # When another one has ended, the database knows of the last.
         enough = self._snapshots() + count + 1

@@ -40,7 +40,7 @@ def credential(version: str = V1, **status: Any) -> dict[str, Any]:
 
 
 def after(seconds: float) -> str:
-    """A point in time as plugins tell it."""
+    """Return a point in time as plugins write it."""
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(
         seconds=seconds)).isoformat()
 

@@ -79,7 +79,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def listens(port: int) -> bool:
-    """Tell whether there is someone at a port of 127.0.0.1."""
+    """Return whether a process listens at a port of 127.0.0.1."""
     try:
         with socket.create_connection(('127.0.0.1', port)):
             return True
@@ -164,7 +164,7 @@ class Process:
         # group of its number.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        # When Python ends before this, the guard has been told to act.
+        # When Python ends before this, the guard knows what to do.
         with contextlib.suppress(ValueError):
             _guard.toggle(process.pid)
 
@@ -198,7 +198,7 @@ class Process:
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Tell whether a process has ended, without waiting for it."""
+    """Return whether a process has ended, without waiting for it."""
     return os.waitid(os.P_PID, process.pid,
                      os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 

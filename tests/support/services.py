@@ -39,7 +39,7 @@ Options = Mapping[str, Mapping[str, object]]
 
 
 def what_is_missing() -> str | None:
-    """Tell which programs are missing, and what to do; None if none is."""
+    """Return which programs are missing, and what to do; None if none."""
     missing = [program for program in _PACKAGES if find(program) is None]
     if not missing:
         return None
@@ -76,7 +76,7 @@ class Database:
         common = ['--no-defaults', f'--datadir={self._directory / "data"}',
                   '--innodb-log-file-size=8M']
         if os.geteuid() == 0:
-            # It asks to be told so.
+            # It wants that to be said.
             common.append('--user=root')
         run([_program('mariadb-install-db'), *common, '--skip-test-db',
              '--auth-root-authentication-method=normal'], os.environ)
@@ -168,7 +168,7 @@ class Bus:
 class Vitrage:
     """vitrage-graph, vitrage-persistor and vitrage-api.
 
-    The API trusts what the headers of a request tell of its user, as behind
+    The API trusts what the headers of a request say of its user, as behind
     a proxy that has asked Keystone.
 
     :param directory: where the files go; there is none yet

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What providerIDs tell. The forms are from the wild."""
+"""What providerIDs say. The forms are from real clusters."""
 
 import testtools
 

@@ -40,7 +40,7 @@ class LostTest(polls.FeedTest):
             self.assertEqual({'a': 'Ready', 'b': 'Ready'}, self.state_of())
 
     def test_a_link_that_was_lost_is_sent_again(self) -> None:
-        # The properties of the node do not tell: they are as they were.
+        # The properties of the node do not show it: they are as they were.
         self.clusters.add('a', made.make_server_node('n', 's'))
         for poll in (self.snapshot, self.changes):
             for _ in range(3):
