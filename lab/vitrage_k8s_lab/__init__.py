@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where vitrage-k8s is tried: API servers, a cloud, all of Vitrage."""
+"""What vitrage-k8s is tried with: API servers, a cloud, all of Vitrage."""

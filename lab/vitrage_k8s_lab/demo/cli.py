@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print('Interrupted', file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output has seen enough. Python would write the
-        # rest at its end, and complain.
+        # The reader has closed our output. Python would write the rest of it
+        # at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -179,7 +179,7 @@ def _play_scenario(options: argparse.Namespace, stack: contextlib.ExitStack,
     """Play a scenario, and return the exit status."""
     try:
         if options.dot is not None:
-            # Rather now than when everything has been played.
+            # Found out now, and not after everything has been played.
             options.dot.touch()
     except OSError as error:
         say(f'ERROR: cannot write {options.dot}: {error.strerror}')

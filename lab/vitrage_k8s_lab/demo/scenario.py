@@ -88,18 +88,18 @@ class Scenario:
     """Something fails, Vitrage shows why, and all is well again."""
 
     cluster: str
-    # The first one fails.
+    # The first of them fails.
     nodes: Sequence[str]
-    # Without any there is no cloud.
+    # None: no cloud.
     servers: Sequence[Mapping[str, str]] = ()
     types: Sequence[str] = (
         'nova.zone', 'nova.host', 'nova.instance', 'doctor', 'kubernetes')
-    # Of Vitrage, by group.
+    # Options of Vitrage, by group.
     options: Mapping[str, Mapping[str, object]] = {}
-    # What is said of the failure, and of its end.
+    # The texts about the failure and its end.
     failure: str
     recovery: str
-    # The alarm that is explained, and what else has to have an effect.
+    # The alarm that is explained, and the alarms that must cause others.
     alarm: str
     causes: Set[str]
 

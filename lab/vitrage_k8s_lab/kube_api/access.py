@@ -36,8 +36,8 @@ class Access:
         that others may. It is so without TLS, as behind ``kubectl proxy``:
         clients send no credentials there.
     :ivar forbidden: verbs that are denied to all on nodes: list, get, watch
-    :ivar rbac_delay: seconds after a start in which all is denied that is
-        not public, as in kube-apiserver 1.36 until its roles are cached
+    :ivar rbac_delay: seconds after a start in which only what is public is
+        allowed, as in kube-apiserver 1.36 until its roles are cached
     :ivar started: the monotonic time of the last start
     """
 

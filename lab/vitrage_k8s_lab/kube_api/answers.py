@@ -11,7 +11,7 @@ from vitrage_k8s_lab.kube_api import http
 
 TIME = '%Y-%m-%dT%H:%M:%SZ'
 NODES = '/api/v1/nodes'
-# Beside nodes there are these, and none of any.
+# Kinds beside nodes; their lists are empty.
 EMPTY = {('', 'pods'): 'Pod', ('', 'events'): 'Event',
          ('coordination.k8s.io', 'leases'): 'Lease'}
 DISCOVERY: dict[str, dict[str, Any]] = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers that no client wants, of an API server or of a proxy.
+"""Faulty answers of an API server or of a proxy.
 
 The comments name where in k8s.io the texts and the codes come from.
 """

@@ -19,7 +19,7 @@ KEPT = 10_000
 
 
 class TooOldError(Exception):
-    """Changes are not known from a version on; the text is the API's."""
+    """The changes after a version are forgotten; the text is the API's."""
 
 
 class Snapshot(NamedTuple):

@@ -74,7 +74,7 @@ def _label_requirement(match: re.Match[str]) -> _Requirement:
         is_negated = match['set'] == 'notin'
     else:
         return lambda labels: (key in labels) is bool(match['key'])
-    # A label that is missing is no value's, and unequal to each.
+    # A missing label has no value, so it differs from every one.
     return lambda labels: (labels.get(key) in values) is not is_negated
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keystone: password in, token and catalog out.
 
-It knows one user, in one project. The documents are those of the fixtures
-that keystoneauth, which reads them, has for tests.
+It knows one user, in one project. Its documents are made by keystoneauth's
+own fixtures for tests.
 """
 
 import datetime

@@ -5,8 +5,8 @@ It answers over real HTTP what Vitrage's datasources of Nova ask: password
 authentication with a catalog of services, and lists of all hosts, zones and
 servers in the compute API 2.11. It must know nothing of Vitrage or of our
 client. Names and values are those of Nova's API reference and of the samples
-of its notifications; there are those that say which server it is, whose,
-where and in what state.
+of its notifications: only those of a server's identity, project, host and
+state.
 """
 
 from collections.abc import Iterable
