@@ -33,11 +33,11 @@ class InventoryTestCase(testtools.TestCase):
         self.epoch = 0
 
     def list_nodes(self, version: object, *items: nodes.Item,
-                   unclear: tuple[str, ...] = (),
+                   hidden: tuple[str, ...] = (),
                    has_unidentified: bool = False) -> bool:
         """List all nodes, and watch from there."""
         listing = self.inventory.begin_list()
-        listing.add(items, unclear, has_unidentified)
+        listing.add(items, hidden, has_unidentified)
         went_back = self.inventory.replace(listing, str(version))
         self.epoch, _ = self.inventory.begin_watch()
         return went_back
@@ -52,7 +52,7 @@ class InventoryTestCase(testtools.TestCase):
 
     def blur(self, version: object, uid: str) -> bool:
         """Apply an event of a node that cannot be shown."""
-        return self.inventory.apply(self.epoch, str(version), unclear=uid)
+        return self.inventory.apply(self.epoch, str(version), hidden=uid)
 
     def is_current(self, epoch: int) -> bool:
         """Return whether the events of a watch still count."""

@@ -50,7 +50,7 @@ class _Status(msgspec.Struct):
     message: str | None = None
 
 
-class LeftOut(NamedTuple):
+class Hidden(NamedTuple):
     """A node that exists and cannot be shown (``nodes.odd_keys``).
 
     :ivar fields: the keys that cannot be shown
@@ -69,7 +69,7 @@ class Page(msgspec.Struct, frozen=True):
     :ivar continue_token: asks for the next page; None after the last
     :ivar problems: pairs of a node's name and the field of it that could not
         be read, and is missing from ``items``
-    :ivar left_out: nodes that are missing from ``items``
+    :ivar hidden: nodes that cannot be shown; they are not in ``items``
     :ivar has_unidentified: whether the page has a node without a uid, so that
         no node can be taken for absent
     """
@@ -78,7 +78,7 @@ class Page(msgspec.Struct, frozen=True):
     resource_version: str
     continue_token: str | None
     problems: list[tuple[str, str]]
-    left_out: list[LeftOut]
+    hidden: list[Hidden]
     has_unidentified: bool
 
 
@@ -102,7 +102,7 @@ def decode_page(body: bytes, chosen: tuple[str, ...] = ()) -> Page:
     if not metadata.continue_token and metadata.remaining_item_count:
         raise ValueError(f'{metadata.remaining_item_count} nodes remain, but '
                          'no token to continue with')
-    items, left_out = [], []
+    items, hidden = [], []
     has_unidentified = False
     for api_node in node_list.items:
         identity = api_node.metadata or _NO_METADATA
@@ -113,17 +113,17 @@ def decode_page(body: bytes, chosen: tuple[str, ...] = ()) -> Page:
             continue
         node = nodes.to_node(api_node, chosen)
         if fields := nodes.odd_keys(node):
-            left_out.append(_left_out(node, fields))
+            hidden.append(_hide(node, fields))
         else:
             items.append(nodes.Item(
                 nodes.number(identity.resource_version), node))
     return Page(items, metadata.resource_version,
-                metadata.continue_token or None, odd, left_out,
+                metadata.continue_token or None, odd, hidden,
                 has_unidentified)
 
 
-def _left_out(node: nodes.Node, fields: list[str]) -> LeftOut:
-    return LeftOut(node.id, node.name or _NO_NAME, ', '.join(fields))
+def _hide(node: nodes.Node, fields: list[str]) -> Hidden:
+    return Hidden(node.id, node.name or _NO_NAME, ', '.join(fields))
 
 
 _NO_NAME = '(no name)'
@@ -148,14 +148,14 @@ class WatchEvent(msgspec.Struct, frozen=True):
     :ivar node: the node that was added, modified or deleted, if any
     :ivar is_deletion: whether it was deleted
     :ivar problems: see ``Page.problems``
-    :ivar left_out: the node that was added or modified, if it is left out
+    :ivar hidden: the node that was added or modified, if it cannot be shown
     """
 
     resource_version: str | None = None
     node: nodes.Node | None = None
     is_deletion: bool = False
     problems: list[tuple[str, str]] = []
-    left_out: LeftOut | None = None
+    hidden: Hidden | None = None
 
 
 class WatchError(ValueError):
@@ -207,7 +207,7 @@ def decode_watch_event(line: bytes,
     is_deletion = event.type == 'DELETED'
     if not is_deletion and (fields := nodes.odd_keys(node)):
         return WatchEvent(version, problems=odd,
-                          left_out=_left_out(node, fields))
+                          hidden=_hide(node, fields))
     return WatchEvent(version, node, is_deletion, odd)
 
 
@@ -231,14 +231,14 @@ def _salvage_node(item: Any, kind: type[_AnyNode],
     return node
 
 
-def salvage(value: Any, wanted: Any, left_out: list[str],
+def salvage(value: Any, wanted: Any, unfit: list[str],
             path: str = '') -> Any:
     """Return a value as the wanted type, without what is not of its type.
 
     :param value: as decoded from JSON
     :param wanted: a msgspec.Struct whose fields are all optional, or built of
         such, of dict, of list and of plain types
-    :param left_out: takes the paths of what was left out, such as
+    :param unfit: takes the paths of what was left out, such as
         ``status.addresses[2]``
     :returns: None if nothing is left of it
     """
@@ -251,21 +251,21 @@ def salvage(value: Any, wanted: Any, left_out: list[str],
                 and issubclass(kind, msgspec.Struct):
             return kind(**{
                 field.name: salvage(
-                    value[field.encode_name], field.type, left_out,
+                    value[field.encode_name], field.type, unfit,
                     f'{path}.{field.encode_name}'.lstrip('.'))
                 for field in msgspec.structs.fields(kind)
                 if field.encode_name in value})
         if isinstance(value, dict) and get_origin(kind) is dict:
-            parts = ((key, salvage(part, get_args(kind)[1], left_out,
+            parts = ((key, salvage(part, get_args(kind)[1], unfit,
                                    f'{path}[{key}]'))
                      for key, part in value.items())
             return {key: part for key, part in parts if part is not None}
         if isinstance(value, list) and get_origin(kind) is list:
-            items = (salvage(part, get_args(kind)[0], left_out,
+            items = (salvage(part, get_args(kind)[0], unfit,
                              f'{path}[{i}]')
                      for i, part in enumerate(value))
             return [part for part in items if part is not None]
-    left_out.append(path)
+    unfit.append(path)
     return None
 
 

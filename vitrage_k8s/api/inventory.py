@@ -14,15 +14,15 @@ from vitrage_k8s.api import errors
 from vitrage_k8s.api import nodes
 
 
-class _Unclear(NamedTuple):
+class _Hidden(NamedTuple):
     """A node that exists, and cannot be shown."""
 
     version: int | None = None
     node: None = None
 
 
-_Held = nodes.Item | _Unclear
-_UNCLEAR = _Unclear()
+_Held = nodes.Item | _Hidden
+_HIDDEN = _Hidden()
 
 
 class Listing:
@@ -37,18 +37,18 @@ class Listing:
         self.has_unidentified = False
         self._inventory = inventory
 
-    def add(self, items: Iterable[nodes.Item], unclear: Iterable[str] = (),
+    def add(self, items: Iterable[nodes.Item], hidden: Iterable[str] = (),
             has_unidentified: bool = False) -> None:
         """Add a page.
 
-        :param unclear: uids of nodes that cannot be shown
+        :param hidden: uids of nodes that cannot be shown
         :param has_unidentified: whether the page has nodes without a uid
         :raises TooManyNodesError: see Inventory.check_size()
         """
         for item in items:
             self.found[item.node.id] = self._inventory.shared(item)
-        for uid in unclear:
-            self.found[uid] = _UNCLEAR
+        for uid in hidden:
+            self.found[uid] = _HIDDEN
         self.has_unidentified = self.has_unidentified or has_unidentified
         self._inventory.check_size(len(self.found))
 
@@ -87,7 +87,7 @@ class Inventory:
 
     def get(self, uid: str) -> nodes.Node | None:
         """Return a node; None if there is none that can be shown."""
-        return self._held.get(uid, _UNCLEAR).node
+        return self._held.get(uid, _HIDDEN).node
 
     def all_nodes(self) -> dict[str, nodes.Node]:
         """Return all nodes that can be shown, by uid."""
@@ -108,7 +108,7 @@ class Inventory:
 
     def shared(self, item: nodes.Item) -> nodes.Item:
         """Return an item that shares the node that is held, if it is equal."""
-        held = self._held.get(item.node.id, _UNCLEAR)
+        held = self._held.get(item.node.id, _HIDDEN)
         if held.node is None or not nodes.is_same(held.node, item.node):
             return item
         return held if held.version == item.version \
@@ -167,7 +167,7 @@ class Inventory:
                     found[uid] = held
             self._changed.update(
                 uid for uid, held in found.items()
-                if before.get(uid, _UNCLEAR).node is not held.node)
+                if before.get(uid, _HIDDEN).node is not held.node)
             self._changed.update(before.keys() - found.keys())
             self._held = found
             self.resource_version = resource_version
@@ -176,16 +176,16 @@ class Inventory:
 
     def apply(self, epoch: int, resource_version: str | None,
               node: nodes.Node | None = None, *, is_deletion: bool = False,
-              unclear: str | None = None) -> bool:
+              hidden: str | None = None) -> bool:
         """Take an event of a watch.
 
         :param epoch: what begin_watch() returned
         :param node: the node that was added, modified or deleted, if any
-        :param unclear: the uid of that node, if it cannot be shown
+        :param hidden: the uid of that node, if it cannot be shown
         :returns: whether the resource version moved
         :raises TooManyNodesError: see check_size()
         """
-        uid = unclear if node is None else node.id
+        uid = hidden if node is None else node.id
         version = nodes.number(resource_version)
         with self._lock:
             if epoch != self._epoch:
@@ -197,7 +197,7 @@ class Inventory:
                     self._put(uid, self.shared(nodes.Item(version, node)))
                 elif self.get(uid) is None:
                     # A node that is shown stays as it was.
-                    self._put(uid, _Unclear(version))
+                    self._put(uid, _Hidden(version))
             before, known = self.resource_version, nodes.number(
                 self.resource_version)
             if resource_version and (

@@ -44,7 +44,7 @@ def make_pool_manager(endpoint: endpoints.Endpoint, login: logins.Login,
     cluster = endpoint.place.cluster
     options: dict[str, Any] = {
         'num_pools': 1, 'maxsize': 1, 'socket_options': _KEEP_ALIVE,
-        # Hidden retries would multiply every timeout, and sleep through it
+        # Retries of its own would multiply every timeout, and sleep through it
         # for as long as the server's Retry-After says.
         'retries': False,
     }

@@ -69,8 +69,8 @@ class Reader:
                 page = self._decode(client, body)
             # All pages of a list are of the version of its first.
             version = version or page.resource_version
-            odd |= _oddities(page.problems, page.left_out)
-            listing.add(page.items, {each.uid for each in page.left_out},
+            odd |= _oddities(page.problems, page.hidden)
+            listing.add(page.items, {each.uid for each in page.hidden},
                         page.has_unidentified)
             token = page.continue_token
             if token is None:
@@ -128,27 +128,27 @@ class Reader:
             self._notices.warn('the watch sent an event of an unknown type; '
                                'it is passed over')
             return False
-        left_out = event.left_out
+        hidden = event.hidden
         for each in sorted(_oddities(event.problems,
-                                     [left_out] if left_out else [])):
+                                     [hidden] if hidden else [])):
             self._notices.warn(each)
         return self._inventory.apply(
             epoch, event.resource_version, event.node,
             is_deletion=event.is_deletion,
-            unclear=left_out.uid if left_out else None)
+            hidden=hidden.uid if hidden else None)
 
 
 def _oddities(problems: Iterable[tuple[str, str]],
-              left_out: Collection[decoding.LeftOut]) -> set[str]:
+              hidden: Collection[decoding.Hidden]) -> set[str]:
     """Return warnings of nodes that are not shown as they are."""
-    names = {node.name for node in left_out}
+    names = {node.name for node in hidden}
     return {
         f'node {_short(name)}: {field} is not of the expected type or '
         'missing; the node is shown without it'
         for name, field in problems if name not in names} | {
         f'node {_short(node.name)}: {node.fields} cannot be shown, being '
         'too long or not printable; the node is left out, and stays as '
-        'last known if it is shown already' for node in left_out}
+        'last known if it is shown already' for node in hidden}
 
 
 def _short(name: str) -> str:

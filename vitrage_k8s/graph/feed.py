@@ -70,7 +70,7 @@ class Feed:
         # The clusters, by uid, of nodes that the graph shows: nodes whose
         # cluster has no list yet, and nodes that cannot be shown as they are.
         self._claims: dict[str, str] = {}
-        self._unclear: dict[str, str] = {}
+        self._hidden: dict[str, str] = {}
         # Nodes that changed, and wait until it is known what the graph shows.
         self._pending: set[str] = set()
         # The settings for which all was sent; None while it is being sent.
@@ -133,7 +133,7 @@ class Feed:
             uid: name for uid, vertex in shown.of(KUBERNETES_NODE).items()
             if (name := vertex.properties.get(properties.CLUSTER))
             in view.clusters and name not in complete}
-        self._unclear = {
+        self._hidden = {
             uid: owner.settings.name for uid in shown.of(KUBERNETES_NODE)
             if (owner := view.owner(uid)) and owner.inventory.get(uid) is None}
         yield from self._batches.make(self._gone(view, shown))
@@ -248,7 +248,7 @@ class Feed:
             sent = self._nodes.get(uid)
             owner = view.owner(uid)
             if owner is None:
-                name = sent[0].name if sent else self._unclear.get(uid)
+                name = sent[0].name if sent else self._hidden.get(uid)
                 if name and view.is_gone(uid, name):
                     yield self._deletion(uid)
                 continue
@@ -261,7 +261,7 @@ class Feed:
             is_lost = self._batches.has_lost(KUBERNETES_NODE, uid)
             if not shown and (
                     is_lost or self._ties.is_void(settings, node) or not sent
-                    and (uid in self._claims or uid in self._unclear)):
+                    and (uid in self._claims or uid in self._hidden)):
                 self._pending.add(uid)
                 continue
             before = properties.of_node(*sent) if sent and not is_lost \

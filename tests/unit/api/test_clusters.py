@@ -10,12 +10,12 @@ from vitrage_k8s.api import clusters
 from vitrage_k8s.api import inventory as inventories
 
 
-def cluster(name: str, *uids: str, unclear: str = '',
+def cluster(name: str, *uids: str, hidden: str = '',
             is_complete: bool = True) -> clusters.Cluster:
     inventory = inventories.Inventory(10)
     if is_complete:
         listing = inventory.begin_list()
-        listing.add([item(1, uid, name) for uid in uids], unclear)
+        listing.add([item(1, uid, name) for uid in uids], hidden)
         inventory.replace(listing, '1')
     return clusters.Cluster(
         clusters.ClusterSettings(name), clusters.Health('Ready'), inventory)
@@ -76,7 +76,7 @@ class OwnerTest(testtools.TestCase):
                          [each.settings.name for each, _ in found.owned()])
 
     def test_node_that_cannot_be_shown_is_of_its_cluster_too(self) -> None:
-        found = view(cluster('x', unclear='a'), cluster('y', *'ab'))
+        found = view(cluster('x', hidden='a'), cluster('y', *'ab'))
 
         owner = found.owner('a')
         assert owner is not None
@@ -99,12 +99,12 @@ class OwnerTest(testtools.TestCase):
         self.assertFalse(settings.are_hosts)
 
     def test_owner_of_all_nodes_of_another_cluster(self) -> None:
-        found = view(cluster('x', *'ab', unclear='c'), cluster('y', *'ad'))
-        for uids, unclear, owner in (
+        found = view(cluster('x', *'ab', hidden='c'), cluster('y', *'ad'))
+        for uids, hidden, owner in (
                 ('', '', None), ('a', '', 'x'), ('ba', 'c', 'x'),
                 ('ad', '', 'y'), ('e', '', None), ('ea', '', None),
                 ('ae', '', None), ('a', 'e', None)):
-            other = cluster('z', *uids, unclear=unclear).inventory
+            other = cluster('z', *uids, hidden=hidden).inventory
             self.assertEqual(owner, found.owner_of_all(other), uids)
         self.assertIsNone(view().owner_of_all(other))
 
@@ -124,7 +124,7 @@ class GoneTest(testtools.TestCase):
             self.assertIs(is_removed, found.is_removed(name))
 
     def test_node_is_gone_that_no_cluster_has(self) -> None:
-        listed = cluster('x', 'a', unclear='b')
+        listed = cluster('x', 'a', hidden='b')
         connecting = cluster('x', is_complete=False)
         for first, is_whole, uid, name, is_gone in (
                 (listed, True, 'a', 'x', False),

@@ -45,7 +45,7 @@ class ListTest(testtools.TestCase):
         self.assertEqual('9', page.resource_version)
         self.assertEqual(['n'], names(page))
         self.assertEqual((None, [], [], False),
-                         (page.continue_token, page.problems, page.left_out,
+                         (page.continue_token, page.problems, page.hidden,
                           page.has_unidentified))
         self.assertEqual([], decode().items)
 
@@ -156,15 +156,15 @@ class OddNodeTest(testtools.TestCase):
         self.assertEqual([('u1', 'a\nb', 'metadata.name'),
                           ('\x00', 'odd', 'metadata.uid'),
                           ('x' * 254, '(no name)', 'metadata.uid')],
-                         page.left_out)
-        self.assertEqual('u1', page.left_out[0].uid)
+                         page.hidden)
+        self.assertEqual('u1', page.hidden[0].uid)
         self.assertEqual(['even'], names(page))
         self.assertFalse(page.has_unidentified)
 
     def test_all_odd_keys_are_named(self) -> None:
-        [left_out] = decode(node('\x00', uid='\x00')).left_out
+        [hidden] = decode(node('\x00', uid='\x00')).hidden
 
-        self.assertEqual('metadata.uid, metadata.name', left_out.fields)
+        self.assertEqual('metadata.uid, metadata.name', hidden.fields)
 
 
 class WatchEventTest(testtools.TestCase):
@@ -186,7 +186,7 @@ class WatchEventTest(testtools.TestCase):
             assert event.node is not None
             self.assertEqual(('n', '7', is_deletion, [], None), (
                 event.node.name, event.resource_version, event.is_deletion,
-                event.problems, event.left_out))
+                event.problems, event.hidden))
 
     def test_bookmark_is_a_version_alone(self) -> None:
         for metadata, version in (
@@ -195,7 +195,7 @@ class WatchEventTest(testtools.TestCase):
             event = self.event('BOOKMARK', metadata=metadata)
             self.assertEqual((version, None, False, [], None), (
                 event.resource_version, event.node, event.is_deletion,
-                event.problems, event.left_out))
+                event.problems, event.hidden))
 
     def test_event_without_a_version_is_one(self) -> None:
         for version in ('', None):
@@ -254,7 +254,7 @@ class WatchEventTest(testtools.TestCase):
             self.assertEqual(
                 decoding.WatchEvent(
                     '7', problems=[('a\nb', 'metadata.labels')],
-                    left_out=decoding.LeftOut('u', 'a\nb', 'metadata.name')),
+                    hidden=decoding.Hidden('u', 'a\nb', 'metadata.name')),
                 event)
 
     def test_deletion_of_what_cannot_be_shown_is_one(self) -> None:
@@ -262,7 +262,7 @@ class WatchEventTest(testtools.TestCase):
 
         assert event.node is not None
         self.assertEqual(('u', True, None), (
-            event.node.id, event.is_deletion, event.left_out))
+            event.node.id, event.is_deletion, event.hidden))
 
     def test_error_ends_the_watch(self) -> None:
         for part, status, message in (

@@ -100,7 +100,7 @@ class AnythingTest(testtools.TestCase):
         self.assertEqual('NodeList', answer['kind'])
         self.assertTrue(page.resource_version)
         # Nothing gets lost without a word.
-        known = len(page.items) + len(page.left_out)
+        known = len(page.items) + len(page.hidden)
         self.assertLessEqual(known, len(answer['items']))
         self.assertEqual(known < len(answer['items']), page.has_unidentified)
         if page.has_unidentified:

@@ -9,7 +9,7 @@ from vitrage_k8s.api import errors
 from vitrage_k8s.api import inventory
 
 
-class UnclearTest(inventories.InventoryTestCase):
+class HiddenTest(inventories.InventoryTestCase):
     """A node that cannot be shown is there; it stays as it was."""
 
     def setUp(self) -> None:
@@ -18,7 +18,7 @@ class UnclearTest(inventories.InventoryTestCase):
         self.inventory.take_changed()
 
     def test_stays_as_it_was(self) -> None:
-        self.list_nodes(40, unclear=('a', 'b'))
+        self.list_nodes(40, hidden=('a', 'b'))
 
         self.assertEqual({'a': 'x'}, self.shown())
         self.assertIn('a', self.inventory)
@@ -36,7 +36,7 @@ class UnclearTest(inventories.InventoryTestCase):
         self.assertEqual(set(), self.inventory.take_changed())
 
     def test_is_shown_when_it_can_be(self) -> None:
-        self.list_nodes(40, unclear=('a', 'b'))
+        self.list_nodes(40, hidden=('a', 'b'))
         self.put(41, 'b', 'y')
         self.assertEqual({'a': 'x', 'b': 'y'}, self.shown())
         self.assertEqual(['a', 'b'], self.inventory.uids())
@@ -44,7 +44,7 @@ class UnclearTest(inventories.InventoryTestCase):
         self.assertEqual({'a': 'z', 'b': 'y'}, self.shown())
 
     def test_goes_with_its_deletion(self) -> None:
-        self.list_nodes(40, unclear=('a', 'b'))
+        self.list_nodes(40, hidden=('a', 'b'))
         self.delete(41, 'a')
         self.delete(42, 'b')
 
@@ -52,14 +52,14 @@ class UnclearTest(inventories.InventoryTestCase):
         self.assertNotIn('b', self.inventory)
 
     def test_goes_with_a_list(self) -> None:
-        self.list_nodes(40, unclear=('a', 'b'))
+        self.list_nodes(40, hidden=('a', 'b'))
         self.list_nodes(50)
 
         self.assertEqual([], self.inventory.uids())
         self.assertNotIn('b', self.inventory)
 
     def test_what_is_deleted_meanwhile_stays_deleted(self) -> None:
-        self.list_nodes(40, unclear=('a', 'b'))
+        self.list_nodes(40, hidden=('a', 'b'))
         listing = self.inventory.begin_list()
         listing.add([], ['a', 'b'])
         self.delete(51, 'a')
@@ -90,7 +90,7 @@ class UnclearTest(inventories.InventoryTestCase):
 
     def test_is_shown_again_after_the_server_went_back(self) -> None:
         self.put(35, 'a', 'y')
-        self.list_nodes(20, unclear=('a',))
+        self.list_nodes(20, hidden=('a',))
         self.put(21, 'a', 'z')
 
         self.assertEqual({'a': 'z'}, self.shown())
@@ -136,18 +136,18 @@ class TooManyTest(inventories.InventoryTestCase):
     """Three nodes are allowed."""
 
     def test_list_may_have_as_many_as_are_allowed(self) -> None:
-        self.list_nodes(30, item(1, 'a'), item(2, 'b'), unclear=('c',))
+        self.list_nodes(30, item(1, 'a'), item(2, 'b'), hidden=('c',))
 
         self.assertEqual(['a', 'b', 'c'], self.inventory.uids())
 
     def test_list_ends_with_the_page_that_is_too_much(self) -> None:
-        for unclear in ((), ('c', 'd')):
+        for hidden in ((), ('c', 'd')):
             listing = self.inventory.begin_list()
             listing.add([item(1, 'a'), item(2, 'b')])
-            listing.add([], unclear[:1])
+            listing.add([], hidden[:1])
             error = self.assertRaises(
                 errors.TooManyNodesError, listing.add,
-                [] if unclear else [item(3, 'c'), item(4, 'd')], unclear[1:])
+                [] if hidden else [item(3, 'c'), item(4, 'd')], hidden[1:])
             self.assertEqual(
                 'there are more than 3 nodes; if that is right, raise '
                 '[kubernetes] max_nodes', str(error))
@@ -177,7 +177,7 @@ class TooManyTest(inventories.InventoryTestCase):
             self.assertNotIn('e', self.inventory)
 
     def test_there_is_place_for_what_is_there_already(self) -> None:
-        self.list_nodes(30, item(1, 'a'), item(2, 'b'), unclear=('c',))
+        self.list_nodes(30, item(1, 'a'), item(2, 'b'), hidden=('c',))
         self.put(31, 'a', 'x')
         self.blur(32, 'b')
         self.blur(33, 'c')
@@ -185,7 +185,7 @@ class TooManyTest(inventories.InventoryTestCase):
         self.assertEqual({'a': 'x', 'b': None, 'c': 'x'}, self.shown())
 
     def test_there_is_place_after_a_deletion(self) -> None:
-        self.list_nodes(30, item(1, 'a'), item(2, 'b'), unclear=('c',))
+        self.list_nodes(30, item(1, 'a'), item(2, 'b'), hidden=('c',))
         self.delete(31, 'c')
         self.blur(32, 'd')
         self.delete(33, 'a')

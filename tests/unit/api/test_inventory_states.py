@@ -148,7 +148,7 @@ class InventoryMachine(stateful.RuleBasedStateMachine):
         watch.version = event.version
         if event.state.is_odd and not event.is_deletion:
             self.inventory.apply(
-                watch.epoch, str(event.version), unclear=event.uid)
+                watch.epoch, str(event.version), hidden=event.uid)
         else:
             self.inventory.apply(
                 watch.epoch, str(event.version),

@@ -45,7 +45,7 @@ class GoneNodesTest(polls.FeedTest):
 
         self.assertEqual({'n': 'a'}, self.cluster_of())
 
-    def restart_with_an_unclear_node(self) -> None:
+    def restart_with_a_hidden_node(self) -> None:
         """Restart, after which n cannot be shown as it is now."""
         self.clusters.put('a', made.make_node('n', zone='z'))
         self.changes()
@@ -58,7 +58,7 @@ class GoneNodesTest(polls.FeedTest):
         self.assertEqual({'n': 'a', 'm': 'a', 'o': 'b'}, self.cluster_of())
 
     def test_a_node_that_cannot_be_shown_goes_when_it_is_gone(self) -> None:
-        self.restart_with_an_unclear_node()
+        self.restart_with_a_hidden_node()
         # The watch says so with what it was: that can be shown.
         self.clusters.put('a', made.make_node('n'))
         self.clusters.delete('a', 'n')
@@ -69,7 +69,7 @@ class GoneNodesTest(polls.FeedTest):
         self.assertEqual([], self.changes())
 
     def test_a_node_that_can_be_shown_again_is_whole(self) -> None:
-        self.restart_with_an_unclear_node()
+        self.restart_with_a_hidden_node()
         self.clusters.put('a', made.make_node('n'))
 
         for _ in range(2):
