@@ -194,7 +194,8 @@ class Logins:
 def make_endpoint(name: str, server: str,
                   login: Logins) -> endpoints.Endpoint:
     place = endpoints.Place(
-        server, endpoints.Cluster(server), pathlib.Path('/'), 'the cluster')
+        server, endpoints.ClusterEntry(server), pathlib.Path('/'),
+        'the cluster')
     return endpoints.Endpoint(name, place, login)  # type: ignore[arg-type]
 
 

@@ -14,8 +14,8 @@ from vitrage_k8s.api import credentials
 from vitrage_k8s.api import logins
 
 
-class Cluster(logins.Discreet, rename='kebab', frozen=True,
-              omit_defaults=True):
+class ClusterEntry(logins.Discreet, rename='kebab', frozen=True,
+                   omit_defaults=True):
     """clusters[].cluster of a kubeconfig (clientcmd/api/v1 Cluster)."""
 
     server: str = ''
@@ -30,7 +30,7 @@ class Cluster(logins.Discreet, rename='kebab', frozen=True,
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where an API server is; the same by whatever name.
+    """Where an API server is, whatever name the cluster has.
 
     :ivar server: its URL
     :ivar cluster: what the kubeconfig says of it
@@ -39,7 +39,7 @@ class Place:
     """
 
     server: str
-    cluster: Cluster
+    cluster: ClusterEntry
     directory: pathlib.Path
     field: str = dataclasses.field(compare=False)
 

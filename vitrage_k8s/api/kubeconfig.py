@@ -64,10 +64,11 @@ def load(config_file: str | None, contexts: list[str],
     field = 'in-cluster configuration'
     server = f'https://{f"[{host}]" if ":" in host else host}:{port}'
     try:
+        has_authority = os.path.isfile(SERVICE_ACCOUNT / 'ca.crt')
         place = endpoint.Place(
-            endpoint.parse_server(server)[0],
-            endpoint.Cluster(certificate_authority='ca.crt' if os.path.isfile(
-                SERVICE_ACCOUNT / 'ca.crt') else ''), SERVICE_ACCOUNT, field)
+            endpoint.parse_server(server)[0], endpoint.ClusterEntry(
+                certificate_authority='ca.crt' if has_authority else ''),
+            SERVICE_ACCOUNT, field)
     except ValueError as error:
         yield errors.MisconfiguredError(
             name, f'{field}: KUBERNETES_SERVICE_HOST and '
@@ -195,7 +196,7 @@ def _make_endpoint(files: kubeconfig_files.Files, name: str, context: str,
     if not names.cluster:
         raise ValueError(f'{field}.cluster: is missing; set it')
     cluster, directory, field = files.get(
-        'clusters', names.cluster, endpoint.Cluster)
+        'clusters', names.cluster, endpoint.ClusterEntry)
     try:
         server, (username, password) = endpoint.parse_server(cluster.server)
     except ValueError as error:

@@ -64,8 +64,8 @@ class PlaceTest(testtools.TestCase):
 
     def place(self, **cluster: Any) -> endpoint.Place:
         return endpoint.Place(
-            'https://host', endpoint.Cluster('s', **cluster), self.directory,
-            'the cluster')
+            'https://host', endpoint.ClusterEntry('s', **cluster),
+            self.directory, 'the cluster')
 
     def test_place_is_the_same_by_whatever_name(self) -> None:
         one = self.place()

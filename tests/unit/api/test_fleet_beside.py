@@ -20,7 +20,7 @@ class BesideTest(fleets.FleetTestCase):
         first, second = self.endpoint('a'), self.endpoint('b')
         self.found = [first, msgspec.structs.replace(
             second, is_named=is_named, place=endpoints.Place(
-                others, endpoints.Cluster(others), second.place.directory,
+                others, endpoints.ClusterEntry(others), second.place.directory,
                 'x'))]
         self.use()
         reader, other = self.reflectors[-2:]

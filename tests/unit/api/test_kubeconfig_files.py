@@ -94,7 +94,7 @@ class PathsTest(FilesTestCase):
             found = self.files()
             self.assertEqual(current, found.current)
             cluster, directory, field = found.get(
-                'clusters', 'a', endpoints.Cluster)
+                'clusters', 'a', endpoints.ClusterEntry)
             self.assertEqual(server, cluster.server)
             self.assertEqual(self.directory, directory)
             self.assertEqual(two in files,
@@ -169,7 +169,7 @@ class EntriesTest(FilesTestCase):
         """Return the server of the cluster a, or why there is none."""
         try:
             cluster, _, _ = self.files(str(self.write(kubeconfig))).get(
-                section, 'a', endpoints.Cluster)
+                section, 'a', endpoints.ClusterEntry)
         except ValueError as error:
             return str(error)
         return cluster.server
@@ -213,7 +213,7 @@ class EntriesTest(FilesTestCase):
         found = self.files(str(self.write(
             'clusters: [{name: a, cluster: {server: null, extensions: '
             '[{name: x, extension: {b: null, c: [null]}}]}}]')))
-        cluster, _, _ = found.get('clusters', 'a', endpoints.Cluster)
+        cluster, _, _ = found.get('clusters', 'a', endpoints.ClusterEntry)
         self.assertEqual({'b': None, 'c': [None]},
                          cluster.extensions[0]['extension'])
 

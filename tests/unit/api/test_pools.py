@@ -23,7 +23,7 @@ def make(server: str, login: logins.Login | None = None,
 
     :param cluster: what the kubeconfig says of it
     """
-    place = endpoint.Place(server, endpoint.Cluster(server, **cluster),
+    place = endpoint.Place(server, endpoint.ClusterEntry(server, **cluster),
                            directory, 'the cluster')
     return pools.make_pool_manager(
         endpoint.Endpoint('c', place, types.SimpleNamespace(
