@@ -183,13 +183,13 @@ def _advice(directory: pathlib.Path,
     if not (values / 'default.yaml').exists():
         yield (f'* {values} has no default.yaml. Vitrage needs one; it comes '
                "with Vitrage's deployment.")
-    yield f'* Take over into vitrage.conf what {directory / _SAMPLE} says.'
+    yield f'* Copy into vitrage.conf what {directory / _SAMPLE} sets.'
     yield f'* Run: kubectl apply -f {_quote(directory / RBAC)}'
     yield '* Restart vitrage-graph.'
     for path in paths:
         if path.suffix == _BESIDE:
-            yield (f'* {path.with_suffix("")} stays as it is: take over into '
-                   f'it what {path} says.')
+            yield (f'* {path.with_suffix("")} stays as it is: copy into it '
+                   f'what {path} has.')
     yield ('* Run: vitrage template add --path '
            f'{_quote(directory / _place(TEMPLATES))} --overwrite')
 

@@ -123,8 +123,8 @@ class InstallFilesTest(FilesTestBase):
                 self.assertEqual('mine', mine.read_text())
                 self.assertEqual(expected()[name], beside.read_bytes())
                 self.assertIn(f'wrote {beside}\n', output)
-                self.assertIn(f'{mine} stays as it is: take over into it what '
-                              f'{beside} says', output)
+                self.assertIn(f'{mine} stays as it is: copy into it what '
+                              f'{beside} has', output)
 
     def test_says_nothing_of_alerts_whose_files_are_ours(self) -> None:
         self.install()

@@ -264,8 +264,8 @@ class Reflector:
             self._notices.warn(f'{health.reason}. Its nodes stay in the '
                                'graph as last known')
         elif health.reason and health != before:
-            self._notices.warn(f'{health.reason}. It is listed every '
-                               'poll_interval until then')
+            self._notices.warn(f'{health.reason}. Until it can be watched, '
+                               'it is listed every poll_interval')
         elif failure and failure.state == watch_policy.UNREADABLE \
                 and failure.kind in (errors.Kind.PASSING, errors.Kind.LOGIN):
             self._notices.warn(f'{failure.reason}; listing again')

@@ -99,7 +99,7 @@ def check_prometheus() -> Iterator[Finding]:
                       'are not understood',
                       f'{_INSTALL} {values.parent.parent}')
     path = CONF.prometheus.config_file
-    mend = f'take over prometheus_conf.yaml ({_INSTALL} ' \
+    mend = f'copy ours, prometheus_conf.yaml, into it ({_INSTALL} ' \
            f'{os.path.dirname(path)})'
     try:
         with open(path, encoding='utf-8') as file:

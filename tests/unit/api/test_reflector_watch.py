@@ -222,8 +222,8 @@ class ForbiddenTest(WatchTestCase):
         self.assertEqual(60, self.watches(FORBIDDEN))
 
         self.assertEqual(('Ready', 'forbidden'), self.health())
-        said = ['WARNING Cluster c: forbidden. It is listed every '
-                'poll_interval until then']
+        said = ['WARNING Cluster c: forbidden. Until it can be watched, it '
+                'is listed every poll_interval']
         self.assertEqual(said, self.logged())
         self.assertEqual(60, self.watches(FORBIDDEN))
         self.lists(page('a', 'b'))
