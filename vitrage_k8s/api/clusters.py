@@ -94,7 +94,7 @@ class View(msgspec.Struct, frozen=True):
             self.is_whole or name in self.left_out)
 
     def is_gone(self, uid: str, name: str | None) -> bool:
-        """Return whether a node of a cluster has no owner any more."""
+        """Return whether it is known that a node has no owner any more."""
         cluster = self.clusters.get(name or '')
         # The owner is looked for last: a list may come in meanwhile.
         return (self.is_removed(name) if cluster is None

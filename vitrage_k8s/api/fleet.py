@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clusters: settings in, named inventories and their health out.
 
-A thread reads the kubeconfig at every poll interval, and more often as long as
+A thread reads the kubeconfig every poll_interval, and more often as long as
 something is wrong. Each cluster has a reflector. So no caller waits for a
 file, a resolver, a plugin or an API server.
 """

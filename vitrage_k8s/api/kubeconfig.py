@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which clusters there are: those of a kubeconfig, or of the pod.
 
-A kubeconfig is read again at each poll interval, so that a mended one works
+A kubeconfig is read again every poll_interval, so that a mended one works
 without a restart. The official client's loader passes over what is wrong with
 credentials, keeps certificates in temporary files of the process, and has
 other fields in each of its versions. lightkube, kr8s and kubernetes_asyncio

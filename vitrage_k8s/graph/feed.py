@@ -150,7 +150,7 @@ class Feed:
         vertices = shown.of(KUBERNETES_NODE)
         for uid, vertex in list(vertices.items()):
             if view.is_gone(uid, vertex.properties.get(properties.CLUSTER)):
-                # It may come again before this poll ends.
+                # It may come again before all is yielded.
                 del vertices[uid]
                 yield self._deletion(uid)
         for name in shown.of(KUBERNETES_CLUSTER):

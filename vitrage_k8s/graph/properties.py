@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the graph shows of a node and of a cluster: flat, bounded, printable.
 
-All values are strings, since templates match them, and since a list would
-count as a change in each poll. A property without a value is left out. Vitrage
-stores a vertex in a row of 64 KB (events.payload), and stores nothing of any
+All values are strings: templates match them, and a list would count as a
+change in each snapshot. A property without a value is left out. Vitrage stores
+a vertex in a row of 64 KB (events.payload), and stores nothing of any
 datasource while one does not fit: so each value has a bound here.
 """
 
