@@ -191,14 +191,18 @@ class Fleet:
         self._wait(until, lambda: self._reads_done >= wanted)
         asked = [member.reflector for member in self._members.values()
                  if member.reflector and member.problem is None]
+        began = time.monotonic()
         for number, reflector in enumerate(asked):
             reflector.request_list()
             # More at once would compete for the interpreter. A server that
             # does not answer delays the others for a moment only.
             if number >= _SIDE_BY_SIDE:
-                self._wait(time.monotonic() + _MOMENT, functools.partial(
-                    lambda before: not before.is_listing,
-                    asked[number - _SIDE_BY_SIDE]))
+                self._wait(min(time.monotonic() + _MOMENT, began + GRACE / 2),
+                           functools.partial(
+                               lambda before: not before.is_listing,
+                               asked[number - _SIDE_BY_SIDE]))
+        # Each has its time from when it begins.
+        until += time.monotonic() - began
         self._wait(until, lambda: not any(
             reflector.is_listing for reflector in asked))
 

@@ -6,6 +6,7 @@ import fixtures
 from tests.support import clusters as made
 from tests.support import fleets
 from vitrage_k8s.api import errors
+from vitrage_k8s.api import fleet
 
 
 class ViewTest(fleets.FleetTestCase):
@@ -178,6 +179,25 @@ class WaitTest(fleets.FleetTestCase):
         self.assertEqual([5, 6, 1], begun)
         self.assertEqual([0.02, 0.02], [
             round(wait, 2) for wait in self.news.waits[:2]])
+
+    def test_those_who_do_not_answer_delay_no_others_for_long(self) -> None:
+        self.use(*map(str, range(100)))
+        begun: list[float] = []
+
+        def begin(reflector: fleets.Reflector) -> None:
+            reflector.is_listing = True
+            begun.append(self.clock.now)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'tests.support.fleets.Reflector.request_list', begin))
+        self.news.meanwhile[:] = [lambda: None] * 100
+        started = self.clock.now
+        self.fleet.list_all(120)
+        self.assertEqual(100, len(begun))
+        self.assertGreater(begun[-1], started)
+        self.assertLessEqual(begun[-1], started + fleet.GRACE / 2)
+        # The last one has all of its time, too.
+        self.assertAlmostEqual(begun[-1] + 122, self.clock.now)
 
     def test_idle_connections_are_closed_meanwhile(self) -> None:
         closed: list[float] = []
