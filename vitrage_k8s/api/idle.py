@@ -4,6 +4,7 @@
 To connect with TLS costs as much as to list 50 nodes.
 """
 
+import os
 import threading
 import time
 from typing import Any
@@ -36,6 +37,12 @@ class Idle:
     """Sessions in use by nobody. Thread-safe."""
 
     def __init__(self) -> None:
+        self._begin()
+        # In a forked child, nobody is there to release the lock, and the
+        # connections are its parent's.
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         # By the credentials, which an entry does not outlive: since when it is
         # idle, with which server, and the session.

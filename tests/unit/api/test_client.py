@@ -4,6 +4,7 @@
 import contextlib
 import gzip
 import json
+import os
 import ssl
 from typing import Any
 
@@ -365,6 +366,21 @@ class IdleTest(ListTestCase):
         self.will_answer(LIST)
         self.list_nodes()
         self.assertEqual(3, len(self.made))
+
+
+class ForkTest(ListTestCase):
+
+    def test_child_has_no_connection_and_no_lock_of_its_parent(self) -> None:
+        self.will_answer(LIST)
+        self.list_nodes()
+        self.client.close()
+        with idle.SESSIONS._lock:
+            child = os.fork()
+            if not child:
+                is_free = idle.SESSIONS._lock.acquire(blocking=False)
+                os._exit(0 if is_free and not idle.SESSIONS._left else 1)
+        self.assertEqual(0, os.waitpid(child, 0)[1])
+        self.assertTrue(idle.SESSIONS._left)
 
 
 class AbortTest(ListTestCase):
