@@ -84,8 +84,9 @@ class Client:
     def abort(self) -> None:
         """End all requests, present and future, from another thread."""
         self._aborted.set()
-        if self._session:
-            self._session.connections.abort()
+        # close() may come in between.
+        if session := self._session:
+            session.connections.abort()
 
     def malformed(self, problem: str) -> errors.MalformedAnswerError:
         """Return the error for an answer that cannot be understood."""

@@ -385,6 +385,26 @@ class ForkTest(ListTestCase):
 
 class AbortTest(ListTestCase):
 
+    def test_client_may_be_closed_meanwhile(self) -> None:
+        class Closing(api_client.Client):
+            # Closed by another thread as soon as somebody has looked.
+            @property
+            def _session(self) -> Any:
+                session, self._session = self.__dict__['of'], None
+                return session
+
+            @_session.setter
+            def _session(self, session: Any) -> None:
+                self.__dict__['of'] = session
+
+        self.will_answer(LIST)
+        self.list_nodes()
+        client = Closing('c', make_endpoint('c', 'https://h', self.logins), 60)
+        client._session = self.client._session
+        client.abort()
+        self.assertTrue(client.is_aborted)
+        self.assertTrue(self.made[0].is_aborted)
+
     def test_ends_what_is_under_way_and_all_that_comes(self) -> None:
         self.assertFalse(self.client.is_aborted)
         self.will_answer(LIST, LIST)
