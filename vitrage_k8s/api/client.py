@@ -228,7 +228,7 @@ class Client:
         while True:
             self._is_idle = False
             until = min(deadline, time.monotonic() + self._request_timeout)
-            login, connections, api_client = self._log_in(until)
+            login, connections, api_client, _ = self._log_in(until)
             call = getattr(getattr(kubernetes.client, api)(api_client), method)
             if self.is_aborted:
                 connections.abort()
@@ -284,7 +284,7 @@ class Client:
         # A list of nodes shrinks to a tenth or less.
         api_client.set_default_header('Accept-Encoding', 'gzip')
         api_client.rest_client.pool_manager = connections.pool_manager
-        return idle.Session(login, connections, api_client)
+        return idle.Session(login, connections, api_client, time.monotonic())
 
     def _accept(self, response: Any) -> Any:
         if problem := bodies.problem_of(response):

@@ -16,8 +16,9 @@ from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import transport
 
-# How long connections may be idle: a third of kube-apiserver's own limit. Each
-# new one reads the certificates of authorities again.
+# How old a session may be when it is taken: a third of how long kube-apiserver
+# keeps idle connections. Each new one reads the certificates of authorities
+# again.
 SECONDS = 30.0
 
 
@@ -26,11 +27,13 @@ class Session(NamedTuple):
 
     :ivar login: what they are logged in with
     :ivar api_client: that of the official client, which uses them
+    :ivar made_at: when it was made (time.monotonic())
     """
 
     login: logins.Login
     connections: transport.Connections
     api_client: Any
+    made_at: float
 
 
 class Idle:
@@ -44,18 +47,17 @@ class Idle:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        # By the credentials, which an entry does not outlive: since when it is
-        # idle, with which server, and the session.
+        # By the credentials, which an entry does not outlive: with which
+        # server, and the session.
         self._left: weakref.WeakKeyDictionary[
-            credentials.Credentials, tuple[float, endpoints.Place, Session],
+            credentials.Credentials, tuple[endpoints.Place, Session],
             ] = weakref.WeakKeyDictionary()
 
     def leave(self, endpoint: endpoints.Endpoint, session: Session) -> None:
         """Keep a session until it is taken, or too old."""
         with self._lock:
             before = self._left.pop(endpoint.credentials, None)
-            self._left[endpoint.credentials] = (
-                time.monotonic(), endpoint.place, session)
+            self._left[endpoint.credentials] = endpoint.place, session
         if before:
             before[-1].connections.close()
 
@@ -65,16 +67,16 @@ class Idle:
         self.close_old()
         with self._lock:
             left = self._left.get(endpoint.credentials)
-            if left and (left[1], left[2].login) == (endpoint.place, login):
-                return self._left.pop(endpoint.credentials)[2]
+            if left and (left[0], left[1].login) == (endpoint.place, login):
+                return self._left.pop(endpoint.credentials)[1]
         return None
 
     def close_old(self) -> None:
-        """Close those that were idle for too long."""
+        """Close those that are too old."""
         now = time.monotonic()
         with self._lock:
-            for key, (since, _, session) in list(self._left.items()):
-                if now - since >= SECONDS:
+            for key, (_, session) in list(self._left.items()):
+                if now - session.made_at >= SECONDS:
                     session.connections.close()
                     del self._left[key]
 

@@ -354,6 +354,15 @@ class IdleTest(ListTestCase):
             idle.SESSIONS.close_old()
             self.assertIs(is_closed, self.made[0].is_closed)
 
+    def test_authorities_are_read_again_however_often_it_lists(self) -> None:
+        for seconds, made in ((0, 1), (29, 1), (1, 2), (29, 2), (29, 3)):
+            self.clock.now += seconds
+            self.client = self.make_client()
+            self.will_answer(LIST)
+            self.list_nodes()
+            self.client.close()
+            self.assertEqual(made, len(self.made))
+
     def test_another_login_or_server_has_others(self) -> None:
         self.logins.answers = [Login('one'), Login('two')]
         self.list_anew(LIST)
