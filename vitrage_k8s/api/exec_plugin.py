@@ -243,7 +243,8 @@ class Plugin:
     def _read_credential(self, output: bytes) -> tuple[logins.Login, float]:
         try:
             credential = msgspec.json.decode(output, type=_ExecCredential)
-        except (ValueError, RecursionError) as error:
+        # Old versions of msgspec raise no ValueError.
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             # msgspec's errors quote nothing; others may.
             why = error if isinstance(error, msgspec.DecodeError) else 'junk'
             raise self._failed('printed what is no JSON of an ExecCredential '
