@@ -186,7 +186,8 @@ def _by_size(found: dict[str, Results]) -> str:
              f'{"":36}' + ''.join(f'{count:>10,}' for count in costs)]
     for name in costs[base]:
         lines.append(f'{name:36}' + ''.join(
-            f'{each.get(name, 0):10.1f}' for each in costs.values()))
+            f'{each[name]:10.1f}' if name in each else f'{"-":>10}'
+            for each in costs.values()))
         most = costs[max(costs)].get(name)
         if most and max(costs) > base:
             lines.append(goal(f'    {max(costs):,} / {base:,}',
