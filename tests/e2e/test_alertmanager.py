@@ -34,6 +34,10 @@ BROKEN = {'cluster': 'blue', 'node': 'broken'}
 ALERT = 'KubeNodeNotReady'
 UNMAPPED = 'KubePodCrashLooping'
 
+FULL = 'NodeFilesystemAlmostOutOfSpace'
+ON_FILESYSTEM = {'cluster': 'green', 'job': 'node-exporter',
+                 'instance': 'worker'}
+
 
 class TestAlertmanager(end_to_end.ServicesTest):
 
@@ -229,18 +233,18 @@ class TestAlertmanager(end_to_end.ServicesTest):
         self.alertmanager.speak(silence)
         self.expect((ALERT, WORKER), ('NodeClockSkewDetected', GREEN_WORKER))
 
+    def fire_of_two_filesystems(self) -> None:
+        for mountpoint in ('/', '/var'):
+            self.fire(FULL, mountpoint=mountpoint, **ON_FILESYSTEM)
+        self.expect((FULL, GREEN_WORKER))
+
     def test_two_filesystems_of_a_node(self) -> None:
-        full = 'NodeFilesystemAlmostOutOfSpace'
-        labels = {'cluster': 'green', 'job': 'node-exporter',
-                  'instance': 'worker'}
-        self.fire(full, mountpoint='/', **labels)
-        self.fire(full, mountpoint='/var', **labels)
-        self.expect((full, GREEN_WORKER))
+        self.fire_of_two_filesystems()
 
         # Its end ends the alarm; a snapshot finds that the other one fires.
-        self.resolve(full, mountpoint='/var', **labels)
+        self.resolve(FULL, mountpoint='/var', **ON_FILESYSTEM)
         self.await_snapshots(1)
-        self.expect((full, GREEN_WORKER))
+        self.expect((FULL, GREEN_WORKER))
 
     def test_each_alert_is_posted_by_itself(self) -> None:
         """One that Vitrage cannot take costs no other."""
@@ -257,12 +261,7 @@ class TestAlertmanager(end_to_end.ServicesTest):
             alert['labels']['mountpoint'] for [alert] in posted))
 
     def test_both_filesystems_of_a_node_end(self) -> None:
-        full = 'NodeFilesystemAlmostOutOfSpace'
-        labels = {'cluster': 'green', 'job': 'node-exporter',
-                  'instance': 'worker'}
-        self.fire(full, mountpoint='/', **labels)
-        self.fire(full, mountpoint='/var', **labels)
-        self.expect((full, GREEN_WORKER))
+        self.fire_of_two_filesystems()
 
         # Vitrage fails at the second end, and hears what comes then.
         failures = self.failures()
