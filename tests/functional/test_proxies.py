@@ -31,6 +31,7 @@ class Proxy(fixtures.Fixture):
         self._stopped = threading.Event()
         self._listener = socket.create_server(('127.0.0.1', 0))
         self.place = f'127.0.0.1:{self._listener.getsockname()[1]}'
+        self._clients: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._serve)]
         self._threads[0].start()
         self.addCleanup(self._stop)
@@ -39,6 +40,7 @@ class Proxy(fixtures.Fixture):
         with contextlib.suppress(OSError), self._listener:
             while not self._stopped.is_set():
                 client, _ = self._listener.accept()
+                self._clients.append(client)
                 thread = threading.Thread(target=self._connect, args=[client])
                 self._threads.append(thread)
                 thread.start()
@@ -71,8 +73,10 @@ class Proxy(fixtures.Fixture):
 
     def _stop(self) -> None:
         self._stopped.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        # A client leaves its connection open for its next list.
+        for each in (self._listener, *self._clients):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
 
