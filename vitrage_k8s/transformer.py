@@ -37,6 +37,11 @@ class KubernetesTransformer(ResourceTransformerBase):
         """Return the name of the datasource."""
         return KUBERNETES_DATASOURCE
 
+    def transform(self, entity_event: events.Event) -> Any:
+        """Return the vertex of an event and its neighbours."""
+        return super().transform({
+            **entity_event, DSProps.SAMPLE_DATE: events.date(entity_event)})
+
     @staticmethod
     def get_enrich_query(event: events.Event) -> dict[str, Any] | None:
         """Return what an event asks the graph for, if anything."""

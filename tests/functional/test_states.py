@@ -146,6 +146,26 @@ class StateTest(base.FunctionalTest):
         self.assertEqual(('UnderPressure', 'ERROR', 'ERROR'),
                          self.states('n'))
 
+    def test_alarm_while_our_events_wait_costs_none_of_them(self) -> None:
+        def meanwhile() -> None:
+            self.host.advance(1)
+            # Vitrage dates the node, too.
+            self.host.raise_alarm('n')
+
+        self.simulator.put(samples.node('n'))
+        self.host.start()
+        self.host.before = meanwhile
+
+        self.simulator.put(samples.node('n', ready='False'))
+        self.host.poll()
+
+        self.assertEqual('NotReady', self.vertex('n')['state'])
+
+        self.simulator.delete('n')
+        self.host.poll()
+
+        self.assertNotIn('n', self.host.node_names())
+
     def test_deletion_shows_whatever_a_template_sets(self) -> None:
         node = samples.node('n')
         self.simulator.put(node)

@@ -39,6 +39,7 @@ from vitrage.entity_graph.processor.processor import Processor
 from vitrage.evaluator.actions.action_executor import ActionExecutor
 from vitrage.evaluator.actions.base import ActionType
 from vitrage.evaluator.actions.recipes.base import EVALUATOR_EVENT_TYPE
+from vitrage.evaluator.actions.recipes.raise_alarm import RaiseAlarm
 from vitrage.evaluator.actions.recipes.set_state import SetState
 from vitrage.evaluator.template_data import ActionSpecs
 from vitrage.graph.driver.networkx_graph import NXGraph
@@ -84,11 +85,15 @@ class Host:
             self.graph, coordination.handle_multiple_high_priority)
         self._clock = clock
         self.batches: list[int] = []
-        # Called after each list of events, when templates have their turn.
+        # Called while a list of events waits, and after it, when templates
+        # have their turn.
+        self.before: Callable[[], None] | None = None
         self.between: Callable[[], None] | None = None
 
     def _process(self, event: Any) -> None:
         batch = event if isinstance(event, list) else [event]
+        if self.before and isinstance(event, list):
+            self.before()
         self.batches.append(len(batch))
         for each in batch:
             self._processor.process_event(each)
@@ -116,9 +121,16 @@ class Host:
 
     def set_state(self, name: str, state: str | None) -> None:
         """Set the state of a node as a template does; None takes it back."""
-        [step] = SetState.get_do_recipe(ActionSpecs(
-            'id', ActionType.SET_STATE, {'target': self._node(name)},
-            {'state': state}))
+        self._act(SetState, ActionType.SET_STATE, name, state=state)
+
+    def raise_alarm(self, name: str) -> None:
+        """Raise an alarm on a node as a template does."""
+        self._act(RaiseAlarm, ActionType.RAISE_ALARM, name,
+                  alarm_name='An alarm', severity='WARNING')
+
+    def _act(self, recipe: Any, kind: str, name: str, **values: Any) -> None:
+        [step] = recipe.get_do_recipe(ActionSpecs(
+            'id', kind, {'target': self._node(name)}, values))
         event = {**step.params, EVALUATOR_EVENT_TYPE: step.type}
         ActionExecutor._add_default_properties(event)
         self._process(event)

@@ -8,6 +8,7 @@ neighbour. The vertex loses a property whose value is None. Vitrage's
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+import functools
 from typing import Any
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from vitrage.common.constants import GraphAction
 from vitrage.common.constants import VertexProperties as VProps
 from vitrage.datasources import OPENSTACK_CLUSTER
 from vitrage.datasources import transformer_base
+from vitrage.utils.datetime import format_utcnow
 
 from vitrage_k8s.graph import properties as graph_properties
 from vitrage_k8s import KUBERNETES_CLUSTER
@@ -26,6 +28,7 @@ Properties = graph_properties.Properties
 
 PROPERTIES = 'properties'
 LINKS = 'links'
+_MOMENT = 'moment'
 
 
 class Link(NamedTuple):
@@ -97,6 +100,34 @@ def unlinking(entity_type: str, identity: str, link: Link) -> Event:
     event = _event(entity_type, {VProps.ID: identity}, [link])
     event[DSProps.EVENT_TYPE] = GraphAction.DELETE_RELATIONSHIP
     return event
+
+
+class _Moment:
+    """When Vitrage begins to process a list of events."""
+
+    @functools.cached_property
+    def date(self) -> str:
+        return format_utcnow()
+
+
+def bind(batch: Iterable[Event]) -> None:
+    """Give events that Vitrage processes at once one date; see date()."""
+    moment = _Moment()
+    for event in batch:
+        event[_MOMENT] = moment
+
+
+def date(event: Event) -> str:
+    """Return the date of what Vitrage makes of an event that it processes.
+
+    Vitrage drops an event that is older than its vertex, which each alarm on
+    it makes younger (``Processor``). So the time when an event was made, and
+    began to wait behind those, will not do. Ours are made in their order. All
+    of a list have one date, for what templates make of the first event of a
+    vertex must not be older than a second one.
+    """
+    moment = event.get(_MOMENT)
+    return moment.date if moment else event[DSProps.SAMPLE_DATE]
 
 
 def key(event: Event) -> tuple[str, str]:

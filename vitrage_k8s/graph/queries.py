@@ -162,6 +162,7 @@ class Batches:
             batch = list(itertools.chain.from_iterable(found))
             sent = {events.key(event) for event in batch}
             self._lost |= sent
+            events.bind(batch)
             end = receipt()
             yield [*batch, end]
             if is_processed(end):

@@ -52,6 +52,19 @@ class BatchesTest(testtools.TestCase):
         self.assertTrue(queries.is_processed(batch[-1]))
         self.assertNotIn(events.PROPERTIES, batch[-1])
 
+    def test_a_list_is_of_the_moment_when_vitrage_begins_with_it(self) -> None:
+        dates = []
+        for batch in self.batches.make(
+                [group('a', 2), group('b'), group('c')]):
+            self.graph.advance(5)
+            for event in batch[:-1]:
+                dates.append(events.date(event))
+                self.graph.advance(1)
+
+        # Three events of the first list, a second apart, and then another.
+        self.assertEqual(
+            [*['2026-01-02T03:04:10Z'] * 3, '2026-01-02T03:04:18Z'], dates)
+
     def test_events_are_made_when_vitrage_asks_for_them(self) -> None:
         made = []
 
