@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from tests.support import end_to_end
+from tests.support.processes import await_true
 from tests.support import specimens
 from vitrage_k8s_lab import samples
 
@@ -59,6 +60,13 @@ class TestServices(end_to_end.ServicesTest):
 
     def expect_alarms(self, *expected: tuple[str, str, str]) -> None:
         self.eventually(sorted([BROKEN, *expected]), self.alarms)
+
+    def await_watches(self) -> None:
+        """Wait until the clusters show it, which they do once a minute."""
+        await_true(lambda: all(
+            vertex.get('watched_since') for vertex
+            in self.vertices('kubernetes.cluster').values()),
+            'the clusters are watched')
 
     def test_shows_the_nodes_with_their_properties(self) -> None:
         graph = json.loads(self.client('topology', 'show', '--all-tenants'))
@@ -131,6 +139,7 @@ class TestServices(end_to_end.ServicesTest):
                 if vertex['vitrage_type'].startswith('kubernetes')})
 
     def test_unchanged_nodes_write_nothing(self) -> None:
+        self.await_watches()
         self.blue.touch('worker')
 
         self.assertEqual([], list(filter(ours, self.await_snapshots(2))))
@@ -161,6 +170,7 @@ class TestServices(end_to_end.ServicesTest):
         self.eventually(('Ready', 'OK'), lambda: self.state(SPECIFICATION))
 
     def test_outage_keeps_the_nodes(self) -> None:
+        self.await_watches()
         before = self.kubernetes()
         self.blue.stop()
         self.expect_alarms(UNREADABLE)

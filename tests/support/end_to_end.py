@@ -165,15 +165,17 @@ class ServicesTest(ClientTest):
         :returns: the vertices and edges that the database got meanwhile,
             as JSON
         """
-        # When another one has ended, the database knows of the last.
-        enough = self._snapshots() + count + 1
+        # When another one has ended, the database knows of the last, and
+        # so it does of what was before.
+        first = self._snapshots() + 1
+        await_true(lambda: self._snapshots() >= first, 'a snapshot')
         before = self.rows()
         rows: dict[int, str] = {}
 
         def is_over() -> bool:
             # Often, for vitrage-persistor deletes them in time.
             rows.update(self.rows())
-            return self._snapshots() >= enough
+            return self._snapshots() > first + count
 
         await_true(is_over, f'{count} snapshots')
         return [rows[number] for number in rows.keys() - before.keys()]
