@@ -2,6 +2,7 @@
 """Explains why there is no answer of an API server, and what to do."""
 
 import math
+import re
 import sys
 from typing import Any
 
@@ -15,6 +16,9 @@ from vitrage_k8s.api import transport
 
 # Of a server's message; the advice needs room, too.
 _LONGEST_QUOTE = 400
+# The alerts about the certificate of a client (RFC 8446, 6.2), as OpenSSL has
+# them.
+_REFUSED = re.compile('ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)')
 
 
 class Refusals:
@@ -31,11 +35,13 @@ class Refusals:
         """Return the error for an answer that does not come as a whole."""
         cause = transport.root_cause(error)
         if transport.is_tls_failure(error):
+            advice = 'It refuses ours: see client-certificate of its user' \
+                if _REFUSED.search(cause) else \
+                'If the server is the right one, see certificate-authority ' \
+                'and tls-server-name of its cluster'
             return errors.TlsFailedError(
                 self._name, f'no safe connection to the API server at '
-                f'{self._server}: {cause}. If the server is the right one, '
-                'see certificate-authority and tls-server-name of its '
-                'cluster in the kubeconfig')
+                f'{self._server}: {cause}. {advice} in the kubeconfig')
         if isinstance(error, urllib3.exceptions.ProxyError):
             cause += '; see its proxy: proxy-url in the kubeconfig, or ' \
                      'HTTPS_PROXY'
