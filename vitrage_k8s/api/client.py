@@ -249,6 +249,9 @@ class Client:
                     # Cut while idle, or of old certificates: connect anew.
                     self.close()
                     continue
+                if isinstance(error, TimeoutError) and \
+                        time.monotonic() >= deadline:
+                    raise self.late() from error
                 if not isinstance(error, kubernetes.client.ApiException):
                     raise self._refusals.of_connection(error) from error
                 if error.status != 401 or is_second or \

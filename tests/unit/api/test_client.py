@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists, as the client asks for them, and what their failures are."""
 
+from collections.abc import Iterator
 import contextlib
 import gzip
 import json
@@ -172,6 +173,21 @@ class TimeTest(ListTestCase):
                                       self.list_nodes, seconds)
             self.assertIn('not complete within list_timeout', str(error))
             self.assertEqual([], self.requests)
+
+
+    def test_says_which_time_was_not_enough(self) -> None:
+        def hangs() -> Iterator[TimeoutError]:
+            self.clock.now += 30
+            yield TimeoutError('no complete answer within 30 s')
+
+        for request_timeout, said in ((30, 'no complete answer within 30 s'),
+                                      (60, 'within list_timeout')):
+            self.client = self.make_client(request_timeout)
+            self.answers = hangs()
+            error = self.assertRaises(
+                errors.ConnectionFailedError, self.list_nodes,
+                30 if request_timeout > 30 else 100)
+            self.assertIn(said, str(error))
 
 
 class RetryTest(ListTestCase):
@@ -461,6 +477,18 @@ class FailureTest(ListTestCase):
             self.assertIn('no safe connection to the API server at '
                           'https://host:6443: ', error.problem)
             self.assertIn('certificate-authority', error.problem)
+
+    def test_tls_that_the_server_refuses(self) -> None:
+        # Reasons of OpenSSL 1.1 to 3.5 (crypto/err/openssl.txt).
+        for reason in ('SSLV3_ALERT_BAD_CERTIFICATE', 'TLSV1_ALERT_UNKNOWN_CA',
+                       'SSLV3_ALERT_CERTIFICATE_EXPIRED',
+                       'TLSV1_ALERT_ACCESS_DENIED',
+                       'SSL/TLS_ALERT_CERTIFICATE_UNKNOWN',
+                       'TLSV13_ALERT_CERTIFICATE_REQUIRED'):
+            error = self.error_of(ssl.SSLError(1, f'[SSL: {reason}] alert'))
+            self.assertIs(errors.TlsFailedError, type(error))
+            self.assertIn('client-certificate of its user', error.problem)
+            self.assertNotIn('authority', error.problem)
 
     def test_what_statuses_mean(self) -> None:
         for code, kind, said in (
