@@ -78,11 +78,18 @@ class _PrintVersion(argparse.Action):
 def _add_install_files(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_install_files)
     parser.add_argument(
-        'directory', metavar='DIRECTORY', type=pathlib.Path,
+        'directory', metavar='DIRECTORY', type=_directory,
         help="Vitrage's directory of configuration, typically /etc/vitrage")
     parser.add_argument(
         '--force', action='store_true',
         help='overwrite files that are there with other content')
+
+
+def _directory(path: str) -> pathlib.Path:
+    if not path:
+        # Or it would be the current one.
+        raise argparse.ArgumentTypeError('is empty')
+    return pathlib.Path(path)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:

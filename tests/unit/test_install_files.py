@@ -223,6 +223,17 @@ class SampleTest(FilesTestBase):
                          dict(conf.kubernetes))
 
 
+class ArgumentsTest(testtools.TestCase):
+
+    def test_refuses_a_directory_without_a_name(self) -> None:
+        # As an unset variable of a shell makes it. It would be the current
+        # directory.
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            self.assertRaises(SystemExit, cli.main,
+                              ['install-files', '--force', ''])
+        self.assertIn('argument DIRECTORY: is empty', errors.getvalue())
+
+
 class CheckoutTest(FilesTestBase):
     """Run from a checkout of its own."""
 
