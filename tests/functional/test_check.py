@@ -7,10 +7,12 @@ import importlib.metadata
 import importlib.util
 import io
 import json
+import os
 import pathlib
 import shutil
 import sys
 import tempfile
+import threading
 from typing import Any
 
 import fixtures
@@ -34,9 +36,11 @@ GOOD: dict[str, dict[str, Any]] = {
     'datasources': {'types': 'nova.host,nova.instance,kubernetes',
                     'path': 'vitrage_k8s,vitrage.datasources'},
     'entity_graph': {},
-    'kubernetes': {'request_timeout': 2, 'max_retries': 0,
-                   'list_timeout': 10},
+    'kubernetes': {'request_timeout': 20, 'max_retries': 0,
+                   'list_timeout': 40},
 }
+ALERTMANAGER = {'alertmanager_url': 'http://host:9093/api/v2/alerts',
+                'receiver': 'vitrage'}
 
 
 class CheckTest(testtools.TestCase):
@@ -130,6 +134,16 @@ class ConfigurationTest(CheckTest):
             self.assert_found(level, f'[datasources] {name}', text,
                               datasources=options)
 
+    def test_a_configuration_that_is_no_file(self) -> None:
+        path = self.directory / 'fifo'
+        os.mkfifo(path)
+        # Nobody writes to it: to open it would wait for ever.
+        for each in (path, '/dev/zero', self.directory):
+            status, output = self.run_check('--config-file', str(each))
+            self.assertEqual(2, status)
+            self.assertIn(f'ERROR    {each}: ', output)
+            cfg.CONF.reset()
+
     def test_options(self) -> None:
         for name, value, level, text in (
                 ('context', 'a', 'ERROR',
@@ -188,7 +202,8 @@ class ConfigurationTest(CheckTest):
                               **{section: {name: '$nothing'}})
         self.assert_found('ERROR', '[prometheus] config_file', '$$ is a $',
                           datasources={'types': 'kubernetes,prometheus'},
-                          prometheus={'config_file': '$nothing'})
+                          prometheus={**ALERTMANAGER,
+                                      'config_file': '$nothing'})
 
     def test_an_option_in_capitals(self) -> None:
         self.assert_found('ERROR', '[kubernetes] CONTEXTS', 'mean contexts?',
@@ -300,6 +315,19 @@ class FilesTest(CheckTest):
                 (self.values / 'default.yaml').write_text(content)
             self.assert_found('ERROR', str(self.values), 'no default.yaml')
 
+    def test_alerts_that_do_not_last(self) -> None:
+        prometheus = {**ALERTMANAGER,
+                      'config_file': self.directory / 'prometheus_conf.yaml'}
+        self.assert_found(
+            'WARNING', '[datasources] types', 'on nothing',
+            datasources={'types': 'prometheus,kubernetes'},
+            prometheus=prometheus)
+        for name in ALERTMANAGER:
+            self.assert_found(
+                'WARNING', f'[prometheus] {name}', 'each snapshot deletes',
+                datasources={'types': 'kubernetes,prometheus'},
+                prometheus={**prometheus, name: None})
+
     def test_prometheus(self) -> None:
         path = self.directory / 'prometheus.yaml'
         types = {'types': 'kubernetes,prometheus'}
@@ -319,12 +347,13 @@ class FilesTest(CheckTest):
             if content is not None:
                 path.write_text(content, 'latin-1')
             self.assert_found('ERROR', str(path), text, datasources=types,
-                              prometheus={'config_file': path})
-        self.assert_found('ERROR', str(path), f'{self.directory})',
-                          datasources=types, prometheus={'config_file': path})
-        path.write_text(json.dumps({'alerts': [catch_all]}))
+                              prometheus={**ALERTMANAGER,
+                                          'config_file': path})
         enabled: dict[str, dict[str, Any]] = {
-            'datasources': types, 'prometheus': {'config_file': path}}
+            'datasources': types,
+            'prometheus': {**ALERTMANAGER, 'config_file': path}}
+        self.assert_found('ERROR', str(path), f'{self.directory})', **enabled)
+        path.write_text(json.dumps({'alerts': [catch_all]}))
         self.assertEqual((0, []), self.check(**enabled))
         cfg.CONF.reset()
         severities = self.values / 'prometheus.yaml'
@@ -490,6 +519,27 @@ class ClusterTest(CheckTest):
         self.assert_found('ERROR', 'simulator', 'may not list nodes',
                           kubernetes={'request_timeout': 0.1,
                                       'list_timeout': 0.1})
+
+    def test_clusters_are_asked_side_by_side(self) -> None:
+        # Neither answers before both are asked.
+        both = threading.Barrier(2, timeout=30)
+        simulators = [self.simulator, Simulator(
+            [samples.node('c')], cluster='another').start()]
+        self.addCleanup(simulators[1].stop)
+        kubeconfigs = []
+        for simulator in simulators:
+            kubeconfigs.append(json.loads(simulator.kubeconfig()))
+            simulator.intercept = lambda request: (
+                both.wait() if request.path == '/version/' else 0) and None
+        for section in ('clusters', 'users', 'contexts'):
+            kubeconfigs[0][section] += kubeconfigs[1][section]
+        self.kubeconfig.write_text(json.dumps(kubeconfigs[0]))
+        _, output = self.run_check('--format', 'json', '--config-file',
+                                   self.write(kubernetes={
+                                       'contexts': 'simulator,another'}))
+        self.assertEqual(['simulator', 'another'], [
+            each['subject'] for each in json.loads(output)
+            if 'Kubernetes v1' in each['text']])
 
     def test_contexts_that_are_left_out(self) -> None:
         kubeconfig = json.loads(self.simulator.kubeconfig(user={}))

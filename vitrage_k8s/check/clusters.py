@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import contextlib
 import email.utils
 import logging
+from multiprocessing import pool
 import time
 from typing import Any
 
@@ -61,9 +62,14 @@ def check_clusters() -> Iterator[Finding]:
         if not view.clusters and not found.problems:
             yield warning('[kubernetes] contexts', 'no cluster is read', 'name'
                           ' the contexts of the kubeconfig, or *')
-        for cluster in view.clusters.values():
-            yield from _check_cluster(
-                cluster, found.endpoint(cluster.settings.name))
+        # Its threads keep nobody from interrupting it, as those of
+        # concurrent.futures do.
+        with pool.ThreadPool(len(view.clusters) or 1) as threads:
+            for findings in threads.imap(
+                    lambda cluster: list(_check_cluster(
+                        cluster, found.endpoint(cluster.settings.name))),
+                    view.clusters.values()):
+                yield from findings
     finally:
         found.stop()
 

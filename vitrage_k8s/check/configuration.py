@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import difflib
+import os
 import pathlib
 import re
 import shlex
@@ -41,8 +42,12 @@ def load(config_files: Sequence[str]) -> None:
     Vitrage's own function is not used: it sets up the log and messaging.
 
     :param config_files: paths; none for those that oslo.config finds
-    :raises cfg.Error: a file is missing, or cannot be parsed
+    :raises cfg.Error, ValueError: a file is missing, or cannot be parsed
     """
+    for path in config_files:
+        # To open a FIFO may take for ever.
+        if not os.path.isfile(path):
+            raise ValueError('there is no such file')
     for group, options in vitrage_opts.list_opts():
         CONF.register_opts(list(options),
                            group=None if group == 'DEFAULT' else group)
@@ -102,6 +107,11 @@ def check_types() -> Iterator[Finding]:
         if types.count(each) > 1:
             yield warning(subject, f'{each} is enabled twice',
                           'leave one of them')
+    if 'prometheus' in types[:types.index(KUBERNETES_DATASOURCE)
+                             if KUBERNETES_DATASOURCE in types else 0]:
+        yield warning(subject, 'prometheus is before kubernetes; an alert '
+                      'that is read before its node is on nothing',
+                      'put prometheus behind kubernetes')
     lost = set()
     for each in sorted(set(types) - {KUBERNETES_DATASOURCE}):
         if each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):

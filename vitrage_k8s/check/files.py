@@ -98,6 +98,11 @@ def check_prometheus() -> Iterator[Finding]:
         yield warning(str(values), 'it is missing: the severities of alerts '
                       'are not understood',
                       f'{_INSTALL} {values.parent.parent}')
+    for name in ('alertmanager_url', 'receiver'):
+        if not CONF.prometheus[name]:
+            yield warning(f'[prometheus] {name}', 'it is missing, and each '
+                          'snapshot deletes all alerts until Alertmanager '
+                          'repeats them', 'set it to that of Alertmanager')
     path = CONF.prometheus.config_file
     mend = f'copy ours, prometheus_conf.yaml, into it ({_INSTALL} ' \
            f'{os.path.dirname(path)})'
