@@ -17,8 +17,7 @@ from vitrage.datasources.driver_base import DriverBase
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import notices
 from vitrage_k8s.check import configuration
-from vitrage_k8s.check import files
-from vitrage_k8s.check import findings
+from vitrage_k8s.check import report
 from vitrage_k8s.graph import feed
 from vitrage_k8s.graph import queries
 from vitrage_k8s.graph import ties
@@ -127,9 +126,8 @@ def _types() -> list[str]:
 
 def _warn_of_setup() -> None:
     """Log what ``vitrage-k8s check`` would find before it reads a cluster."""
-    for rule in (configuration.check_update_method, files.check_values_files,
-                 files.check_libraries):
-        for finding in findings.apply(rule):
-            if finding.level is findings.Level.ERROR:
-                LOG.warning('%s: %s. To mend it, %s', finding.subject,
-                            finding.text, finding.mend)
+    for rule in (configuration.check_options, configuration.check_values_files,
+                 configuration.check_libraries):
+        for level, *texts in report.apply(rule):
+            if level == 'ERROR':
+                LOG.warning('%s: %s. To mend it, %s', *texts)

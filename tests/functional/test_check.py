@@ -4,7 +4,6 @@
 import contextlib
 import dataclasses
 import importlib.metadata
-import importlib.util
 import io
 import json
 import os
@@ -24,9 +23,11 @@ import yaml
 
 from tests.support import base
 from tests.support import certificates
+from vitrage_k8s.check import configuration
 from vitrage_k8s import cli
 from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Answer
 from vitrage_k8s_lab.kube_api.http import Request
 from vitrage_k8s_lab.kube_api.server import Simulator
 from vitrage_k8s_lab import samples
@@ -115,13 +116,13 @@ class ConfigurationTest(CheckTest):
                 ({'path': None}, 'ERROR', 'path',
                  'from vitrage.datasources -> path = vitrage_k8s,'),
                 ({'path': 'vitrage_k8,vitrage_k8s,vitrage.datasources'},
-                 'ERROR', 'path', 'Python finds no module vitrage_k8 '),
+                 'ERROR', 'path', "Python finds no module 'vitrage_k8' "),
                 ({'path': 'vitrage_k8s,,vitrage.datasources'}, 'ERROR',
-                 'path', 'Python finds no module of an empty name -> '),
+                 'path', "Python finds no module '' -> "),
                 ({'path': 'vitrage_k8s'}, 'ERROR', 'types',
-                 'no datasource nova.host, nova.instance ->'),
+                 "no datasource 'nova.host', 'nova.instance' ->"),
                 ({'types': 'kubernetes,nova.hots'}, 'ERROR', 'types',
-                 'no datasource nova.hots -> '),
+                 "no datasource 'nova.hots' -> "),
                 ({'snapshots_interval': '5'}, 'ERROR', 'snapshots_interval',
                  'greater than or equal to 10'),
                 ({'types': 'nova.host'}, 'ERROR', 'types',
@@ -129,7 +130,7 @@ class ConfigurationTest(CheckTest):
                 ({'types': 'kubernetes,nova.host,kubernetes'}, 'WARNING',
                  'types', 'kubernetes is enabled twice'),
                 ({'types': 'kubernetes,kubernetes.node'}, 'ERROR', 'types',
-                 'kubernetes.node is no datasource'),
+                 "no datasource 'kubernetes.node' -> "),
         ):
             self.assert_found(level, f'[datasources] {name}', text,
                               datasources=options)
@@ -153,12 +154,12 @@ class ConfigurationTest(CheckTest):
                 ('config_file', '$config_file', 'ERROR', '$$ is a $'),
                 ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
                 ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
-                 'the default is right'),
+                 'take the option out'),
                 ('page_size', '0', 'ERROR', 'greater than or equal to 1'),
                 ('page_size', 'many', 'ERROR', "int() with base 10: 'many'"),
                 ('page-size', '5', 'ERROR', 'did you mean page_size?'),
                 ('entities', 'kubernetes.node', 'ERROR',
-                 'kubernetes.cluster is missing'),
+                 "['kubernetes.cluster', 'kubernetes.node'] -> take the "),
                 ('update_method', 'push', 'ERROR', 'set it to pull'),
                 ('poll_interval', '20', 'WARNING', 'set it to 600'),
                 ('changes_interval', '700', 'WARNING', 'longer than'),
@@ -182,8 +183,8 @@ class ConfigurationTest(CheckTest):
             kubernetes={'update_method': 'none', 'list_timeout': 700})
 
     def test_a_section_with_a_typo(self) -> None:
-        self.assert_found('ERROR', '[kubernets]', 'name it [kubernetes]',
-                          kubernets={'contexts': 'a'})
+        self.assert_found('ERROR', '[kubernets] contexts', 'move it to ['
+                          'kubernetes]', kubernets={'contexts': 'a', 'x': 'y'})
 
     def test_options_in_another_section(self) -> None:
         self.assert_found('ERROR', '[DEFAULT] contexts', 'move it to',
@@ -219,8 +220,8 @@ class ConfigurationTest(CheckTest):
 
     def test_prints_no_control_characters(self) -> None:
         _, output = self.run_check('--config-file', self.write(
-            datasources={'types': 'kubernetes,\x1b[31m'}))
-        self.assertIn('no datasource ?[31m', output)
+            kubernetes={'\x1b[31m': '1'}))
+        self.assertIn('[kubernetes] ?[31m: there is no such', output)
 
     def test_a_project_that_nobody_can_have_is_found_once(self) -> None:
         self.assert_found('ERROR', '[kubernetes]', 'more than 64 characters',
@@ -260,7 +261,7 @@ class ConfigurationTest(CheckTest):
             'sys.path', [*sys.path, str(self.directory)]))
         for each in ('fails_here', '.vitrage'):
             self.assert_found(
-                'ERROR', '[datasources] path', f'no module {each}',
+                'ERROR', '[datasources] path', f'no module {each!r}',
                 datasources={'path': f'{each},vitrage_k8s,vitrage.datasources'
                              })
 
@@ -279,7 +280,7 @@ class ConfigurationTest(CheckTest):
             raise ZeroDivisionError
 
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.check.files.RULES', (fails,)))
+            'vitrage_k8s.check.configuration.RULES', (fails,)))
         status, found = self.check(kubernetes={'contexts': 'other'})
         self.assertEqual(2, status)
         self.assertIn('ZeroDivisionError', str(found))
@@ -290,7 +291,7 @@ class ConfigurationTest(CheckTest):
             datasources={'types': 'nova.host'}))
         self.assertEqual(2, status)
         self.assertIn('ERROR    [datasources] types: kubernetes is not '
-                      'enabled\n         -> add kubernetes to it\n', output)
+                      'enabled\n         -> add kubernetes\n', output)
 
 
 class FilesTest(CheckTest):
@@ -305,7 +306,7 @@ class FilesTest(CheckTest):
         node.unlink()
         self.assert_found('ERROR', str(node), 'it is missing')
         node.mkdir()
-        self.assert_found('ERROR', str(node), 'cannot be read')
+        self.assert_found('ERROR', str(node), 'cannot read it')
 
     def test_no_default_values(self) -> None:
         for content in ('', 'category: [', None):
@@ -333,7 +334,7 @@ class FilesTest(CheckTest):
         types = {'types': 'kubernetes,prometheus'}
         catch_all = {'key': {}, 'resource': {'x': 'y'}}
         for content, text in (
-                (None, 'cannot be read'), ('alerts: [', 'no mapping'),
+                (None, 'FileNotFound'), ('alerts: [', 'no mapping'),
                 ('[]', 'no mapping'), ('alerts: []', 'no mapping'),
                 ('alerts: \xff', 'no mapping'),
                 (json.dumps({'alerts': [{'key': {'a': 'b'}}, catch_all]}),
@@ -357,11 +358,11 @@ class FilesTest(CheckTest):
         self.assertEqual((0, []), self.check(**enabled))
         cfg.CONF.reset()
         severities = self.values / 'prometheus.yaml'
-        severities.write_text('')
+        severities.write_text(f'{severities.read_text()}# mine\n')
         self.assertEqual((0, []), self.check(**enabled))
         cfg.CONF.reset()
         severities.unlink()
-        self.assert_found('WARNING', str(severities), 'severities', **enabled)
+        self.assert_found('ERROR', str(severities), 'it is missing', **enabled)
 
 
     def test_libraries(self) -> None:
@@ -391,14 +392,23 @@ class FilesTest(CheckTest):
             cfg.CONF.reset()
 
     def test_setuptools(self) -> None:
-        self.useFixture(fixtures.MonkeyPatch('sys.version_info', (3, 12, 0)))
+        # As if this were Python 3.12.
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.check.configuration._SETUPTOOLS',
+            configuration._SETUPTOOLS.replace('3.12', '3')))
         self.assertEqual((0, []), self.check())
         cfg.CONF.reset()
-        find = importlib.util.find_spec
+        version_of = importlib.metadata.version
+
+        def version(name: str) -> str:
+            if name == 'setuptools':
+                raise importlib.metadata.PackageNotFoundError
+            return version_of(name)
+
         self.useFixture(fixtures.MonkeyPatch(
-            'importlib.util.find_spec', lambda name, *rest:
-            None if name == 'setuptools' else find(name, *rest)))
-        self.assert_found('ERROR', 'setuptools', 'vitrage-api does not start')
+            'importlib.metadata.version', version))
+        self.assert_found('ERROR', 'setuptools', 'vitrage-api does not start '
+                          "-> pip install 'setuptools<82'")
 
 
 class TemplatesTest(CheckTest):
@@ -417,7 +427,7 @@ class TemplatesTest(CheckTest):
              'type': 'standard', 'status details': 'why'}
             for name in self.shown]
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.check.templates._client', lambda shell: self))
+            'vitrage_k8s.check.services._client', lambda shell: self))
         self.template = self
 
     def list(self) -> Any:
@@ -464,8 +474,8 @@ class ClusterTest(CheckTest):
 
     def test_says_what_it_found(self) -> None:
         self.assertIn(f'2 nodes at {self.simulator.url}', self.infos())
-        self.assertIn('1 of 2 nodes name a Nova server, and are tied to '
-                      'it if Nova has it', self.infos())
+        self.assertIn('1 of 2 nodes are tied to their nova.instance if Nova '
+                      'has it', self.infos())
         self.assertIn('1 of 2 nodes are tied to nothing: they have no '
                       'providerID', self.infos())
         self.assertThat(self.infos(), matchers.AnyMatch(
@@ -473,19 +483,27 @@ class ClusterTest(CheckTest):
 
     def test_clocks_that_differ(self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
-            'vitrage_k8s.check.clusters.MOST_SKEW', -1.0))
+            'vitrage_k8s.check.services.MOST_SKEW', -1.0))
         self.assert_found('WARNING', 'simulator', 'the clocks')
 
     def test_says_which_version_and_whether_its_clock_differs(self) -> None:
-        self.assertIn('Kubernetes v1.36.0', self.infos())
+        said = 'Kubernetes v1.36.0, asked by an unknown user'
+        self.assertIn(said, self.infos())
         for date in ('Thu, 01 Jan 1970 00:00:00 GMT', 'junk'):
             self.simulator.intercept = lambda request, date=date: \
                 dataclasses.replace(self.simulator.answer(request), headers={
                     'Date': date}) if request.path == '/version/' else None
             if date == 'junk':
-                self.assertIn('Kubernetes v1.36.0', self.infos())
+                self.assertIn(said, self.infos())
             else:
                 self.assert_found('WARNING', 'simulator', 'clock')
+
+    def test_says_who_we_are(self) -> None:
+        review = json.dumps({'status': {'userInfo': {'username': 'vitrage'}}})
+        self.simulator.intercept = lambda request: \
+            Answer(201, review.encode()) \
+            if request.path.endswith('/v1/selfsubjectreviews') else None
+        self.assertIn('Kubernetes v1.36.0, asked by vitrage', self.infos())
 
     def test_a_version_that_is_none(self) -> None:
         self.simulator.intercept = lambda request: \
@@ -568,8 +586,8 @@ class ClusterTest(CheckTest):
 
     def test_says_that_no_servers_are_shown(self) -> None:
         self.assertIn(
-            '1 of 2 nodes name a Nova server, and nova.instance is not '
-            'enabled',
+            '1 of 2 nodes are tied to their nova.instance once that is in '
+            '[datasources] types',
             self.infos(datasources={'types': 'kubernetes'}))
 
     def test_an_api_server_that_refuses(self) -> None:
@@ -597,7 +615,15 @@ class ClusterTest(CheckTest):
     def test_a_misconfigured_cluster_is_found_once(self) -> None:
         self.kubeconfig.write_text(self.simulator.kubeconfig().replace(
             self.simulator.url, 'https://host:port'))
-        self.assert_found('ERROR', 'simulator', 'server: has a host or port')
+        self.assert_found('ERROR', '[kubernetes]', 'Cluster simulator: ')
+        self.kubeconfig.write_text(self.simulator.kubeconfig(
+            user={'client-certificate': '/no/such', 'client-key': '/no/key'},
+            ).replace('http://', 'https://'))
+        self.assert_found('ERROR', 'simulator', 'Misconfigured: ')
+
+    def test_no_context(self) -> None:
+        self.assert_found('WARNING', '[kubernetes] contexts', 'no cluster',
+                          kubernetes={'contexts': 'none'})
 
     def test_a_context_that_is_not_there(self) -> None:
         status, found = self.check(kubernetes={'contexts': 'other'})

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``vitrage-k8s check``: what is wrong with a configuration, and the mend.
+"""``vitrage-k8s check``: what is wrong with a configuration, and the mend."""
 
-A rule is a function that yields findings; each module has a table of its own.
-"""
+from typing import Literal
+
+# What a rule yields: how bad it is (INFO: nothing is wrong; WARNING: it works,
+# but not as one would expect; ERROR: it does not work); an option, a file or a
+# cluster; what was found; and what to do, empty if the text says it.
+Finding = tuple[Literal['INFO', 'WARNING', 'ERROR'], str, str, str]

@@ -1,39 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about vitrage.conf: the datasource is loaded, its options are right.
+"""Rules about this machine: vitrage.conf, the files it names, the libraries.
 
-``load`` reads it as vitrage-graph does.
+``load`` reads vitrage.conf as vitrage-graph does.
 """
 
 from collections.abc import Iterator
 from collections.abc import Sequence
-import contextlib
 import difflib
+import glob
+import importlib.metadata
 import os
 import pathlib
-import re
 import shlex
 
 from oslo_config import cfg
-from oslo_utils import importutils
-from vitrage.common.constants import DatasourceOpts as DSOpts
+from oslo_utils import uuidutils
+from packaging import requirements
 from vitrage.common.constants import UpdateMethod
-from vitrage.datasources.nova.host import NOVA_HOST_DATASOURCE
-from vitrage.datasources.nova.instance import NOVA_INSTANCE_DATASOURCE
+from vitrage.datasources import prometheus
+from vitrage.entity_graph.mappings import datasource_info_mapper
 from vitrage import opts as vitrage_opts
+import yaml
 
 from vitrage_k8s.api import text
-from vitrage_k8s.check.findings import error
-from vitrage_k8s.check.findings import Finding
-from vitrage_k8s.check.findings import warning
-from vitrage_k8s import KUBERNETES_CLUSTER
-from vitrage_k8s import KUBERNETES_DATASOURCE
-from vitrage_k8s import KUBERNETES_NODE
+from vitrage_k8s.check import Finding
+from vitrage_k8s import install_files
 from vitrage_k8s import OPTS
 
 CONF = cfg.CONF
-_PATH = 'vitrage_k8s,vitrage.datasources'
-_PROJECT_ID = re.compile('[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-'
-                         '[0-9a-f]{12}')
+_PATH = 'path = vitrage_k8s,vitrage.datasources'
+_INSTALL = 'run: vitrage-k8s install-files'
+# What vitrage-api needs, and Vitrage does not require.
+_SETUPTOOLS = "setuptools<82; python_version >= '3.12'"
 
 
 def load(config_files: Sequence[str]) -> None:
@@ -44,196 +42,221 @@ def load(config_files: Sequence[str]) -> None:
     :param config_files: paths; none for those that oslo.config finds
     :raises cfg.Error, ValueError: a file is missing, or cannot be parsed
     """
-    for path in config_files:
-        # To open a FIFO may take for ever.
-        if not os.path.isfile(path):
-            raise ValueError('there is no such file')
-    for group, options in vitrage_opts.list_opts():
+    # To open a FIFO may take for ever.
+    if not all(map(os.path.isfile, config_files)):
+        raise ValueError('there is no such file')
+    # Whichever datasource of the name kubernetes is loaded.
+    for group, options in (
+            *vitrage_opts.list_opts(), ('prometheus', prometheus.OPTS),
+            ('kubernetes', OPTS)):
         CONF.register_opts(list(options),
                            group=None if group == 'DEFAULT' else group)
     CONF([], project='vitrage', prog='vitrage-graph',
          default_config_files=list(config_files) or None)
-    # Whichever datasource of this name is loaded, the options are ours.
-    CONF.register_opts(OPTS, group=KUBERNETES_DATASOURCE)
-    # If these are wrong, check_values finds it.
-    with contextlib.suppress(cfg.Error):
-        for each in set(CONF.datasources.types) - {KUBERNETES_DATASOURCE}:
-            vitrage_opts.register_opts(each, [
-                path for path in CONF.datasources.path
-                if _find(f'{path}.{each}')])
-
-
-def _find(name: str) -> bool:
-    """Return whether Python finds a module, and it can be imported."""
-    try:
-        return bool(name) and importutils.try_import(name) is not None
-    except Exception:  # noqa: BLE001 what a module of others does
-        return False
-
-
-def check_files() -> Iterator[Finding]:
-    """Check that there is a configuration at all."""
     if not CONF.default_config_files and not CONF.default_config_dirs:
-        yield error('vitrage.conf', 'there is none where oslo.config looks '
-                    '(~/.vitrage, ~, /etc/vitrage, /etc), so these are the '
-                    'defaults', 'name it with --config-file')
+        raise ValueError('there is none in ~/.vitrage, ~, /etc/vitrage, /etc')
+
+
+def check_values() -> Iterator[Finding]:
+    """Check that the value of each option is valid."""
+    for group in ('datasources', 'entity_graph', 'kubernetes', 'prometheus'):
+        for name in CONF[group]:
+            try:
+                CONF[group][name]
+            except (cfg.Error, ValueError, RecursionError) as problem:
+                yield ('ERROR', f'[{group}] {name}',
+                       str(problem).rpartition(' is not valid: ')[2],
+                       'see the sample configuration; $$ is a $')
+
+
+def check_names() -> Iterator[Finding]:
+    """Check that our options are in [kubernetes], and have these names."""
+    known = {opt.dest for opt in OPTS}
+    for path in (*CONF.default_config_files, *(
+            path for directory in CONF.default_config_dirs
+            for path in sorted(glob.glob(f'{directory}/*.conf')))):
+        sections: dict[str, dict[str, list[str]]] = {}
+        cfg.ConfigParser(path, sections).parse()
+        for name in sections.pop('kubernetes', {}).keys() - known:
+            similar = difflib.get_close_matches(name.lower(), known, 1)
+            yield ('ERROR', f'[kubernetes] {name}',
+                   f'there is no such option ({path})',
+                   f'did you mean {similar[0]}?' if similar else 'take it out')
+        for section, names in sections.items():
+            if section in ('DEFAULT', 'datasources') or \
+                    difflib.get_close_matches(
+                        section.lower(), ['kubernetes'], 1, 0.8):
+                for name in sorted(known & names.keys()):
+                    yield ('ERROR', f'[{section}] {name}', 'nothing reads it '
+                           f'there ({path})', 'move it to [kubernetes]')
 
 
 def check_path() -> Iterator[Finding]:
     """Check that Vitrage loads this datasource, and none of the same name."""
     paths = CONF.datasources.path
-    loaded = None
     for each in paths:
         if not _find(each):
-            yield error('[datasources] path', 'Python finds no module '
-                        f'{each or "of an empty name"}', f'path = {_PATH}')
-        elif loaded is None and _find(f'{each}.{KUBERNETES_DATASOURCE}'):
-            loaded = each
-    if loaded != 'vitrage_k8s':
-        yield error('[datasources] path',
-                    "Vitrage loads another datasource named kubernetes, from "
-                    f'{loaded}' if loaded else 'Vitrage does not find the '
-                    'datasource kubernetes', f'path = {_PATH}, in this order')
+            yield ('ERROR', '[datasources] path',
+                   f'Python finds no module {each!r}', _PATH)
+    loaded = [each for each in paths if _find(f'{each}.kubernetes')]
+    if loaded[:1] != ['vitrage_k8s']:
+        yield ('ERROR', '[datasources] path', 'Vitrage takes the datasource '
+               f'kubernetes from {loaded[0] if loaded else "nowhere"}',
+               f'{_PATH}, in this order')
 
 
 def check_types() -> Iterator[Finding]:
-    """Check that the datasource is enabled, once."""
-    types = CONF.datasources.types
-    subject = '[datasources] types'
-    if KUBERNETES_DATASOURCE not in types:
-        yield error(subject, 'kubernetes is not enabled',
-                    'add kubernetes to it')
-    for each in sorted(set(types)):
-        if types.count(each) > 1:
-            yield warning(subject, f'{each} is enabled twice',
-                          'leave one of them')
-    if 'prometheus' in types[:types.index(KUBERNETES_DATASOURCE)
-                             if KUBERNETES_DATASOURCE in types else 0]:
-        yield warning(subject, 'prometheus is before kubernetes; an alert '
-                      'that is read before its node is on nothing',
-                      'put prometheus behind kubernetes')
-    lost = set()
-    for each in sorted(set(types) - {KUBERNETES_DATASOURCE}):
-        if each in (KUBERNETES_CLUSTER, KUBERNETES_NODE):
-            yield error(subject, f'{each} is no datasource but an entity type '
-                        'of kubernetes', 'take it out; kubernetes serves it')
-        elif not any(_find(f'{path}.{each}')
-                     for path in CONF.datasources.path):
-            lost.add(each or 'of an empty name')
+    """Check that the datasource is enabled, once, and all others are found."""
+    subject, types = '[datasources] types', CONF.datasources.types
+    for each in sorted({each for each in types if types.count(each) > 1}):
+        yield 'WARNING', subject, f'{each} is enabled twice', 'take one out'
+    lost = [repr(each) for each in sorted(set(types) - {'kubernetes'})
+            if not any(_find(f'{path}.{each}')
+                       for path in CONF.datasources.path)]
     if lost:
-        yield error(subject, 'in path there is no datasource '
-                    f'{", ".join(sorted(lost))}',
-                    f'correct types, or path = {_PATH}')
+        yield ('ERROR', subject, 'in path there is no datasource '
+               f'{", ".join(lost)}', f'{_PATH}; take out what is no '
+               'datasource, such as the entity type kubernetes.node')
+    if 'kubernetes' not in types:
+        yield 'ERROR', subject, 'kubernetes is not enabled', 'add kubernetes'
+    elif 'prometheus' in types[:types.index('kubernetes')]:
+        yield ('WARNING', subject, 'prometheus is before kubernetes; an alert '
+               'that is read before its node is on nothing',
+               'put prometheus behind kubernetes')
 
 
-def check_names() -> Iterator[Finding]:
-    """Check that there is an option of each name in [kubernetes]."""
-    known = {opt.dest for opt in OPTS}
-    for path in (*CONF.default_config_files, *(
-            str(path) for directory in CONF.default_config_dirs
-            for path in sorted(pathlib.Path(directory).glob('*.conf')))):
-        sections: dict[str, dict[str, list[str]]] = {}
-        cfg.ConfigParser(path, sections).parse()
-        for section, names in sections.items():
-            if section != KUBERNETES_DATASOURCE and difflib.get_close_matches(
-                    section.lower(), [KUBERNETES_DATASOURCE], cutoff=0.8):
-                yield error(f'[{section}]', f'{path} has this section, which '
-                            'nothing reads', 'name it [kubernetes]')
-            if section in ('DEFAULT', 'datasources'):
-                for name in sorted(known & names.keys()):
-                    yield error(f'[{section}] {name}', 'nothing reads it '
-                                f'there ({path})', 'move it to [kubernetes]')
-        for name in sections.get(KUBERNETES_DATASOURCE, {}):
-            if name not in known:
-                similar = difflib.get_close_matches(name.lower(), known, 1)
-                yield error(f'[kubernetes] {name}', 'there is no such option '
-                            f'({path})', f'did you mean {similar[0]}?'
-                            if similar else 'take it out')
+def _find(module: str) -> bool:
+    """Return whether a module can be imported."""
+    try:
+        importlib.import_module(module)
+    except Exception:  # noqa: BLE001 what a module of others does
+        return False
+    return True
 
 
-def check_values() -> Iterator[Finding]:
-    """Check that the value of each option is valid."""
-    for group in sorted(CONF.keys() & {'datasources', 'entity_graph',
-                                       'prometheus', KUBERNETES_DATASOURCE}):
-        for name in CONF[group]:
-            try:
-                CONF[group][name]
-            except (cfg.Error, ValueError, RecursionError) as problem:
-                yield error(f'[{group}] {name}',
-                            str(problem).rpartition(' is not valid: ')[2],
-                            'see its help in the sample configuration; $$ is '
-                            'a $')
-
-
-def check_defaults() -> Iterator[Finding]:
-    """Check that driver, transformer and entity types are of this package."""
-    mend = 'take the option out; the default is right'
-    lost = {KUBERNETES_CLUSTER, KUBERNETES_NODE} - {*CONF.kubernetes.entities}
-    if lost:
-        yield error('[kubernetes] entities', f'{", ".join(sorted(lost))} is '
-                    'missing, so that Vitrage rejects its events', mend)
+def check_options() -> Iterator[Finding]:
+    """Check that the values of [kubernetes] are supported."""
+    options = CONF.kubernetes
     for opt in OPTS:
-        if opt.dest in (DSOpts.DRIVER, DSOpts.TRANSFORMER) and \
-                CONF.kubernetes[opt.dest] != opt.default:
-            yield error(f'[kubernetes] {opt.dest}', 'it is not that of '
-                        'vitrage-k8s', mend)
+        if opt.dest in ('driver', 'transformer', 'entities') and \
+                sorted(options[opt.dest]) != sorted(opt.default):
+            yield ('ERROR', f'[kubernetes] {opt.dest}', 'nothing else works '
+                   f'than {opt.default}', 'take the option out')
+    method = options.update_method.lower()
+    if method not in (UpdateMethod.PULL, UpdateMethod.NONE):
+        yield ('ERROR', '[kubernetes] update_method', f'{method} is not '
+               'supported; nodes are listed in the snapshots of Vitrage only',
+               'set it to pull, or to none if that is what you want')
 
 
-def check_update_method() -> Iterator[Finding]:
-    """Check that update_method is supported."""
-    method = CONF.kubernetes.update_method
-    if method.lower() not in (UpdateMethod.PULL, UpdateMethod.NONE):
-        yield error('[kubernetes] update_method', f'update_method = {method} '
-                    'is not supported; nodes are listed in the snapshots of '
-                    'Vitrage only',
-                    'set it to pull, or to none if that is what you want')
-
-
-def check_intervals() -> Iterator[Finding]:
-    """Check that the intervals make sense together."""
-    options, snapshots = CONF.kubernetes, CONF.datasources.snapshots_interval
+def check_together() -> Iterator[Finding]:
+    """Check that options of [kubernetes] make sense together."""
+    options, datasources = CONF.kubernetes, CONF.datasources
     is_watching = options.update_method.lower() == UpdateMethod.PULL
     if options.list_timeout < options.request_timeout:
-        yield warning('[kubernetes] list_timeout', 'it is shorter than '
-                      'request_timeout, which has no effect then',
-                      'set it to twice request_timeout or more')
-    if is_watching:
-        if options.poll_interval < 60:
-            yield warning('[kubernetes] poll_interval', 'all nodes are listed '
-                          f'every {options.poll_interval} s, beside a watch '
-                          'that shows changes in seconds', 'set it to 600')
-        if options.changes_interval > options.poll_interval:
-            yield warning('[kubernetes] changes_interval', 'it is longer than '
-                          'poll_interval; a change shows that late',
-                          'set it to 10')
-    elif options.list_timeout > snapshots:
-        yield warning('[kubernetes] list_timeout', 'it is longer than '
-                      '[datasources] snapshots_interval, and with '
-                      'update_method = none a snapshot waits for it',
-                      'set update_method = pull, or a shorter list_timeout')
-
-
-def check_ties() -> Iterator[Finding]:
-    """Check that the types are enabled to which nodes are to be tied."""
-    for name, each in (('host_contexts', NOVA_HOST_DATASOURCE),
-                       ('link_by_system_uuid', NOVA_INSTANCE_DATASOURCE)):
-        if CONF.kubernetes[name] and each not in CONF.datasources.types:
-            yield warning(f'[kubernetes] {name}', 'it has no effect without '
-                          f'{each}', f'add {each} to [datasources] types')
-
-
-def check_projects() -> Iterator[Finding]:
-    """Check that projects are ids; the fleet checks the names of clusters."""
-    for pair in CONF.kubernetes.projects:
+        yield ('WARNING', '[kubernetes] list_timeout',
+               'it is shorter than request_timeout',
+               'set it to twice request_timeout or more')
+    if is_watching and options.poll_interval < 60:
+        yield ('WARNING', '[kubernetes] poll_interval',
+               'all nodes are listed that often, beside a watch',
+               'set it to 600')
+    if is_watching and options.changes_interval > options.poll_interval:
+        yield ('WARNING', '[kubernetes] changes_interval',
+               'it is longer than poll_interval; a change shows that late',
+               'set it to 10')
+    if not is_watching and \
+            options.list_timeout > datasources.snapshots_interval:
+        yield ('WARNING', '[kubernetes] list_timeout', 'it is longer than '
+               '[datasources] snapshots_interval, and a snapshot waits for it',
+               'set update_method = pull, or a shorter list_timeout')
+    for name, each in (('host_contexts', 'nova.host'),
+                       ('link_by_system_uuid', 'nova.instance')):
+        if options[name] and each not in datasources.types:
+            yield ('WARNING', f'[kubernetes] {name}',
+                   f'it has no effect without {each}',
+                   f'add {each} to [datasources] types')
+    for pair in options.projects:
         project = pair.rpartition(':')[2].strip()
-        if len(project) <= text.LONGEST_PROJECT_ID \
-                and not _PROJECT_ID.fullmatch(project):
-            yield warning('[kubernetes] projects', f'{project} does not look '
-                          "like a project's id, and no user is of a project "
-                          'by its name', 'openstack project show -f value -c '
-                          f'id {shlex.quote(project)}')
+        # The fleet reports one that is too long.
+        if not uuidutils.is_uuid_like(project) and \
+                len(project) <= text.LONGEST_PROJECT_ID:
+            yield ('WARNING', '[kubernetes] projects',
+                   f'{project} does not look like the id of a project',
+                   'openstack project show -f value -c id '
+                   f'{shlex.quote(project)}')
 
 
-RULES = (check_files, check_values, check_path, check_types, check_names,
-         check_defaults, check_update_method, check_intervals, check_ties,
-         check_projects)
+def check_values_files() -> Iterator[Finding]:
+    """Check that Vitrage reads the state mappings of this version."""
+    directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
+    mapper = datasource_info_mapper.DatasourceInfoMapper()
+    if 'default' not in mapper.datasources_value_confs:
+        yield ('ERROR', str(directory), 'it has no default.yaml that Vitrage '
+               'can read, and so no state is computed',
+               "take Vitrage's etc/vitrage/datasources_values")
+    mend = f'{_INSTALL} --force {directory.parent}'
+    for name in (*CONF.kubernetes.entities, *(
+            {'prometheus'} & set(CONF.datasources.types))):
+        path = directory / f'{name}.yaml'
+        ours = install_files.ETC / install_files.VALUES / path.name
+        if name not in mapper.datasources_value_confs:
+            problem = 'Vitrage cannot read it' if os.path.exists(path) \
+                else 'it is missing'
+            yield 'ERROR', str(path), f'{problem}; no state is known', mend
+        # The file of prometheus belongs to Vitrage's datasource.
+        elif name != 'prometheus' and path.read_bytes() != ours.read_bytes():
+            yield ('WARNING', str(path), 'it is not that of this version: '
+                   'older, or changed by hand', f'compare, then {mend}')
+
+
+def check_prometheus() -> Iterator[Finding]:
+    """Check that alerts last, and that one without a node is on no vertex."""
+    if 'prometheus' not in CONF.datasources.types:
+        return
+    for name in ('alertmanager_url', 'receiver'):
+        if not CONF.prometheus[name]:
+            yield ('WARNING', f'[prometheus] {name}', 'it is missing, and '
+                   'each snapshot deletes all alerts until Alertmanager '
+                   'repeats them', 'set it to that of Alertmanager')
+    path, problem = CONF.prometheus.config_file, ''
+    try:
+        with open(path, encoding='utf-8') as file:
+            entries = yaml.safe_load(file)['alerts']
+        if entries[-1]['key'] != {} or not all(
+                dict(entry['resource']) for entry in entries):
+            problem = 'its last entry does not catch all other alerts, or ' \
+                'one has no resource; Vitrage ties such an alert to every ' \
+                'vertex'
+    except Exception as defect:  # noqa: BLE001 whatever is in the file
+        problem = f'it is no mapping of alerts: {defect!r}'
+    if problem:
+        yield ('ERROR', path, problem, 'copy ours, prometheus_conf.yaml, into '
+               f'it ({_INSTALL} {os.path.dirname(path)})')
+
+
+def check_libraries() -> Iterator[Finding]:
+    """Check that this version and Vitrage work with the libraries."""
+    reasons = {'networkx': ', or topology show fails',
+               'setuptools': ', or vitrage-api does not start'}
+    try:
+        lines = importlib.metadata.requires('vitrage-k8s') or ()
+    except importlib.metadata.PackageNotFoundError:
+        # A checkout, or this user may not read what pip installed.
+        return
+    for wanted in map(requirements.Requirement, (*lines, _SETUPTOOLS)):
+        if wanted.marker and not wanted.marker.evaluate():
+            continue
+        try:
+            version = importlib.metadata.version(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            version = ''
+        if not version or not wanted.specifier.contains(version, True):
+            yield ('ERROR', wanted.name, f'{version or "no version"} is '
+                   f'installed; {wanted.specifier} is needed'
+                   + reasons.get(wanted.name, ''),
+                   f"pip install '{wanted.name}{wanted.specifier}'")
+
+
+RULES = (check_values, check_names, check_path, check_types, check_options,
+         check_together, check_values_files, check_prometheus, check_libraries)

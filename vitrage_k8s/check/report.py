@@ -4,23 +4,21 @@
 As the user that runs it; nothing is changed.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import json
 import logging
 
-import msgspec
 from oslo_config import cfg
 
 from vitrage_k8s.api import text
-from vitrage_k8s.check import clusters
 from vitrage_k8s.check import configuration
-from vitrage_k8s.check import files
-from vitrage_k8s.check.findings import apply
-from vitrage_k8s.check.findings import error
-from vitrage_k8s.check.findings import Finding
-from vitrage_k8s.check.findings import Level
-from vitrage_k8s.check import templates
+from vitrage_k8s.check import Finding
+from vitrage_k8s.check import services
+
+# The index is the exit status.
+_LEVELS = ('INFO', 'WARNING', 'ERROR')
 
 
 def run(config_files: Sequence[str], output_format: str) -> int:
@@ -33,20 +31,17 @@ def run(config_files: Sequence[str], output_format: str) -> int:
     # What the driver would log is among the findings.
     logging.getLogger().addHandler(logging.NullHandler())
     found = []
-    for each in _find(config_files):
-        # Some findings quote text from outside.
-        each = Finding(each.level, *map(
-            text.make_safe, (each.subject, each.text, each.mend)))
-        found.append(each)
+    for level, *texts in _find(config_files):
+        # Some are from outside.
+        subject, problem, mend = map(text.make_safe, texts)
+        found.append({'level': level, 'subject': subject, 'text': problem,
+                      'mend': mend})
         if output_format == 'table':
-            mend = f'\n         -> {each.mend}' if each.mend else ''
-            print(f'{each.level.name:8} {each.subject}: {each.text}{mend}',
-                  flush=True)
+            print(f'{level:8} {subject}: {problem}'
+                  + (f'\n         -> {mend}' if mend else ''), flush=True)
     if output_format == 'json':
-        print(json.dumps(
-            [{**msgspec.structs.asdict(each), 'level': each.level.name}
-             for each in found], indent=2))
-    return max((each.level for each in found), default=Level.INFO)
+        print(json.dumps(found, indent=2))
+    return max((_LEVELS.index(each['level']) for each in found), default=0)
 
 
 def _find(config_files: Sequence[str]) -> Iterator[Finding]:
@@ -55,10 +50,21 @@ def _find(config_files: Sequence[str]) -> Iterator[Finding]:
     except (cfg.Error, OSError, ValueError) as problem:
         # Without the line that cannot be parsed: it may hold a password.
         line = getattr(problem.__context__, 'line', None)
-        yield error(', '.join(config_files) or 'vitrage.conf',
-                    str(problem).removesuffix(f': {line!r}'),
-                    'mend it, or name another one with --config-file')
+        yield ('ERROR', ', '.join(config_files) or 'vitrage.conf',
+               str(problem).removesuffix(f': {line!r}'),
+               'mend it, or name another one with --config-file')
         return
-    for rule in (*configuration.RULES, *files.RULES, *templates.RULES,
-                 *clusters.RULES):
+    for rule in (*configuration.RULES, *services.RULES):
         yield from apply(rule)
+
+
+def apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield what a rule finds; if it fails, the other rules still count."""
+    try:
+        yield from rule()
+    except (cfg.Error, RecursionError):
+        # It reads a value that is not valid, which check_values reports.
+        return
+    except Exception as defect:  # noqa: BLE001
+        yield ('ERROR', rule.__name__,
+               f'this rule failed: {type(defect).__name__}: {defect}', '')
