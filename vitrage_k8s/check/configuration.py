@@ -7,11 +7,8 @@
 from collections.abc import Iterator
 from collections.abc import Sequence
 import difflib
-import glob
 import importlib.metadata
-import os
 import pathlib
-import shlex
 
 from oslo_config import cfg
 from oslo_utils import uuidutils
@@ -43,7 +40,7 @@ def load(config_files: Sequence[str]) -> None:
     :raises cfg.Error, ValueError: a file is missing, or cannot be parsed
     """
     # To open a FIFO may take for ever.
-    if not all(map(os.path.isfile, config_files)):
+    if not all(pathlib.Path(each).is_file() for each in config_files):
         raise ValueError('there is no such file')
     # Whichever datasource of the name kubernetes is loaded.
     for group, options in (
@@ -73,8 +70,8 @@ def check_names() -> Iterator[Finding]:
     """Check that our options are in [kubernetes], and have these names."""
     known = {opt.dest for opt in OPTS}
     for path in (*CONF.default_config_files, *(
-            path for directory in CONF.default_config_dirs
-            for path in sorted(glob.glob(f'{directory}/*.conf')))):
+            str(path) for directory in CONF.default_config_dirs
+            for path in sorted(pathlib.Path(directory).glob('*.conf')))):
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()
         for name in sections.pop('kubernetes', {}).keys() - known:
@@ -183,8 +180,7 @@ def check_together() -> Iterator[Finding]:
                 len(project) <= text.LONGEST_PROJECT_ID:
             yield ('WARNING', '[kubernetes] projects',
                    f'{project} does not look like the id of a project',
-                   'openstack project show -f value -c id '
-                   f'{shlex.quote(project)}')
+                   'see: openstack project list')
 
 
 def check_values_files() -> Iterator[Finding]:
@@ -201,7 +197,7 @@ def check_values_files() -> Iterator[Finding]:
         path = directory / f'{name}.yaml'
         ours = install_files.ETC / install_files.VALUES / path.name
         if name not in mapper.datasources_value_confs:
-            problem = 'Vitrage cannot read it' if os.path.exists(path) \
+            problem = 'Vitrage cannot read it' if path.exists() \
                 else 'it is missing'
             yield 'ERROR', str(path), f'{problem}; no state is known', mend
         # The file of prometheus belongs to Vitrage's datasource.
@@ -232,7 +228,7 @@ def check_prometheus() -> Iterator[Finding]:
         problem = f'it is no mapping of alerts: {defect!r}'
     if problem:
         yield ('ERROR', path, problem, 'copy ours, prometheus_conf.yaml, into '
-               f'it ({_INSTALL} {os.path.dirname(path)})')
+               f'it ({_INSTALL} {pathlib.Path(path).parent})')
 
 
 def check_libraries() -> Iterator[Finding]:

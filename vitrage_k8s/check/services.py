@@ -174,16 +174,15 @@ def _check_server(client: api_client.Client) -> Iterator[Finding]:
                    'status', 'userInfo', 'username', body={
                        'apiVersion': 'authentication.k8s.io/v1',
                        'kind': 'SelfSubjectReview'})
-    yield ('INFO', client.name, f'Kubernetes {version or "of some version"}, '
-           f'asked by {user or "an unknown user"}', '')
+    yield ('INFO', client.name, f'version {version or "unknown"}, asked as '
+           f'user {user or "unknown"}', '')
     with contextlib.suppress(ValueError):
         skew = time.time() - email.utils.parsedate_to_datetime(
             date).timestamp()
         if abs(skew) > MOST_SKEW:
-            yield ('WARNING', client.name, 'the clocks of its API server and '
-                   f'of this machine differ by {abs(skew):.0f} s, so that '
-                   'certificates and tokens may not be valid',
-                   'synchronize both (NTP)')
+            yield ('WARNING', client.name, 'its clock and ours differ by '
+                   f'{abs(skew):.0f} s, so that certificates and tokens may '
+                   'not be valid', 'synchronize both (NTP)')
 
 
 def _ask(client: api_client.Client, api: str, method: str, *names: str,
