@@ -475,7 +475,7 @@ class ClusterTest(CheckTest):
         self.assertIn('1 of 2 nodes are tied to nothing: they have no '
                       'providerID', self.infos())
         self.assertThat(self.infos(), matchers.AnyMatch(
-            matchers.StartsWith('version v1.')))
+            matchers.StartsWith('Kubernetes v1.')))
 
     def test_clocks_that_differ(self) -> None:
         self.useFixture(fixtures.MonkeyPatch(
@@ -483,7 +483,7 @@ class ClusterTest(CheckTest):
         self.assert_found('WARNING', 'simulator', 'its clock')
 
     def test_says_which_version_and_whether_its_clock_differs(self) -> None:
-        said = 'version v1.36.0, asked as user unknown'
+        said = 'Kubernetes v1.36.0, as (unknown)'
         self.assertIn(said, self.infos())
         for date in ('Thu, 01 Jan 1970 00:00:00 GMT', 'junk'):
             self.simulator.intercept = lambda request, date=date: \
@@ -499,7 +499,7 @@ class ClusterTest(CheckTest):
         self.simulator.intercept = lambda request: \
             Answer(201, review.encode()) \
             if request.path.endswith('/v1/selfsubjectreviews') else None
-        self.assertIn('version v1.36.0, asked as user vitrage', self.infos())
+        self.assertIn('Kubernetes v1.36.0, as vitrage', self.infos())
 
     def test_a_version_that_is_none(self) -> None:
         self.simulator.intercept = lambda request: \
@@ -556,7 +556,7 @@ class ClusterTest(CheckTest):
                                        'contexts': 'simulator,another'}))
         self.assertEqual(['simulator', 'another'], [
             each['subject'] for each in json.loads(output)
-            if 'version v1' in each['text']])
+            if 'Kubernetes v1' in each['text']])
 
     def test_contexts_that_are_left_out(self) -> None:
         kubeconfig = json.loads(self.simulator.kubeconfig(user={}))

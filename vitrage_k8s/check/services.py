@@ -174,8 +174,7 @@ def _check_server(client: api_client.Client) -> Iterator[Finding]:
                    'status', 'userInfo', 'username', body={
                        'apiVersion': 'authentication.k8s.io/v1',
                        'kind': 'SelfSubjectReview'})
-    yield ('INFO', client.name, f'version {version or "unknown"}, asked as '
-           f'user {user or "unknown"}', '')
+    yield 'INFO', client.name, f'Kubernetes {version}, as {user}', ''
     with contextlib.suppress(ValueError):
         skew = time.time() - email.utils.parsedate_to_datetime(
             date).timestamp()
@@ -187,7 +186,7 @@ def _check_server(client: api_client.Client) -> Iterator[Finding]:
 
 def _ask(client: api_client.Client, api: str, method: str, *names: str,
          **arguments: Any) -> tuple[Any, str]:
-    """Return a value of an answer, and the date; None if there is none."""
+    """Return a value of an answer, and when that was."""
     try:
         answer, date = client.ask(api, method, **arguments)
         for name in names:
@@ -195,7 +194,7 @@ def _ask(client: api_client.Client, api: str, method: str, *names: str,
     except (errors.ClusterError, AttributeError, LookupError, TypeError):
         # Not every server answers, a proxy may answer anything, and old
         # clients have no such method.
-        return None, ''
+        return '(unknown)', ''
     return answer, date
 
 
