@@ -300,7 +300,9 @@ class FilesTest(CheckTest):
         node.write_text('category: RESOURCE\n')
         self.assert_found('ERROR', str(node), 'Vitrage cannot read it')
         node.unlink()
-        self.assert_found('ERROR', str(node), 'it is missing')
+        self.assert_found('ERROR', str(node), 'it is missing: its states are '
+                          'not understood -> run: vitrage-k8s install-files '
+                          f'{self.directory}')
         node.mkdir()
         self.assert_found('ERROR', str(node), 'cannot read it')
 

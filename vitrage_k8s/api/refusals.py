@@ -35,10 +35,11 @@ class Refusals:
         """Return the error for an answer that does not come as a whole."""
         cause = transport.root_cause(error)
         if transport.is_tls_failure(error):
-            advice = 'It refuses ours: see client-certificate of its user' \
-                if _REFUSED.search(cause) else \
-                'If the server is the right one, see certificate-authority ' \
-                'and tls-server-name of its cluster'
+            advice = 'If the server is the right one, see ' \
+                'certificate-authority and tls-server-name of its cluster'
+            if _REFUSED.search(cause):
+                advice = 'The server refuses our certificate; see ' \
+                    'client-certificate of its user'
             return errors.TlsFailedError(
                 self._name, f'no safe connection to the API server at '
                 f'{self._server}: {cause}. {advice} in the kubeconfig')

@@ -191,19 +191,20 @@ def check_values_files() -> Iterator[Finding]:
         yield ('ERROR', str(directory), 'it has no default.yaml that Vitrage '
                'can read, and so no state is computed',
                "take Vitrage's etc/vitrage/datasources_values")
-    mend = f'{_INSTALL} --force {directory.parent}'
     for name in (*CONF.kubernetes.entities, *(
             {'prometheus'} & set(CONF.datasources.types))):
         path = directory / f'{name}.yaml'
         ours = install_files.ETC / install_files.VALUES / path.name
         if name not in mapper.datasources_value_confs:
-            problem = 'Vitrage cannot read it' if path.exists() \
-                else 'it is missing'
-            yield 'ERROR', str(path), f'{problem}; no state is known', mend
+            problem, force = ('Vitrage cannot read it', '--force ') \
+                if path.exists() else ('it is missing', '')
+            yield ('ERROR', str(path), f'{problem}: its states are not '
+                   'understood', f'{_INSTALL} {force}{directory.parent}')
         # The file of prometheus belongs to Vitrage's datasource.
         elif name != 'prometheus' and path.read_bytes() != ours.read_bytes():
             yield ('WARNING', str(path), 'it is not that of this version: '
-                   'older, or changed by hand', f'compare, then {mend}')
+                   'older, or changed by hand', 'compare, then '
+                   f'{_INSTALL} --force {directory.parent}')
 
 
 def check_prometheus() -> Iterator[Finding]:
