@@ -135,6 +135,16 @@ class ConfigurationTest(CheckTest):
             self.assert_found(level, f'[datasources] {name}', text,
                               datasources=options)
 
+    def test_no_configuration(self) -> None:
+        for each in ('files', 'dirs'):
+            self.useFixture(fixtures.MonkeyPatch(
+                f'oslo_config.cfg.find_config_{each}',
+                lambda *names, **options: []))
+        status, output = self.run_check()
+        self.assertEqual(2, status)
+        self.assertIn('ERROR    vitrage.conf: there is none in ~/.vitrage, ~,',
+                      output)
+
     def test_a_configuration_that_is_no_file(self) -> None:
         path = self.directory / 'fifo'
         os.mkfifo(path)
@@ -527,14 +537,14 @@ class ClusterTest(CheckTest):
                           '1 s', kubernetes={'request_timeout': 1})
 
     def test_a_refusal_that_outlasts_the_list(self) -> None:
-        for name, value in (('watch_policy.DOUBT_STEPS', (0.1,) * 5),
-                            ('watch_policy.DOUBT', 0.4), ('fleet.GRACE', 0)):
+        for name, value in (('watch_policy.DOUBT_STEPS', (0.5,) * 5),
+                            ('watch_policy.DOUBT', 2.5), ('fleet.GRACE', 0)):
             self.useFixture(fixtures.MonkeyPatch(f'vitrage_k8s.api.{name}',
                                                  value))
         self.simulator.intercept = lambda request: faults.forbidden('u')
         self.assert_found('ERROR', 'simulator', 'may not list nodes',
-                          kubernetes={'request_timeout': 0.1,
-                                      'list_timeout': 0.1})
+                          kubernetes={'request_timeout': 1.5,
+                                      'list_timeout': 1.5})
 
     def test_clusters_are_asked_side_by_side(self) -> None:
         both = threading.Barrier(2, timeout=30)

@@ -141,8 +141,9 @@ def check_options() -> Iterator[Finding]:
                    f'than {opt.default}', 'take the option out')
     method = options.update_method.lower()
     if method not in (UpdateMethod.PULL, UpdateMethod.NONE):
-        yield ('ERROR', '[kubernetes] update_method', f'{method} is not '
-               'supported; nodes are listed in the snapshots of Vitrage only',
+        yield ('ERROR', '[kubernetes] update_method',
+               f'update_method = {method} is not supported; nodes are listed '
+               'in the snapshots of Vitrage only',
                'set it to pull, or to none if that is what you want')
 
 
