@@ -74,7 +74,7 @@ def check_names() -> Iterator[Finding]:
             for path in sorted(pathlib.Path(directory).glob('*.conf')))):
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()
-        for name in sections.pop('kubernetes', {}).keys() - known:
+        for name in sorted(sections.pop('kubernetes', {}).keys() - known):
             similar = difflib.get_close_matches(name.lower(), known, 1)
             yield ('ERROR', f'[kubernetes] {name}',
                    f'there is no such option ({path})',
