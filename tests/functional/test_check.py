@@ -150,9 +150,12 @@ class ConfigurationTest(CheckTest):
         os.mkfifo(path)
         # Nobody writes to it: to open it would wait for ever.
         for each in (path, '/dev/zero', self.directory):
-            status, output = self.run_check('--config-file', str(each))
+            good = self.write()
+            status, output = self.run_check(
+                '--config-file', good, '--config-file', str(each))
             self.assertEqual(2, status)
-            self.assertIn(f'ERROR    {each}: ', output)
+            self.assertIn(f'ERROR    {good}, {each}: there is no file {each}',
+                          output)
             cfg.CONF.reset()
 
     def test_options(self) -> None:

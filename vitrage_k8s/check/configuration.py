@@ -39,9 +39,10 @@ def load(config_files: Sequence[str]) -> None:
     :param config_files: paths; none for those that oslo.config finds
     :raises cfg.Error, ValueError: a file is missing, or cannot be parsed
     """
-    # To open a FIFO may take for ever.
-    if not all(pathlib.Path(each).is_file() for each in config_files):
-        raise ValueError('there is no such file')
+    for path in config_files:
+        # To open a FIFO may take for ever.
+        if not pathlib.Path(path).is_file():
+            raise ValueError(f'there is no file {path}')
     # Whichever datasource of the name kubernetes is loaded.
     for group, options in (
             *vitrage_opts.list_opts(), ('prometheus', prometheus.OPTS),
