@@ -26,9 +26,6 @@ WHO = 'is that the API server, or a proxy or login page before it?'
 # A Status of the API server has some hundred bytes.
 _LARGEST_ERROR = 64 * 1024
 
-# A page of 500 nodes has some 10 MB.
-_USUAL = 32 * 1024 * 1024
-
 # The two bytes that each member of a gzip stream begins with (RFC 1952).
 _MAGIC = b'\x1f\x8b'
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
@@ -41,25 +38,27 @@ class TooLargeError(Exception):
         super().__init__(f'is larger than {largest >> 20} MiB')
 
 
-def read_all(pieces: Iterable[bytes], largest: int) -> bytes:
+def read_all(pieces: Iterable[bytes], largest: int) -> bytearray:
     """Return a whole body, by its pieces.
 
     :param largest: how many bytes it may have
     :raises TooLargeError: it has more
     """
+    # Two copies of 10 MB at a time, as of bytes, are more than malloc keeps:
+    # the kernel would have to give each page of memory anew, for each body.
     body = bytearray()
     for piece in pieces:
         body += piece
         if len(body) > largest:
             raise TooLargeError(largest)
-    return bytes(body)
+    return body
 
 
 def read_error(response: Any) -> bytes:
     """Read the body of an error; nothing where it is not readable."""
     with contextlib.closing(response):
         try:
-            body = read_all(read_pieces(response), _LARGEST_ERROR)
+            body = bytes(read_all(read_pieces(response), _LARGEST_ERROR))
         except (TooLargeError, EOFError, zlib.error):
             return b''
         # Another request can use the connection; closing is harmless then.
@@ -84,11 +83,11 @@ def read_packed(response: urllib3.HTTPResponse, largest: int) -> Packed:
     :raises TooLargeError: it has more
     :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
     """
-    return Packed(read_all(_read_packed(response), largest),
+    return Packed(bytes(read_all(_read_packed(response), largest)),
                   'gzip' in content_coding(response))
 
 
-def inflate_all(packed: Packed, largest: int) -> bytes:
+def inflate_all(packed: Packed, largest: int) -> bytes | bytearray:
     """Return what a body holds.
 
     :param largest: how many bytes that may be
@@ -98,15 +97,6 @@ def inflate_all(packed: Packed, largest: int) -> bytes:
     """
     if not packed.is_gzip:
         return packed.data
-    # API servers send one member, which ends in its size. With that as a bound
-    # zlib takes no more memory than it needs, and a third of the time.
-    size = int.from_bytes(packed.data[-4:], 'little')
-    if size <= min(largest, _USUAL):
-        member = zlib.decompressobj(_GZIP_ONLY)
-        whole = member.decompress(packed.data, size + 1)
-        if member.eof and not member.unused_data:
-            return whole
-        del whole
     # In pieces: zlib copies what is left of one for each member.
     return read_all(inflate(
         packed.data[start:start + PIECE]

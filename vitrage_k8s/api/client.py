@@ -129,7 +129,7 @@ class Client:
                     raise
             attempt += 1
 
-    def inflate(self, packed: bodies.Packed) -> bytes:
+    def inflate(self, packed: bodies.Packed) -> bytes | bytearray:
         """Return the JSON of an answer.
 
         :raises ClusterError: it is too large, or not complete

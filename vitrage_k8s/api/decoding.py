@@ -82,7 +82,8 @@ class Page(msgspec.Struct, frozen=True):
     has_unidentified: bool
 
 
-def decode_page(body: bytes, chosen: tuple[str, ...] = ()) -> Page:
+def decode_page(body: bytes | bytearray,
+                chosen: tuple[str, ...] = ()) -> Page:
     """Decode the answer to a list request.
 
     :param chosen: see ``nodes.to_node``
@@ -131,7 +132,7 @@ _NO_METADATA = nodes.Metadata()
 _DECODER = msgspec.json.Decoder(_NodeList[nodes.ApiNode])
 
 
-def _decode(body: bytes,
+def _decode(body: bytes | bytearray,
             odd: list[tuple[str, str]]) -> _NodeList[nodes.ApiNode]:
     with contextlib.suppress(msgspec.DecodeError):
         return _DECODER.decode(body)

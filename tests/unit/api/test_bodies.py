@@ -168,26 +168,11 @@ class PackedTest(testtools.TestCase):
         self.assertEqual(b'', bodies.inflate_all(packed, 10))
         self.assertEqual(bodies.PIECE, largest)
 
-    def test_usual_body_is_inflated_at_once(self) -> None:
-        taken: list[bytes] = []
+    def test_holds_one_copy_of_a_body(self) -> None:
+        body = b' ' * 16 * MEBIBYTE
+        packed = bodies.Packed(gzip.compress(body), True)
+        traced = self.useFixture(memory.Memory())
+        inflated = bodies.inflate_all(packed, len(body))
 
-        def noted(pieces: Iterator[bytes]) -> Iterator[bytes]:
-            taken.extend(pieces)
-            return iter([b'in pieces'])
-
-        for name, value in ('inflate', noted), ('_USUAL', 10):
-            self.useFixture(fixtures.MonkeyPatch(
-                f'vitrage_k8s.api.bodies.{name}', value))
-        for body, largest, is_at_once in (
-                (b'', 10, True), (b'x' * 10, 10, True), (b'x' * 10, 99, True),
-                (b'x' * 9, 9, True), (b'x' * 11, 99, False)):
-            self.assertEqual(
-                body if is_at_once else b'in pieces', bodies.inflate_all(
-                    bodies.Packed(gzip.compress(body), True), largest))
-        # It breaks off, or has another member.
-        packed = gzip.compress(b'x' * 9)
-        for data in (packed[:-1], packed * 2):
-            self.assertEqual(b'in pieces', bodies.inflate_all(
-                bodies.Packed(data, True), 99))
-        self.assertRaises(bodies.TooLargeError, bodies.inflate_all,
-                          bodies.Packed(packed, True), 8)
+        self.assertEqual(body, inflated)
+        self.assertThat(traced.peak, matchers.LessThan(20 * MEBIBYTE))
