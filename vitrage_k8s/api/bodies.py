@@ -83,7 +83,8 @@ def read_packed(response: urllib3.HTTPResponse, largest: int) -> Packed:
     :raises TooLargeError: it has more
     :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
     """
-    return Packed(bytes(read_all(_read_packed(response), largest)),
+    pieces = _read_packed(response, is_whole=True)
+    return Packed(bytes(read_all(pieces, largest)),
                   'gzip' in content_coding(response))
 
 
@@ -131,9 +132,12 @@ def read_pieces(response: urllib3.HTTPResponse) -> Iterator[bytes]:
     return inflate(packed) if 'gzip' in content_coding(response) else packed
 
 
-def _read_packed(response: urllib3.HTTPResponse) -> Iterator[bytes]:
+def _read_packed(response: urllib3.HTTPResponse,
+                 is_whole: bool = False) -> Iterator[bytes]:
     if hasattr(response, 'read1'):
-        while piece := response.read1(PIECE, decode_content=False):
+        # read() fills a piece; chunks of API servers have some 2 KB.
+        read = response.read if is_whole else response.read1
+        while piece := read(PIECE, decode_content=False):
             yield piece
         return
     # urllib3 before 2.2.0. Its read_chunked() waits for whole chunks, and
