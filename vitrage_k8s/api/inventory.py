@@ -8,13 +8,14 @@ in time. Thread-safe; knows nothing of HTTP or of the graph.
 
 from collections.abc import Iterable
 import threading
-from typing import NamedTuple
+
+import msgspec
 
 from vitrage_k8s.api import errors
 from vitrage_k8s.api import nodes
 
 
-class _Hidden(NamedTuple):
+class _Hidden(msgspec.Struct, frozen=True, gc=False):
     """A node that exists, and cannot be shown."""
 
     version: int | None = None
@@ -155,7 +156,8 @@ class Inventory:
             if version is None or known is None or went_back:
                 # Versions from before and after cannot be compared.
                 self._epoch += 1
-                before = {uid: held._replace(version=version)
+                before = {uid: msgspec.structs.replace(
+                    held, version=version)
                           for uid, held in before.items()}
             else:
                 for uid in listing.deleted:

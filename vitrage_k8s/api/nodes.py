@@ -9,7 +9,6 @@ are those of the API reference
 
 from collections.abc import Collection
 import sys
-from typing import NamedTuple
 
 import msgspec
 
@@ -87,7 +86,7 @@ class ApiNode(msgspec.Struct, gc=False):
     status: _Status | None = None
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A node at a resource version, which is None where it is no number."""
 
     version: int | None
@@ -248,6 +247,10 @@ def to_node(api_node: ApiNode, chosen: tuple[str, ...] = ()) -> Node:
 
 def odd_keys(node: Node) -> list[str]:
     """Return which keys of a node cannot be shown: they are never cut."""
+    # Nearly every node: all of them together are short.
+    if text.is_key(f'{node.id}{node.name}{node.provider_id}'
+                   f'{node.instance_id}', text.LONGEST_NAME):
+        return []
     return text.odd_keys((
         ('metadata.uid', node.id, text.LONGEST_NAME),
         ('metadata.name', node.name, text.LONGEST_NAME),

@@ -9,7 +9,8 @@ import re
 
 OPENSTACK = 'openstack'
 
-_UUID = '(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})'
+# Without (?i), which takes twice the time.
+_UUID = '-'.join(f'[0-9a-fA-F]{{{length}}}' for length in (8, 4, 4, 4, 12))
 
 # What follows the scheme; the group is the machine's id.
 _FORMS = {scheme: re.compile(form, re.DOTALL)

@@ -19,8 +19,8 @@ def decode_node(**parts: Any) -> nodes.Node:
     page = decoding.decode_page(json.dumps({
         'kind': 'NodeList', 'metadata': {'resourceVersion': '9'},
         'items': [node]}).encode())
-    [(_, decoded)] = page.items
-    return decoded
+    [item] = page.items
+    return item.node
 
 
 class NumberTest(testtools.TestCase):

@@ -37,21 +37,25 @@ FIELDS = {
 UUID = '8FC0F1B2-7E1A-4F43-8D17-4D7A6A2D1B9E'
 
 
-def decode(node: dict[str, Any]) -> nodes.Item:
+def decode_item(node: dict[str, Any]) -> nodes.Item:
     [found] = decoding.decode_page(json.dumps({
         'kind': 'NodeList', 'metadata': {'resourceVersion': '9'},
         'items': [node]}).encode()).items
     return found
 
 
+def decode(node: dict[str, Any]) -> nodes.Node:
+    return decode_item(node).node
+
+
 class FieldsTest(testtools.TestCase):
 
     def test_each_field_is_from_its_place(self) -> None:
-        version, node = decode(NODE)
+        item = decode_item(NODE)
 
-        self.assertEqual(7, version)
+        self.assertEqual(7, item.version)
         for field, value in FIELDS.items():
-            self.assertEqual(value, getattr(node, field), field)
+            self.assertEqual(value, getattr(item.node, field), field)
 
     def test_what_a_node_does_not_have_is_none(self) -> None:
         parts: dict[str, Any]
@@ -61,7 +65,7 @@ class FieldsTest(testtools.TestCase):
                        'status': {'addresses': [], 'conditions': [],
                                   'capacity': {}, 'nodeInfo': {
                                       'osImage': '', 'systemUUID': ''}}}):
-            _, node = decode({'metadata': {'uid': 'u'}, **parts})
+            node = decode({'metadata': {'uid': 'u'}, **parts})
             found = {field: getattr(node, field)
                      for field in node.__struct_fields__}
             self.assertEqual(
@@ -78,7 +82,7 @@ class FieldsTest(testtools.TestCase):
         for provider_id, system_uuid in (
                 (None, UUID.lower()), ('', UUID.lower()),
                 ('k3s://n', UUID.lower()), ('aws:///zone/i-0', None)):
-            _, node = decode({
+            node = decode({
                 'metadata': {'uid': 'u'}, 'spec': {'providerID': provider_id},
                 'status': {'nodeInfo': {'systemUUID': UUID}}})
             self.assertEqual(system_uuid, node.system_uuid)
@@ -86,7 +90,7 @@ class FieldsTest(testtools.TestCase):
     def test_quantities_are_text(self) -> None:
         for quantity, shown in (('2', '2'), (2, '2'), (2.5, '2.5'),
                                 (0, '0'), (None, None)):
-            _, node = decode({'metadata': {'uid': 'u'}, 'status': {
+            node = decode({'metadata': {'uid': 'u'}, 'status': {
                 'capacity': dict.fromkeys(('cpu', 'memory', 'pods'),
                                           quantity)}})
             self.assertEqual([shown] * 3, [
@@ -98,12 +102,12 @@ class FieldsTest(testtools.TestCase):
                 ({'key': 'k', 'value': '', 'effect': 'E'}, 'k:E'),
                 ({'key': 'k'}, 'k:'), ({'key': ''}, None),
                 ({'value': 'v', 'effect': 'E'}, None), ({}, None)):
-            _, node = decode({'metadata': {'uid': 'u'},
+            node = decode({'metadata': {'uid': 'u'},
                               'spec': {'taints': [taint]}})
             self.assertEqual(shown, node.taints)
 
     def test_conditions_of_kubernetes_are_not_abnormal(self) -> None:
-        _, node = decode({'metadata': {'uid': 'u'}, 'status': {
+        node = decode({'metadata': {'uid': 'u'}, 'status': {
             'conditions': [{'type': kind, 'status': status}
                            for kind, status in (
                 ('Ready', 'False'), ('MemoryPressure', 'True'),
@@ -114,8 +118,8 @@ class FieldsTest(testtools.TestCase):
         self.assertIsNone(node.abnormal_conditions)
 
     def test_nodes_share_what_they_have_in_common(self) -> None:
-        _, one = decode(NODE)
-        _, other = decode(NODE)
+        one = decode(NODE)
+        other = decode(NODE)
 
         for field in ('provider', 'kubelet_version', 'os_image',
                       'kernel_version', 'container_runtime', 'architecture',
@@ -127,7 +131,7 @@ class FieldsTest(testtools.TestCase):
                                   ('Unknown', False)):
             one, other = (decode({'metadata': {'uid': 'u'}, 'status': {
                 'conditions': [{'type': 'Ready', 'status': status,
-                                'message': f'{status} for 3 s'}]}}).node
+                                'message': f'{status} for 3 s'}]}})
                 for _ in range(2))
             self.assertEqual(f'{status} for 3 s', one.ready_message)
             self.assertIs(is_shared,
