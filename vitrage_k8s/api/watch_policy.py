@@ -86,6 +86,12 @@ LONG_WATCH = 10.0
 SILENT_WATCHES = 3
 
 
+def _asked(failure: Failure) -> float:
+    """Return how long the server wants to be left alone, within the table."""
+    longest = {Kind.BUSY: LONGEST_BUSY_WAIT, Kind.PASSING: LONGEST_WAIT}
+    return min(failure.retry_after or 0.0, longest.get(failure.kind, 0.0))
+
+
 def _jitter() -> float:
     return random.uniform(0.75, 1.0)  # noqa: S311
 
@@ -188,11 +194,7 @@ class WatchPolicy:
             if is_asked_again else None
 
     def _wait(self, failure: Failure, count: int, age: float) -> float:
-        """Return the wait for the next list.
-
-        :param count: how often lists failed before with this kind of failure
-        :param age: seconds since the first of these
-        """
+        # Lists failed so `count` times before, at first `age` seconds ago.
         kind = failure.kind
         if kind is Kind.FORBIDDEN:
             return (*DOUBT_STEPS, LONGEST_WAIT)[min(count, len(DOUBT_STEPS))]
@@ -203,7 +205,7 @@ class WatchPolicy:
         wait = self._backoff(count, longest)
         if kind is Kind.BUSY and failure.retry_after is not None:
             wait = self._backoff(0) if age < BUSY else SHORTEST_BUSY_WAIT
-        return max(wait, min(failure.retry_after or 0.0, longest))
+        return max(wait, _asked(failure))
 
     def _backoff(self, count: int, longest: float | None = None) -> float:
         return min(FIRST_WAIT * 2.0 ** min(count, 30),
@@ -260,8 +262,7 @@ class WatchPolicy:
             self.list_failed(now, failure)
         doubt = self._backoff(self._doubts - 1) if self._doubts else 0.0
         self._doubts += 1
-        self.request_list(now + max(doubt, min(
-            failure.retry_after or 0.0, LONGEST_BUSY_WAIT)))
+        self.request_list(now + max(doubt, _asked(failure)))
         return 0.0
 
     def version_checked(self, now: float, is_older: bool) -> None:

@@ -107,6 +107,16 @@ class TableTest(policies.PolicyTestCase):
             self.assertEqual(waited, self.list_fails(
                 failure(Kind.PASSING, retry_after=asked)))
 
+    def test_other_failures_wait_by_the_table_whatever_is_asked(self) -> None:
+        for kind, waits in ((Kind.LOGIN, [1, 2, 4]),
+                            (Kind.FORBIDDEN, [0, 1, 2])):
+            self.begin()
+            problem = failure(kind, retry_after=300)
+            self.assertEqual(waits, [self.list_fails(problem) for _ in waits])
+            self.policy.list_succeeded(self.now)
+            self.policy.watch_ended(self.now, problem)
+            self.assertEqual(self.now, self.policy.list_due())
+
     def test_login_waits_no_longer_than_a_short_poll_interval(self) -> None:
         self.begin(poll_interval=5)
 

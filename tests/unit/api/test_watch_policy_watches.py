@@ -95,10 +95,12 @@ class DoubtTest(policies.WatchTestCase):
             self.assertEqual(waits, row)
 
     def test_list_waits_as_long_as_the_server_asks_for(self) -> None:
-        for asked, waited in ((0, 0), (7, 7), (60, 60), (61, 60)):
+        for kind, asked, waited in (
+                (Kind.BUSY, 0, 0), (Kind.BUSY, 7, 7), (Kind.BUSY, 60, 60),
+                (Kind.BUSY, 61, 60), (Kind.PASSING, 31, 30)):
             self.begin()
             self.policy.list_succeeded(self.now)
-            self.watch(5, problem=failure(Kind.BUSY, retry_after=asked))
+            self.watch(5, problem=failure(kind, retry_after=asked))
             self.assertEqual(waited, self.list_wait())
 
     def test_too_many_nodes_are_shown_until_a_list(self) -> None:
