@@ -74,9 +74,10 @@ class KubeconfigPageTest(testtools.TestCase):
         self.assertEqual('production', found.name)
         with contextlib.closing(client.Client(
                 found.name, found, TIMEOUT)) as reader:
-            answer = reader.list_nodes(1, None, time.monotonic() + TIMEOUT)
+            deadline = time.monotonic() + TIMEOUT
+            answer = reader.list_nodes(1, None, deadline)
             return decoding.decode_page(
-                reader.inflate(answer)).resource_version
+                reader.inflate(answer, deadline)).resource_version
 
     def list_until_refused(self) -> None:
         deadline = time.monotonic() + TIMEOUT

@@ -309,7 +309,7 @@ class AnswerTest(base.FunctionalTest):
             Answer(200, gzip.compress(b'{"items":[' + items + b'{}]}', 1),
                    {'Content-Encoding': 'gzip'}), 'JSON objects')
 
-        self.assertThat(traced.peak, base.at_most(100 << 20))
+        self.assertThat(traced.peak, base.at_most(64 << 20))
 
     def test_failure_that_is_not_compressed_as_it_says(self) -> None:
         self.assert_refused(

@@ -5,6 +5,7 @@ urllib3 can inflate, too. But its versions before 2.6.0 inflate all that has
 come in one go, and a megabyte of gzip may be a gigabyte of spaces.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
@@ -29,6 +30,9 @@ _LARGEST_ERROR = 64 * 1024
 # The two bytes that each member of a gzip stream begins with (RFC 1952).
 _MAGIC = b'\x1f\x8b'
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
+
+# Each costs as much as a node. API servers send one.
+_MOST_MEMBERS = 10_000
 
 
 class TooLargeError(Exception):
@@ -72,7 +76,7 @@ class Packed(NamedTuple):
     :ivar is_gzip: whether it is packed
     """
 
-    data: bytes
+    data: bytes | bytearray
     is_gzip: bool
 
 
@@ -84,24 +88,31 @@ def read_packed(response: urllib3.HTTPResponse, largest: int) -> Packed:
     :raises urllib3.exceptions.HTTPError, OSError: the connection broke off
     """
     pieces = _read_packed(response, is_whole=True)
-    return Packed(bytes(read_all(pieces, largest)),
+    return Packed(read_all(pieces, largest),
                   'gzip' in content_coding(response))
 
 
-def inflate_all(packed: Packed, largest: int) -> bytes | bytearray:
+def inflate_all(packed: Packed, largest: int,
+                heed: Callable[[], None]) -> bytes | bytearray:
     """Return what a body holds.
 
     :param largest: how many bytes that may be
+    :param heed: is called now and then, and raises what ends this
     :raises TooLargeError: it is more
     :raises zlib.error: it is not gzip
     :raises EOFError: the gzip stream breaks off
     """
     if not packed.is_gzip:
         return packed.data
-    # In pieces: zlib copies what is left of one for each member.
-    return read_all(inflate(
-        packed.data[start:start + PIECE]
-        for start in range(0, len(packed.data), PIECE)), largest)
+    return read_all(inflate(_cut(packed.data, heed)), largest)
+
+
+def _cut(data: bytes | bytearray,
+         heed: Callable[[], None]) -> Iterator[bytes | bytearray]:
+    # In pieces, for zlib copies what is left of one for each member.
+    for start in range(0, len(data), PIECE):
+        heed()
+        yield data[start:start + PIECE]
 
 
 def content_coding(response: urllib3.HTTPResponse) -> str:
@@ -152,7 +163,7 @@ def _read_packed(response: urllib3.HTTPResponse,
         raise urllib3.exceptions.ProtocolError(str(error)) from error
 
 
-def inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
+def inflate(packed: Iterator[bytes | bytearray]) -> Iterator[bytes]:
     """Yield what pieces of gzip hold, in pieces of at most PIECE bytes.
 
     A stream may have several members. What follows the last one and is no
@@ -160,10 +171,11 @@ def inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
 
     :param packed: the pieces; where they are cut does not matter
     :returns: at least one piece for each packed one, if only an empty one
-    :raises zlib.error: it is not gzip
+    :raises zlib.error: it is not gzip, or has very many members
     :raises EOFError: it ends within a member
     """
     member = zlib.decompressobj(_GZIP_ONLY)
+    members = 1
     for data in packed:
         yield b''
         is_full = False
@@ -174,7 +186,10 @@ def inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
                     for _ in packed:
                         yield b''
                     return
+                if members >= _MOST_MEMBERS:
+                    raise zlib.error('more members than any server sends')
                 member = zlib.decompressobj(_GZIP_ONLY)
+                members += 1
             piece = member.decompress(data, PIECE)
             yield piece
             is_full = len(piece) == PIECE and not member.eof

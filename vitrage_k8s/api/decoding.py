@@ -7,17 +7,24 @@ cannot be shown is left out.
 
 import contextlib
 import json
+import random
 from typing import Any
 from typing import Generic
-from typing import get_args
-from typing import get_origin
 from typing import NamedTuple
 from typing import TypeVar
 
 import msgspec
 
 from vitrage_k8s.api import nodes
+from vitrage_k8s.api import salvage
 
+
+# How many marks of JSON an answer or a line may have. A node has 100 to 300
+# objects, and some 500 commas and lists. Decoding takes up to 400 bytes for
+# an object, and up to 100 for another value.
+_MOST = (('objects', b'{', 1_000_000), ('values', b'[,', 3_000_000))
+# Bytes that cannot have as many.
+_FEW = 1 << 20
 
 _Part = TypeVar('_Part')
 _AnyNode = TypeVar('_AnyNode', bound=nodes.ApiNode)
@@ -132,14 +139,34 @@ _NO_METADATA = nodes.Metadata()
 _DECODER = msgspec.json.Decoder(_NodeList[nodes.ApiNode])
 
 
+def _check_size(body: bytes | bytearray) -> None:
+    if len(body) < _FEW:
+        return
+    # A sample is enough, and costs next to nothing. It is of 256 places that
+    # nobody can foresee.
+    places = random.choices(range(len(body)), k=256)  # noqa: S311
+    sample = b''.join(body[at:at + 256] for at in places)
+    for kind, marks, most in _MOST:
+        share = 1 - len(sample.translate(None, marks)) / len(sample)
+        if share * len(body) > most:
+            raise ValueError(f'it has more than {most} JSON {kind}; see '
+                             '[kubernetes] page_size')
+
+
 def _decode(body: bytes | bytearray,
             odd: list[tuple[str, str]]) -> _NodeList[nodes.ApiNode]:
+    _check_size(body)
     with contextlib.suppress(msgspec.DecodeError):
         return _DECODER.decode(body)
     # json.loads takes what msgspec does not: half a surrogate, 1e999, NaN.
     found = msgspec.convert(json.loads(body), _NodeList[Any])
+    items: list[Any] = [
+        item for item in found.items if isinstance(item, dict)]
+    if len(items) < len(found.items):
+        # One stands for all that are no objects.
+        items.append(None)
     return _NodeList([_salvage_node(item, nodes.ApiNode, odd)
-                      for item in found.items], found.kind, found.metadata)
+                      for item in items], found.kind, found.metadata)
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
@@ -217,6 +244,7 @@ _EVENT_DECODER = msgspec.json.Decoder(_Event[_EventNode])
 
 def _decode_event(line: bytes,
                   odd: list[tuple[str, str]]) -> _Event[_EventNode]:
+    _check_size(line)
     with contextlib.suppress(msgspec.DecodeError):
         return _EVENT_DECODER.decode(line)
     event = msgspec.convert(json.loads(line), _Event[Any])
@@ -226,54 +254,12 @@ def _decode_event(line: bytes,
 def _salvage_node(item: Any, kind: type[_AnyNode],
                   problems: list[tuple[str, str]]) -> _AnyNode:
     unfit: list[str] = []
-    node = salvage(item, kind, unfit) or kind()
+    node = salvage.salvage(item, kind, unfit) or kind()
     name = (node.metadata and node.metadata.name) or _NO_NAME
-    problems.extend((name, field or '(the whole node)') for field in unfit)
+    if len(problems) < salvage.MOST_UNFIT:
+        problems.extend((name, field or '(the whole node)')
+                        for field in unfit)
     return node
-
-
-def salvage(value: Any, wanted: Any, unfit: list[str],
-            path: str = '') -> Any:
-    """Return a value as the wanted type, without what is not of its type.
-
-    :param value: as decoded from JSON
-    :param wanted: a msgspec.Struct whose fields are all optional, or built of
-        such, of dict, of list and of plain types
-    :param unfit: takes the paths of what was left out, such as
-        ``status.addresses[2]``
-    :returns: None if nothing is left of it
-    """
-    try:
-        return msgspec.convert(value, wanted)
-    except msgspec.ValidationError:
-        pass
-    for kind in _kinds(wanted):
-        if isinstance(value, dict) and isinstance(kind, type) \
-                and issubclass(kind, msgspec.Struct):
-            return kind(**{
-                field.name: salvage(
-                    value[field.encode_name], field.type, unfit,
-                    f'{path}.{field.encode_name}'.lstrip('.'))
-                for field in msgspec.structs.fields(kind)
-                if field.encode_name in value})
-        if isinstance(value, dict) and get_origin(kind) is dict:
-            parts = ((key, salvage(part, get_args(kind)[1], unfit,
-                                   f'{path}[{key}]'))
-                     for key, part in value.items())
-            return {key: part for key, part in parts if part is not None}
-        if isinstance(value, list) and get_origin(kind) is list:
-            items = (salvage(part, get_args(kind)[0], unfit,
-                             f'{path}[{i}]')
-                     for i, part in enumerate(value))
-            return [part for part in items if part is not None]
-    unfit.append(path)
-    return None
-
-
-def _kinds(wanted: Any) -> tuple[Any, ...]:
-    """Return the types of which one is wanted: those of a union, or it."""
-    members = get_args(wanted)
-    return members if type(None) in members else (wanted,)
 
 
 def decode_message(body: bytes | None) -> str | None:

@@ -64,9 +64,8 @@ class Reader:
         tokens: set[str] = set()
         odd: set[str] = set()
         while True:
-            body = client.list_nodes(limit, token, deadline)
-            with self._slots:
-                page = self._decode(client, body)
+            page = self._decode(client, client.list_nodes(
+                limit, token, deadline), deadline)
             # All pages of a list are of the version of its first.
             version = version or page.resource_version
             odd |= _oddities(page.problems, page.hidden)
@@ -88,10 +87,11 @@ class Reader:
         return self._inventory.replace(listing, version)
 
     def _decode(self, client: api_client.Client,
-                body: bodies.Packed) -> decoding.Page:
+                body: bodies.Packed, deadline: float) -> decoding.Page:
         try:
-            return decoding.decode_page(client.inflate(body),
-                                        self._options.node_labels)
+            with self._slots:
+                return decoding.decode_page(client.inflate(body, deadline),
+                                            self._options.node_labels)
         except ValueError as error:
             raise client.malformed(
                 f'the answer is not a list of nodes: {error}') from None
@@ -101,8 +101,9 @@ class Reader:
 
         :raises ClusterError: it does not say
         """
-        page = self._decode(client, client.list_nodes(
-            1, None, time.monotonic() + self._options.request_timeout))
+        deadline = time.monotonic() + self._options.request_timeout
+        page = self._decode(client, client.list_nodes(1, None, deadline),
+                            deadline)
         return inventories.is_older(page.resource_version, version)
 
     def read_event(self, client: api_client.Client, epoch: int,

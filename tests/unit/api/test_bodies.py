@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import contextlib
 import gzip
 import random
+from unittest import mock
 import zlib
 
 import fixtures
@@ -23,6 +24,10 @@ def cut(packed: bytes, size: int) -> list[bytes]:
 
 def inflate(*packed: bytes) -> bytes:
     return b''.join(bodies.inflate(iter(packed)))
+
+
+def inflate_all(packed: bodies.Packed, largest: int) -> bytes | bytearray:
+    return bodies.inflate_all(packed, largest, lambda: None)
 
 
 class InflateTest(testtools.TestCase):
@@ -117,6 +122,18 @@ class InflateTest(testtools.TestCase):
         self.assertThat(traced.peak, matchers.LessThan(MEBIBYTE))
 
 
+    def test_refuses_very_many_members(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.bodies._MOST_MEMBERS', 3))
+        member = gzip.compress(b'x')
+        for size in (1, 9999):
+            self.assertEqual(b'xxx', inflate(*cut(member * 3, size)))
+            self.assertRaises(zlib.error, inflate, *cut(member * 4, size))
+
+    def test_bounds_the_members(self) -> None:
+        self.assertEqual(10_000, bodies._MOST_MEMBERS)
+
+
 class SplitLinesTest(testtools.TestCase):
 
     def split(self, *pieces: bytes, longest: int = 9) -> list[list[bytes]]:
@@ -152,7 +169,7 @@ class PackedTest(testtools.TestCase):
 
     def test_many_members_are_inflated_piece_by_piece(self) -> None:
         # All at once, each member would copy all that follow it.
-        packed = bodies.Packed(gzip.compress(b'') * 20_000, True)
+        packed = bodies.Packed(gzip.compress(b'') * 9_999, True)
         largest = 0
         inflate = bodies.inflate
 
@@ -165,14 +182,32 @@ class PackedTest(testtools.TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'vitrage_k8s.api.bodies.inflate', noted))
 
-        self.assertEqual(b'', bodies.inflate_all(packed, 10))
+        self.assertEqual(b'', inflate_all(packed, 10))
         self.assertEqual(bodies.PIECE, largest)
 
     def test_holds_one_copy_of_a_body(self) -> None:
         body = b' ' * 16 * MEBIBYTE
         packed = bodies.Packed(gzip.compress(body), True)
         traced = self.useFixture(memory.Memory())
-        inflated = bodies.inflate_all(packed, len(body))
+
+        inflated = inflate_all(packed, len(body))
 
         self.assertEqual(body, inflated)
         self.assertThat(traced.peak, matchers.LessThan(20 * MEBIBYTE))
+
+    def test_can_be_ended_before_each_piece(self) -> None:
+        packed = gzip.compress(random.Random(1).randbytes(3 * bodies.PIECE))
+        for before in range(3):
+            heed = mock.Mock(side_effect=[None] * before + [TimeoutError()])
+            self.assertRaises(TimeoutError, bodies.inflate_all,
+                              bodies.Packed(packed, True), 1 << 30, heed)
+
+    def test_nothing_is_there_twice(self) -> None:
+        # zlib keeps a copy of what follows the first member.
+        data = gzip.compress(b'') + gzip.compress(
+            random.Random(1).randbytes(8 * MEBIBYTE), 0) + b'\0' * 9
+        traced = self.useFixture(memory.Memory())
+
+        inflate_all(bodies.Packed(data, True), 9 * MEBIBYTE)
+
+        self.assertThat(traced.peak, matchers.LessThan(10 * MEBIBYTE))

@@ -46,12 +46,13 @@ class ReadTest(testtools.TestCase):
 
     def test_inflated_body_is_bounded(self) -> None:
         packed = bodies.Packed(gzip.compress(b'x' * 1000), True)
-        self.assertEqual(b'x' * 1000, bodies.inflate_all(packed, 1000))
+        self.assertEqual(b'x' * 1000, bodies.inflate_all(
+            packed, 1000, lambda: None))
         self.assertRaises(bodies.TooLargeError, bodies.inflate_all, packed,
-                          999)
+                          999, lambda: None)
         # It was bounded when it came.
         self.assertEqual(b'x' * 1000, bodies.inflate_all(
-            bodies.Packed(b'x' * 1000, False), 0))
+            bodies.Packed(b'x' * 1000, False), 0, lambda: None))
 
     def test_error_is_read_if_it_can_be(self) -> None:
         limit = 64 * 1024

@@ -135,3 +135,20 @@ class AnythingTest(testtools.TestCase):
             raw = _encode(whole)
             cut = data.draw(strategies.integers(0, len(raw) - 1))
             self.assertRaises(ValueError, decode, raw[:cut])
+
+
+class SharedTest(testtools.TestCase):
+
+    def test_what_threads_share_stays_as_it_is(self) -> None:
+        page = decoding.decode_page(
+            b'{"kind": "NodeList", "items": [],'
+            b'"metadata": {"resourceVersion": "1"}}')
+        for shared, field in ((page, 'items'),
+                              (decoding.WatchEvent(), 'node')):
+            self.assertRaises(AttributeError, setattr, shared, field, None)
+
+    def test_event_without_a_kind_is_one_of_a_node(self) -> None:
+        event = decoding.decode_watch_event(
+            b'{"type": "ADDED", "object": {"metadata": {"uid": "u"}}}')
+        assert event is not None and event.node is not None
+        self.assertEqual('u', event.node.id)

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is left of odd nodes."""
+"""What is left of odd JSON, and of odd nodes."""
 
 from typing import Any
 
 import testtools
 
-from vitrage_k8s.api import decoding
 from vitrage_k8s.api import nodes
+from vitrage_k8s.api import salvage as salvages
 
 
 def salvage(value: Any, wanted: Any) -> tuple[Any, list[str]]:
     left_out: list[str] = []
-    return decoding.salvage(value, wanted, left_out), left_out
+    return salvages.salvage(value, wanted, left_out), left_out
 
 
 class SalvageTest(testtools.TestCase):
@@ -46,20 +46,3 @@ class SalvageTest(testtools.TestCase):
         self.assertIsNone(found.spec)
         self.assertEqual({'metadata.uid', 'metadata.labels[a]', 'spec',
                           'status.addresses[1]'}, set(left_out))
-
-
-class SharedTest(testtools.TestCase):
-
-    def test_what_threads_share_stays_as_it_is(self) -> None:
-        page = decoding.decode_page(
-            b'{"kind": "NodeList", "items": [],'
-            b'"metadata": {"resourceVersion": "1"}}')
-        for shared, field in ((page, 'items'),
-                              (decoding.WatchEvent(), 'node')):
-            self.assertRaises(AttributeError, setattr, shared, field, None)
-
-    def test_event_without_a_kind_is_one_of_a_node(self) -> None:
-        event = decoding.decode_watch_event(
-            b'{"type": "ADDED", "object": {"metadata": {"uid": "u"}}}')
-        assert event is not None and event.node is not None
-        self.assertEqual('u', event.node.id)
