@@ -121,6 +121,10 @@ class Credentials:
         return (self._user, self._directory, self._cluster_info) == (
             other._user, other._directory, other._cluster_info)
 
+    def or_same(self, other: 'Credentials | None') -> 'Credentials':
+        """Return others, which may be in use, if they are the same."""
+        return other if other and self.is_same(other) else self
+
     def login(self, deadline: float) -> logins.Login:
         """Return what to present now; the files are read anew.
 

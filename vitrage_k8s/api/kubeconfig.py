@@ -74,10 +74,10 @@ def load(config_file: str | None, contexts: list[str],
             name, f'{field}: KUBERNETES_SERVICE_HOST and '
             f'KUBERNETES_SERVICE_PORT: {server} {error}')
         return
-    yield endpoint.Endpoint(
-        name, place, known.get(name) or credentials.Credentials(
-            credentials.User(token_file='token'),  # noqa: S106
-            SERVICE_ACCOUNT, field=field))
+    login = credentials.Credentials(
+        credentials.User(token_file='token'),  # noqa: S106
+        SERVICE_ACCOUNT, field=field)
+    yield endpoint.Endpoint(name, place, login.or_same(known.get(name)))
 
 
 def _read(files: kubeconfig_files.Files, contexts: list[str],
@@ -220,7 +220,5 @@ def _make_endpoint(files: kubeconfig_files.Files, name: str, context: str,
             token_file='', exec=None)
     login = credentials.Credentials(user, directory, place, field,
                                     is_safe=is_safe)
-    before = known.get(name)
-    return endpoint.Endpoint(
-        name, place, before if before and before.is_same(login) else login,
-        is_named, context)
+    return endpoint.Endpoint(name, place, login.or_same(known.get(name)),
+                             is_named, context)

@@ -82,9 +82,9 @@ class File(NamedTuple):
     mode: int
 
 
-_lock = threading.Lock()
 # The reads under way: a file that never answers has one thread, however often
-# it is asked for. By process too, for a forked child has no threads.
+# it is asked for. By process too, for a forked child has no threads. Without a
+# lock, which nobody would release in the child.
 _reads: dict[tuple[int, str], concurrent.futures.Future[File]] = {}
 
 
@@ -95,12 +95,11 @@ def read_file(path: pathlib.Path, deadline: float) -> File:
         its strerror says what to show
     """
     key = (os.getpid(), str(path))
-    with _lock:
-        if key not in _reads:
-            _reads[key] = concurrent.futures.Future()
-            threading.Thread(target=_read, args=(key, _reads[key]),
-                             name='vitrage-k8s file', daemon=True).start()
-        read = _reads[key]
+    new: concurrent.futures.Future[File] = concurrent.futures.Future()
+    read = _reads.setdefault(key, new)
+    if read is new:
+        threading.Thread(target=_read, args=(key, read),
+                         name='vitrage-k8s file', daemon=True).start()
     try:
         file = read.result(min(max(deadline - time.monotonic(), 0.0),
                                threading.TIMEOUT_MAX))
@@ -129,8 +128,7 @@ def _read(key: tuple[int, str],
     except (OSError, ValueError) as error:
         found = error
     # Whoever asks after this gets a new read.
-    with _lock:
-        del _reads[key]
+    del _reads[key]
     if isinstance(found, File):
         read.set_result(found)
     else:

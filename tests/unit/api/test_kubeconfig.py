@@ -273,6 +273,25 @@ class InClusterTest(kubeconfigs.KubeconfigTestCase):
         assert isinstance(again, endpoints.Endpoint)
         self.assertIs(found.credentials, again.credentials)
 
+    def test_login_of_a_kubeconfig_is_not_for_the_pod_nor_the_reverse(
+            self) -> None:
+        # A token can be mounted later than a cluster of that name is read.
+        self.write(make('a'))
+        [of_file] = self.load(cluster_name='x')
+        self.write('of-the-pod', 'token')
+        self.set_environment('10.0.0.1', '443')
+        assert isinstance(of_file, endpoints.Endpoint)
+        [of_pod] = self.load(is_default=True, cluster_name='x', known={
+            'x': of_file.credentials})
+        assert isinstance(of_pod, endpoints.Endpoint)
+        [again] = self.load(cluster_name='x', known={
+            'x': of_pod.credentials})
+        assert isinstance(again, endpoints.Endpoint)
+        self.assertEqual(
+            ['Bearer of-the-pod', 'Bearer token-of-a'],
+            [each.credentials.login(1e9).authorization
+             for each in (of_pod, again)])
+
     def test_kubeconfig_comes_first_where_one_is_named(self) -> None:
         self.write('the-token', 'token')
         self.set_environment('10.0.0.1', '443')

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import signal
 import threading
 
 import fixtures
@@ -56,6 +57,32 @@ class FileTest(testtools.TestCase):
         path.unlink()
         path.write_bytes(b'x')
         self.assertEqual(b'x', logins.read_file(path, float('inf')).content)
+
+
+    def test_process_that_is_forked_meanwhile_reads_files(self) -> None:
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'file')
+        path.write_bytes(b'x')
+        start, children = threading.Thread.start, []
+
+        def fork_and_start(thread: threading.Thread) -> None:
+            # As another thread would, at the worst moment.
+            child = 0 if children else os.fork()
+            if children or child:
+                children.append(child)
+                start(thread)
+                return
+            children.append(child)
+            signal.alarm(10)
+            try:
+                found = logins.read_file(path, float('inf'))
+                os._exit(found.content != b'x')
+            finally:
+                os._exit(1)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'threading.Thread.start', fork_and_start))
+        logins.read_file(path, float('inf'))
+        self.assertEqual(0, os.waitpid(children[0], 0)[1])
 
 
 class PemTest(testtools.TestCase):
