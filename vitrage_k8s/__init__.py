@@ -7,14 +7,30 @@ oslo.config and Vitrage's constants may be imported here.
 """
 
 import copy
+from typing import Any
 
 from oslo_config import cfg
+from oslo_config import types
 from vitrage.common.constants import DatasourceOpts as DSOpts
 from vitrage.common.constants import UpdateMethod
 
 KUBERNETES_DATASOURCE = 'kubernetes'
 KUBERNETES_CLUSTER = 'kubernetes.cluster'
 KUBERNETES_NODE = 'kubernetes.node'
+
+
+class _Seconds(types.Float):
+
+    def __init__(self) -> None:
+        super().__init__(min=0.1, max=86400)
+
+    def __call__(self, value: Any) -> Any:
+        seconds = super().__call__(value)
+        # nan is neither less nor greater than a bound.
+        if seconds != seconds:
+            raise ValueError('Should be a number of seconds')
+        return seconds
+
 
 OPTS = [
     cfg.StrOpt(DSOpts.TRANSFORMER,
@@ -124,22 +140,20 @@ OPTS = [
                help='Nodes to ask for in one request. Larger pages need '
                     'fewer requests and more memory, here and in the API '
                     'server. 500 is what kubectl and client-go use.'),
-    cfg.FloatOpt('request_timeout',
-                 default=60,
-                 min=0.1,
-                 max=86400,
-                 help='Seconds that one request (a page of nodes) may take '
-                      'in all, from connecting to the last byte. One that '
-                      'takes longer has failed.'),
-    cfg.FloatOpt('list_timeout',
-                 default=120,
-                 min=0.1,
-                 max=86400,
-                 help='Seconds that the list of one cluster may take in all, '
-                      'with all its pages, retries and waits. One that '
-                      'takes longer has failed, and the nodes stay in the '
-                      'graph as last known. With update_method = none, the '
-                      'snapshots of the other datasources wait meanwhile.'),
+    cfg.Opt('request_timeout',
+            type=_Seconds(),
+            default=60,
+            help='Seconds that one request (a page of nodes) may take '
+                 'in all, from connecting to the last byte. One that '
+                 'takes longer has failed.'),
+    cfg.Opt('list_timeout',
+            type=_Seconds(),
+            default=120,
+            help='Seconds that the list of one cluster may take in all, '
+                 'with all its pages, retries and waits. One that '
+                 'takes longer has failed, and the nodes stay in the '
+                 'graph as last known. With update_method = none, the '
+                 'snapshots of the other datasources wait meanwhile.'),
     cfg.IntOpt('max_retries',
                default=3,
                min=0,

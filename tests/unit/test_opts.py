@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options, as operators meet them."""
 
+import itertools
+import pathlib
 import subprocess
 import sys
 
+import fixtures
 from oslo_config import cfg
 import testtools
 
@@ -54,6 +57,22 @@ class OptsTest(testtools.TestCase):
                      'max_concurrent_lists'):
             self.assertRaises(ValueError, conf.set_override, name, 0,
                               group='kubernetes')
+
+    def test_what_is_no_number_is_refused_by_the_name_of_the_option(
+            self) -> None:
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        for name, value in itertools.product(
+                ('request_timeout', 'list_timeout'),
+                ('nan', '-NaN', 'inf', '-inf', '1e999')):
+            conf = cfg.ConfigOpts()
+            for group, options in vitrage_k8s.list_opts():
+                conf.register_opts(options, group=group)
+            (directory / 'conf').write_text(
+                f'[kubernetes]\n{name} = {value}\n')
+            conf(['--config-file', str(directory / 'conf')])
+            error = self.assertRaises(
+                cfg.ConfigFileValueError, getattr, conf.kubernetes, name)
+            self.assertIn(f'option {name} from', str(error))
 
     def test_sample_configuration_is_generated(self) -> None:
         generated = subprocess.run(

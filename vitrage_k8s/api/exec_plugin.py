@@ -42,8 +42,7 @@ OUTPUT_LIMIT = 1 << 20
 # Credentials are renewed that many seconds before they expire, but not before
 # half of their lifetime: clocks differ, and a request takes time.
 MARGIN = 60.0
-# Seconds from one look at whether it has ended to the next, and to wait for
-# what was killed.
+# Seconds between two looks at whether it has ended, and to wait for its end.
 _TICK, _REAP_LIMIT = 0.01, 5.0
 
 
@@ -79,6 +78,14 @@ class _ExecCredential(logins.Discreet, rename='camel', frozen=True):
     kind: str | None = None
     api_version: str | None = None
     status: _Status | None = None
+
+
+def _has_ended(pid: int) -> bool:
+    """Return whether a child has ended; its id stays its own until a wait."""
+    how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with contextlib.suppress(ChildProcessError):
+        return os.waitid(os.P_PID, pid, how) is not None
+    return True  # There is nothing to wait for where SIGCHLD is ignored.
 
 
 class Plugin:
@@ -193,7 +200,7 @@ class Plugin:
                     'be given'
                 raise self._failed(f'cannot be run: {why}') from None
             try:
-                while process.poll() is None and \
+                while not _has_ended(process.pid) and \
                         os.fstat(output.fileno()).st_size <= OUTPUT_LIMIT:
                     if time.monotonic() >= until:
                         raise self._failed(
@@ -211,11 +218,9 @@ class Plugin:
         if len(content) > OUTPUT_LIMIT:
             raise self._failed(f'printed more than {OUTPUT_LIMIT} bytes, and '
                                'was killed')
-        if process.returncode:
-            raise self._failed(
-                f'ended with status {process.returncode}'
-                if process.returncode > 0
-                else f'was ended by signal {-process.returncode}')
+        if code := process.returncode:
+            raise self._failed(f'ended with status {code}' if code > 0
+                               else f'was ended by signal {-code}')
         return content
 
     def _find(self) -> str:

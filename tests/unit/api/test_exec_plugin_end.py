@@ -113,6 +113,19 @@ class EndTest(ExecTestCase):
         self.write('plugin', '#!/nowhere\n')
         self.fails_to_run('cannot be run', logs_in)
 
+    def test_nobody_else_can_have_its_id_when_its_group_is_killed(
+            self) -> None:
+        kill, found = os.killpg, []
+
+        def noted(group: int, number: int) -> None:
+            found.append(pathlib.Path(f'/proc/{group}').exists())
+            kill(group, number)
+
+        self.useFixture(fixtures.MockPatch('os.killpg', noted))
+        self.issues_token('token-1', self.plugin(COUNT))
+        self.fails_to_run('status 1', self.plugin('exit 1'))
+        self.assertEqual([True, True], found)
+
     def test_works_where_nobody_waits_for_children(self) -> None:
         handler = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         self.addCleanup(signal.signal, signal.SIGCHLD, handler)
