@@ -62,22 +62,21 @@ class FileTest(testtools.TestCase):
     def test_process_that_is_forked_meanwhile_reads_files(self) -> None:
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'file')
         path.write_bytes(b'x')
-        start, children = threading.Thread.start, []
+        start = threading.Thread.start
+        children: list[int] = []
 
         def fork_and_start(thread: threading.Thread) -> None:
-            # As another thread would, at the worst moment.
-            child = 0 if children else os.fork()
-            if children or child:
-                children.append(child)
-                start(thread)
-                return
-            children.append(child)
-            signal.alarm(10)
-            try:
-                found = logins.read_file(path, float('inf'))
-                os._exit(found.content != b'x')
-            finally:
-                os._exit(1)
+            if not children:
+                # As another thread may, at the worst moment.
+                children.append(os.fork())
+                if not children[0]:
+                    signal.alarm(10)
+                    try:
+                        found = logins.read_file(path, float('inf'))
+                        os._exit(found.content != b'x')
+                    finally:
+                        os._exit(2)
+            start(thread)
 
         self.useFixture(fixtures.MonkeyPatch(
             'threading.Thread.start', fork_and_start))
