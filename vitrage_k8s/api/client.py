@@ -244,7 +244,7 @@ class Client:
                 return answer
             except (kubernetes.client.ApiException, *_BROKEN) as error:
                 if self._is_left and not getattr(error, 'status', None) \
-                        and not transport.is_read_timeout(error):
+                        and time.monotonic() < until:
                     # Cut while idle, or of old certificates: connect anew.
                     self.close()
                     continue

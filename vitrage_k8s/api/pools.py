@@ -21,13 +21,14 @@ import urllib3
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 
-# A peer that is gone without closing is noticed after 30 + 4 * 10 s.
+# A peer that is gone without closing is noticed when it has not acknowledged
+# a request for 10 s, or the second probe after 30 s of silence.
 _KEEP_ALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000),
 ]
 
 # What Go's net.SplitHostPort takes apart.

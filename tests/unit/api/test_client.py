@@ -313,7 +313,11 @@ class IdleTest(ListTestCase):
 
     def test_connections_may_have_been_cut_meanwhile(self) -> None:
         no_tls = urllib3.exceptions.SSLError('x')
-        for problem in ConnectionResetError(), no_tls:
+        # The kernel's timeout for what nobody acknowledges.
+        unacknowledged = urllib3.exceptions.ReadTimeoutError(
+            None, 'u', 'timed out')  # type: ignore[arg-type]
+        for problem in (ConnectionResetError(), no_tls, unacknowledged,
+                        Answer((59.9, TimeoutError()))):
             self.list_anew(LIST)
             self.client.close()
             self.client = self.make_client()
@@ -326,7 +330,8 @@ class IdleTest(ListTestCase):
     def test_connections_are_cut_once_at_most(self) -> None:
         for before, problems in (
                 ((), (ConnectionResetError(),) * 2),
-                ((), (TimeoutError('timed out'),)),
+                # A server that is slow is not asked twice.
+                ((), (Answer((60.0, TimeoutError('timed out'))),)),
                 # They are in use then.
                 ((LIST,), (ConnectionResetError(),))):
             self.list_anew(LIST)

@@ -52,10 +52,10 @@ class OptionsTest(testtools.TestCase):
         for level, option in ((socket.SOL_SOCKET, socket.SO_KEEPALIVE),
                               (socket.IPPROTO_TCP, socket.TCP_NODELAY)):
             self.assertTrue(connection.sock.getsockopt(level, option))
-        self.assertEqual((30, 10, 4), tuple(
+        self.assertEqual((30, 10, 10_000), tuple(
             connection.sock.getsockopt(socket.IPPROTO_TCP, option)
             for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL,
-                           socket.TCP_KEEPCNT)))
+                           socket.TCP_USER_TIMEOUT)))
 
 
 class ProxyTest(testtools.TestCase):
