@@ -17,6 +17,7 @@ import time
 
 from oslo_log import log
 
+from vitrage_k8s.api import bodies
 from vitrage_k8s.api import client as api_client
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import errors
@@ -246,6 +247,9 @@ class Reflector:
                 raise
             # Balancers cut idle connections. The next one goes on from here.
             LOG.debug('%s; watching again', error)
+        if self._policy.is_in_vain(time.monotonic(), watch.has_progressed):
+            raise client.malformed('the watches end at once, without news; '
+                                   f'{bodies.WHO}')
 
     def _log(self, failure: Failure | None) -> None:
         """Log the outcome of a list, or the failure of a watch, if it is news.

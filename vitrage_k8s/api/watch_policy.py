@@ -31,7 +31,7 @@ class Kind(enum.Enum):
     FORBIDDEN = enum.auto()
     # 401, or no credentials could be had
     LOGIN = enum.auto()
-    # the kubeconfig or a file that it names is wrong
+    # what the kubeconfig says is wrong
     MISCONFIGURED = enum.auto()
     # there are more nodes than the operator allows
     TOO_MANY = enum.auto()
@@ -57,16 +57,14 @@ class Failure(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True):
     """Whether a cluster can be read.
 
-    :ivar reason: why the state is not Ready, or why a ready cluster is not
-        watched; None if all is well
+    :ivar reason: why the state is not Ready, or why it is not watched
     """
 
     state: str
     reason: str | None = None
 
 
-# Seconds between attempts after a 403, while the server may be starting; and
-# for how long it may be.
+# Seconds between attempts after a 403, and for how long the server may start.
 DOUBT_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0)
 DOUBT = 20.0
 # For how long a cluster keeps its state after the first 429; and the shortest
@@ -78,8 +76,9 @@ FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 MISCONFIGURED_WAIT = 10.0
 FORBIDDEN_WATCH_WAIT = 60.0
-# A pause follows a watch that ends sooner without an event.
+# A pause follows a watch that ends sooner without news; a doubt, so many.
 SHORT_WATCH = 1.0
+SHORT_WATCHES = 3
 # A watch that lasts as long ends a series of doubts.
 LONG_WATCH = 10.0
 # After so many silent watches in a row, resource versions are compared.
@@ -100,8 +99,7 @@ class WatchPolicy:
     """The decisions about one cluster.
 
     :param poll_interval: seconds between two lists where nothing is wrong
-    :param is_watching: whether there are watches at all; without them, lists
-        are on request only
+    :param is_watching: whether there are watches; else lists are on request
     :param jitter: returns the factor for a wait
     """
 
@@ -140,6 +138,11 @@ class WatchPolicy:
         (a restored etcd), for it accepts a watch from the future.
         """
         return self._silent >= SILENT_WATCHES
+
+    def is_in_vain(self, now: float, has_progressed: bool) -> bool:
+        """Return whether a watch ends at once, as some before it did."""
+        return not has_progressed and self._short >= SHORT_WATCHES \
+            and now - (self._watch_since or now) < SHORT_WATCH
 
     def health(self, now: float) -> Health:
         """Return the health that the graph shows."""
@@ -222,8 +225,7 @@ class WatchPolicy:
                     is_silent: bool = False) -> None:
         """Take note of the end of a watch, or of one that could not begin.
 
-        :param failure: why it ended; None for a timeout or a cut connection,
-            after which the next watch goes on from there
+        :param failure: why it ended; None if the next goes on from there
         :param has_progressed: whether its resource version moved
         :param is_silent: whether it was ended for silence
         """
@@ -275,8 +277,7 @@ class WatchPolicy:
 # How often one attempt repeats a request that is answered 429, as client-go.
 BUSY_RETRIES = 10
 FIRST_RETRY = 0.8
-# The longest waits within an attempt, without and with Retry-After. Longer
-# waits fall between attempts, where the failure is shown.
+# The longest waits within an attempt, without and with Retry-After.
 LONGEST_BACKOFF = 5.0
 LONGEST_ASKED = 10.0
 
@@ -285,9 +286,7 @@ def retry_wait(failure: Failure, attempt: int, max_retries: int,
                jitter: Callable[[], float] = _jitter) -> float | None:
     """Return the wait before a request is repeated within an attempt.
 
-    :param failure: why the last one failed
-    :param attempt: how often it was repeated already
-    :param max_retries: how often it may be
+    :param attempt: how often it was repeated already, of max_retries
     :returns: seconds; None if it is not repeated
     """
     asked = failure.retry_after

@@ -182,6 +182,35 @@ class EndsTest(WatchTestCase):
         self.assertIsNone(self.watches())
 
 
+class InVainTest(WatchTestCase):
+    """Watches that end at once, each in its way."""
+
+    def ends_are_a_doubt(self, *end: reflectors.Step) -> None:
+        end = (self.pass_time(0), *end)
+        self.assertEqual([1, 2, 4, None],
+                         [self.watches(*end) for _ in range(4)])
+        self.assertEqual(
+            ['WARNING Cluster c: the watches end at once, without news; is '
+             'that the API server, or a proxy or login page before it?; '
+             'listing again'], self.logged())
+        self.assertEqual(600, self.lists(page('a', 'b')))
+        self.assertEqual(('Ready', None), self.health())
+        self.assertIsNone(self.watches(*end))
+        self.assertEqual(600, self.lists(page('a', 'b')))
+        # One that is of use ends the doubt.
+        self.watches(event('BOOKMARK', '', 12), *end)
+        self.assertEqual(1, self.watches(*end))
+
+    def test_without_a_line(self) -> None:
+        self.ends_are_a_doubt()
+
+    def test_with_a_line_that_is_no_news(self) -> None:
+        self.ends_are_a_doubt(event('BOOKMARK', '', 10))
+
+    def test_cut(self) -> None:
+        self.ends_are_a_doubt(REFUSED)
+
+
 class SilenceTest(WatchTestCase):
 
     def silence(self) -> float | None:

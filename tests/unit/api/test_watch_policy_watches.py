@@ -62,6 +62,24 @@ class WatchTest(policies.WatchTestCase):
         self.assertEqual(0, self.watch(0.75, has_progressed=True))
         self.assertEqual(1, self.watch(0.75))
 
+    def test_some_in_a_row_that_end_at_once_are_a_doubt(self) -> None:
+        for seconds, kept in ((0.75, [False] * 3 + [True] * 2),
+                              (1, [False] * 5)):
+            self.begin()
+            self.policy.list_succeeded(self.now)
+            doubts = []
+            for _ in kept:
+                self.policy.watch_began(self.now)
+                self.now += seconds
+                doubts.append(self.policy.is_in_vain(self.now, False))
+                self.assertFalse(self.policy.is_in_vain(self.now, True))
+                self.watch_ends(NO_ANSWER if doubts[-1] else None)
+            self.assertEqual(kept, doubts)
+            # Nor is one that ends at once after one that lasted.
+            self.watch(1)
+            self.policy.watch_began(self.now)
+            self.assertFalse(self.policy.is_in_vain(self.now, False))
+
     def test_end_of_none_is_an_end_at_once(self) -> None:
         self.watch(5)
         self.assertEqual(1, self.watch_ends())
