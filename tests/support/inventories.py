@@ -38,9 +38,9 @@ class InventoryTestCase(testtools.TestCase):
         """List all nodes, and watch from there."""
         listing = self.inventory.begin_list()
         listing.add(items, hidden, has_unidentified)
-        went_back = self.inventory.replace(listing, str(version))
+        is_anew = self.inventory.replace(listing, str(version))
         self.epoch, _ = self.inventory.begin_watch()
-        return went_back
+        return is_anew
 
     def put(self, version: object, uid: str, content: object = None) -> bool:
         return self.inventory.apply(

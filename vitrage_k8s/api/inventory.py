@@ -140,11 +140,12 @@ class Inventory:
         Beside a watch, the list is the truth up to its version: newer nodes
         of the watch stay, and what it deleted meanwhile stays deleted.
 
-        :returns: whether the server went back to an older version (a restored
-            etcd), so that a watch must begin anew from this list
+        :returns: whether a watch must begin anew from this list: its version
+            and those before cannot be compared, or the server went back to an
+            older one (a restored etcd)
         """
         version = nodes.number(resource_version)
-        went_back = is_older(resource_version, listing.began_at)
+        is_anew = is_older(resource_version, listing.began_at)
         found = listing.found
         with self._lock:
             if listing.deleted is not self._deleted:
@@ -153,8 +154,8 @@ class Inventory:
             self._list_version = version
             before = self._held
             known = nodes.number(self.resource_version)
-            if version is None or known is None or went_back:
-                # Versions from before and after cannot be compared.
+            if version is None or known is None or is_anew:
+                is_anew = True
                 self._epoch += 1
                 before = {uid: msgspec.structs.replace(
                     held, version=version)
@@ -174,7 +175,7 @@ class Inventory:
             self._held = found
             self.resource_version = resource_version
             self.is_complete = True
-        return went_back
+        return is_anew
 
     def apply(self, epoch: int, resource_version: str | None,
               node: nodes.Node | None = None, *, is_deletion: bool = False,

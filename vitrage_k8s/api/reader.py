@@ -45,7 +45,7 @@ class Reader:
         to the earlier ones in between would be missed. The third time it is
         not paged.
 
-        :returns: whether the server went back to an older version
+        :returns: whether a watch must begin anew from this list
         :raises ClusterError, TooManyNodesError: there is no complete list
         """
         deadline = time.monotonic() + self._options.list_timeout

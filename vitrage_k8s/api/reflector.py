@@ -184,10 +184,10 @@ class Reflector:
     def _list(self, client: api_client.Client) -> None:
         client.max_retries = 0 if self._logged.state in _FAILED \
             else self.options.max_retries
-        went_back = self._reader.read_list(client)
+        is_anew = self._reader.read_list(client)
         self.inventory.listed_at = _hour()
-        if went_back:
-            # The watch began at a version that the server no longer has.
+        if is_anew:
+            # The watch began at a version that no longer counts.
             with self._changed:
                 self._abort('watch')
 

@@ -29,7 +29,7 @@ class ListTest(inventories.InventoryTestCase):
         self.assertFalse(self.inventory.is_complete)
         self.assertEqual({}, self.inventory.all_nodes())
 
-        self.assertFalse(self.inventory.replace(listing, '5'))
+        self.assertTrue(self.inventory.replace(listing, '5'))
 
         self.assertTrue(self.inventory.is_complete)
         self.assertEqual({'a': 'x', 'b': 'y'}, self.shown())
@@ -172,7 +172,7 @@ class ServerWentBackTest(inventories.InventoryTestCase):
             listing = self.inventory.begin_list()
             self.put('v60', 'c')
             listing.add([item(None, 'b', version)])
-            self.assertFalse(self.inventory.replace(listing, version))
+            self.assertTrue(self.inventory.replace(listing, version))
             self.epoch, _ = self.inventory.begin_watch()
 
             self.assertEqual({'b': version}, self.shown())

@@ -159,6 +159,17 @@ class EndsTest(reflectors.ReflectorTestCase):
 
         self.assertEqual([None], waits)
 
+    def test_list_without_numbers_ends_a_watch_that_began_meanwhile(
+            self) -> None:
+        # It was due already when the list began.
+        for version, is_aborted in (('x', True), ('9', True), ('10', False)):
+            late = self.client('c', self.endpoint, 60)
+            self.reflector.request_list()
+            self.lists(functools.partial(
+                self.reflector._clients.update, watch=late),
+                page('a', version=version))
+            self.assertIs(is_aborted, late.is_aborted)
+
 
 class OnRequestTest(reflectors.ReflectorTestCase):
 
