@@ -148,8 +148,12 @@ def _read_packed(response: urllib3.HTTPResponse,
     if hasattr(response, 'read1'):
         # read() fills a piece; chunks of API servers have some 2 KB.
         read = response.read if is_whole else response.read1
-        while piece := read(PIECE, decode_content=False):
-            yield piece
+        try:
+            while piece := read(PIECE, decode_content=False):
+                yield piece
+        except ValueError as error:
+            # A chunk of a size below 0.
+            raise urllib3.exceptions.ProtocolError(str(error)) from error
         return
     # urllib3 before 2.2.0. Its read_chunked() waits for whole chunks, and
     # its read() for as many bytes as it is to return.
