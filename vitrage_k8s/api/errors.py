@@ -38,6 +38,12 @@ class KubernetesDatasourceError(Exception):
                                     self.retry_after, self.is_retried)
 
 
+class DefectError(KubernetesDatasourceError):
+    """Something was raised that nobody foresaw."""
+
+    kind = Kind.DEFECT
+
+
 class ConfigurationError(KubernetesDatasourceError):
     """The options or the kubeconfig cannot work as they are."""
 

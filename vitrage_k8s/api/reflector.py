@@ -155,7 +155,7 @@ class Reflector:
         # The boundary of a cluster: the next attempt may succeed.
         except Exception as error:
             self._notices.log_defect(error)
-            failure = errors.KubernetesDatasourceError(
+            failure = errors.DefectError(
                 'a defect of this datasource, see the log: '
                 f'{type(error).__name__}').failure()
         return failure, client is not None and client.is_aborted
@@ -271,7 +271,8 @@ class Reflector:
             self._notices.warn(f'{health.reason}. Until it can be watched, '
                                'it is listed every poll_interval')
         elif failure and failure.state == watch_policy.UNREADABLE \
-                and failure.kind in (errors.Kind.PASSING, errors.Kind.LOGIN):
+                and failure.kind in (errors.Kind.PASSING, errors.Kind.LOGIN,
+                                     errors.Kind.DEFECT):
             self._notices.warn(f'{failure.reason}; listing again')
         elif failure:
             # The next list shows whether the server is out of reach.

@@ -35,6 +35,8 @@ class Kind(enum.Enum):
     MISCONFIGURED = enum.auto()
     # there are more nodes than the operator allows
     TOO_MANY = enum.auto()
+    # an exception that nobody foresaw
+    DEFECT = enum.auto()
 
 
 class Failure(msgspec.Struct, frozen=True):

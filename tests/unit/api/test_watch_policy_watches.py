@@ -13,6 +13,7 @@ FORBIDDEN = failure(Kind.FORBIDDEN)
 LOGIN = failure(Kind.LOGIN)
 MISCONFIGURED = failure(Kind.MISCONFIGURED, 'Misconfigured')
 TOO_MANY = failure(Kind.TOO_MANY)
+DEFECT = failure(Kind.DEFECT)
 
 
 class WatchTest(policies.WatchTestCase):
@@ -195,8 +196,9 @@ class LivingWatchTest(policies.WatchTestCase):
         self.assertEqual(Health(BUSY.state, BUSY.reason),
                          self.policy.health(self.now + 60))
 
-    def test_is_no_proof_of_credentials_or_of_size(self) -> None:
-        for problem in (FORBIDDEN, LOGIN, MISCONFIGURED, TOO_MANY):
+    def test_is_no_proof_of_what_a_list_alone_shows(self) -> None:
+        for problem in (FORBIDDEN, LOGIN, MISCONFIGURED, TOO_MANY,
+                        DEFECT):
             self.policy.list_succeeded(self.now)
             for _ in range(6):
                 self.list_fails(problem)
