@@ -16,8 +16,8 @@ from vitrage.datasources.driver_base import DriverBase
 
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import notices
+from vitrage_k8s.check import apply
 from vitrage_k8s.check import configuration
-from vitrage_k8s.check import report
 from vitrage_k8s.graph import feed
 from vitrage_k8s.graph import queries
 from vitrage_k8s.graph import ties
@@ -128,6 +128,6 @@ def _warn_of_setup() -> None:
     """Log what ``vitrage-k8s check`` would find before it reads a cluster."""
     for rule in (configuration.check_options, configuration.check_values_files,
                  configuration.check_libraries):
-        for level, *texts in report.apply(rule):
+        for level, *texts in apply(rule):
             if level == 'ERROR':
                 LOG.warning('%s: %s. To mend it, %s', *texts)

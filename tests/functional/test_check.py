@@ -9,6 +9,8 @@ import json
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -131,6 +133,9 @@ class ConfigurationTest(CheckTest):
                  'types', 'kubernetes is enabled twice'),
                 ({'types': 'kubernetes,kubernetes.node'}, 'ERROR', 'types',
                  "no datasource 'kubernetes.node' -> "),
+                # A package of Vitrage, with which it does not start.
+                ({'types': 'kubernetes,nova'}, 'ERROR', 'types',
+                 "no datasource 'nova' -> "),
         ):
             self.assert_found(level, f'[datasources] {name}', text,
                               datasources=options)
@@ -167,6 +172,8 @@ class ConfigurationTest(CheckTest):
                 ('config_file', '$config_file', 'ERROR', '$$ is a $'),
                 ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
                 ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
+                 'take the option out'),
+                ('driver', 'vitrage_k8s.driver.KuberentesDriver', 'ERROR',
                  'take the option out'),
                 ('page_size', '0', 'ERROR', 'greater than or equal to 1'),
                 ('page_size', 'many', 'ERROR', "int() with base 10: 'many'"),
@@ -219,6 +226,20 @@ class ConfigurationTest(CheckTest):
                           prometheus={**ALERTMANAGER,
                                       'config_file': '$nothing'})
 
+    def test_a_password_with_a_dollar_is_not_printed(self) -> None:
+        _, found = self.check(
+            datasources={'types': 'kubernetes,prometheus'},
+            prometheus={**ALERTMANAGER, 'alertmanager_url': (
+                'http://me:pa$secret@host'), 'config_file': (
+                    self.directory / 'prometheus_conf.yaml')})
+        self.assertEqual(['[prometheus] alertmanager_url'],
+                         [each['subject'] for each in found])
+        self.assertNotIn('secret', str(found))
+
+    def test_options_of_prometheus_that_nothing_reads(self) -> None:
+        self.assertEqual((0, []), self.check(
+            prometheus={'config_file': '$nothing'}))
+
     def test_an_option_in_capitals(self) -> None:
         self.assert_found('ERROR', '[kubernetes] CONTEXTS', 'mean contexts?',
                           kubernetes={'CONTEXTS': 'a'})
@@ -244,6 +265,12 @@ class ConfigurationTest(CheckTest):
         self.assert_found(
             'WARNING', '[kubernetes] projects', 'openstack project list',
             kubernetes={'projects': 'simulator:demo'})
+
+    def test_a_project_in_capitals(self) -> None:
+        # Keystone's ids have none, and Vitrage compares them as they are.
+        self.assert_found(
+            'WARNING', '[kubernetes] projects', 'look like the id',
+            kubernetes={'projects': f'simulator:{"A" * 32}'})
 
     def test_names_of_clusters_that_are_not_read(self) -> None:
         for option, value in (('projects', f'other:{"a" * 32}'),
@@ -345,7 +372,7 @@ class FilesTest(CheckTest):
         types = {'types': 'kubernetes,prometheus'}
         catch_all = {'key': {}, 'resource': {'x': 'y'}}
         for content, text in (
-                (None, 'FileNotFound'), ('alerts: [', 'no mapping'),
+                (None, 'No such file'), ('alerts: [', 'no mapping'),
                 ('[]', 'no mapping'), ('alerts: []', 'no mapping'),
                 ('alerts: \xff', 'no mapping'),
                 (json.dumps({'alerts': [{'key': {'a': 'b'}}, catch_all]}),
@@ -361,6 +388,12 @@ class FilesTest(CheckTest):
             self.assert_found('ERROR', str(path), text, datasources=types,
                               prometheus={**ALERTMANAGER,
                                           'config_file': path})
+        # It is not ours: it may hold passwords.
+        path.write_bytes(b'password: secret\xff')
+        _, found = self.check(datasources=types, prometheus={
+            **ALERTMANAGER, 'config_file': path})
+        self.assertNotIn('secret', str(found))
+        cfg.CONF.reset()
         enabled: dict[str, dict[str, Any]] = {
             'datasources': types,
             'prometheus': {**ALERTMANAGER, 'config_file': path}}
@@ -426,7 +459,7 @@ class TemplatesTest(CheckTest):
 
     def setUp(self) -> None:
         super().setUp()
-        self.useFixture(fixtures.EnvironmentVariable('OS_USERNAME', 'me'))
+        self.useFixture(fixtures.EnvironmentVariable('OS_AUTH_URL', 'x'))
         self.shown: dict[str, Any] = {}
         for path, file in install_files.find().items():
             if path.parent == install_files.TEMPLATES:
@@ -466,6 +499,18 @@ class TemplatesTest(CheckTest):
             row.update(before)
         self.shown[self.name] = {}
         self.assert_found('WARNING', self.name, 'not that of this version')
+
+    def test_an_equivalence_of_an_alarm_of_ours(self) -> None:
+        self.rows.append({'name': 'x', 'uuid': 'x', 'type': 'equivalence'})
+        self.shown['x'] = {'name': 'Kubernetes node is not ready'}
+        self.assert_found('ERROR', 'x', 'stops every template')
+
+    def test_options_in_the_environment_are_no_login(self) -> None:
+        self.rows = None
+        self.useFixture(fixtures.EnvironmentVariable('OS_AUTH_URL'))
+        self.useFixture(fixtures.EnvironmentVariable(
+            'OS_KUBERNETES__CONTEXTS', 'simulator'))
+        self.assertEqual((0, []), self.check())
 
     def test_an_api_that_does_not_answer_so(self) -> None:
         rows: Any
@@ -521,6 +566,47 @@ class ClusterTest(CheckTest):
             dataclasses.replace(self.simulator.answer(request), body=b'[]') \
             if request.path == '/version/' else None
         self.assertEqual((0, []), self.check())
+
+    def test_odd_versions_hide_nothing_else(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.client._LONGEST_LINE', 1 << 16))
+        for change in ({'body': b'[' * 10000 + b']' * 10000},
+                       {'body': b' ' * (1 << 17)},
+                       {'headers': {'Date': f'Thu, 01 Jan {"9" * 18} '
+                                            '00:00:00 GMT'}}):
+            self.simulator.intercept = lambda request, change=change: \
+                dataclasses.replace(self.simulator.answer(request), **change) \
+                if request.path == '/version/' else None
+            self.assertIn('1 of 2 nodes are tied to nothing: they have no '
+                          'providerID', self.infos())
+            cfg.CONF.reset()
+
+    def test_needs_no_semaphores(self) -> None:
+        def refuse(*arguments: Any) -> None:
+            # As where /dev/shm may not be written.
+            raise PermissionError
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'multiprocessing.synchronize.SemLock.__init__', refuse))
+        self.assertEqual((0, []), self.check())
+
+    def test_interrupted_while_a_cluster_is_silent(self) -> None:
+        asked = threading.Event()
+
+        def never_answer(request: Request) -> None:
+            asked.set()
+            self.simulator.stopping.wait()
+
+        self.simulator.intercept = never_answer
+        with subprocess.Popen(
+                (sys.executable, '-W', 'ignore', '-m', 'vitrage_k8s.cli',
+                 'check', '--config-file', self.write()),
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            self.assertTrue(asked.wait(60))
+            process.send_signal(signal.SIGINT)
+            _, complaints = process.communicate()
+        self.assertEqual((130, b'Interrupted\n'),
+                         (process.returncode, complaints))
 
     def test_a_watch_that_begins_late(self) -> None:
         def answer_late(request: Request) -> None:
@@ -614,6 +700,12 @@ class ClusterTest(CheckTest):
         self.simulator.intercept = lambda request: \
             faults.forbidden('u') if 'watch' in request.query else None
         self.assert_found('WARNING', 'simulator', 'may not watch nodes')
+
+    def test_watches_that_are_refused_and_not_wanted(self) -> None:
+        self.simulator.intercept = lambda request: \
+            faults.forbidden('u') if 'watch' in request.query else None
+        self.assertEqual((0, []), self.check(
+            kubernetes={'update_method': 'None'}))
 
     def test_kubeconfigs(self) -> None:
         self.kubeconfig.unlink()

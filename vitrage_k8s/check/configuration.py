@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import difflib
 import importlib.metadata
 import pathlib
+import re
+from types import ModuleType
 
 from oslo_config import cfg
-from oslo_utils import uuidutils
 from packaging import requirements
 from vitrage.common.constants import UpdateMethod
 from vitrage.datasources import prometheus
@@ -58,12 +59,18 @@ def load(config_files: Sequence[str]) -> None:
 def check_values() -> Iterator[Finding]:
     """Check that the value of each option is valid."""
     for group in ('datasources', 'entity_graph', 'kubernetes', 'prometheus'):
+        # Types that are not valid have been reported before that.
+        if group == 'prometheus' and group not in CONF.datasources.types:
+            return
         for name in CONF[group]:
             try:
                 CONF[group][name]
             except (cfg.Error, ValueError, RecursionError) as problem:
+                # What is behind a $ may be of a password.
                 yield ('ERROR', f'[{group}] {name}',
-                       str(problem).rpartition(' is not valid: ')[2],
+                       'its $ names no option'
+                       if isinstance(problem, cfg.NoSuchOptError)
+                       else str(problem).rpartition(' is not valid: ')[2],
                        'see the sample configuration; $$ is a $')
 
 
@@ -109,7 +116,7 @@ def check_types() -> Iterator[Finding]:
     for each in sorted({each for each in types if types.count(each) > 1}):
         yield 'WARNING', subject, f'{each} is enabled twice', 'take one out'
     lost = [repr(each) for each in sorted(set(types) - {'kubernetes'})
-            if not any(_find(f'{path}.{each}')
+            if not any(hasattr(_find(f'{path}.{each}'), 'OPTS')
                        for path in CONF.datasources.path)]
     if lost:
         yield ('ERROR', subject, 'in path there is no datasource '
@@ -123,21 +130,21 @@ def check_types() -> Iterator[Finding]:
                'put prometheus behind kubernetes')
 
 
-def _find(module: str) -> bool:
-    """Return whether a module can be imported."""
+def _find(module: str) -> ModuleType | None:
+    """Return a module, if it can be imported."""
     try:
-        importlib.import_module(module)
+        return importlib.import_module(module)
     except Exception:  # noqa: BLE001 what a module of others does
-        return False
-    return True
+        return None
 
 
 def check_options() -> Iterator[Finding]:
     """Check that the values of [kubernetes] are supported."""
     options = CONF.kubernetes
     for opt in OPTS:
-        if opt.dest in ('driver', 'transformer', 'entities') and \
-                sorted(options[opt.dest]) != sorted(opt.default):
+        value = options[opt.dest]
+        if opt.dest in ('driver', 'transformer', 'entities') and opt.default \
+                != (sorted(value) if opt.dest == 'entities' else value):
             yield ('ERROR', f'[kubernetes] {opt.dest}', 'nothing else works '
                    f'than {opt.default}', 'take the option out')
     method = options.update_method.lower()
@@ -178,7 +185,7 @@ def check_together() -> Iterator[Finding]:
     for pair in options.projects:
         project = pair.rpartition(':')[2].strip()
         # The fleet reports one that is too long.
-        if not uuidutils.is_uuid_like(project) and \
+        if not re.fullmatch('[0-9a-f-]{32,36}', project) and \
                 len(project) <= text.LONGEST_PROJECT_ID:
             yield ('WARNING', '[kubernetes] projects',
                    f'{project} does not look like the id of a project',
@@ -228,7 +235,7 @@ def check_prometheus() -> Iterator[Finding]:
                 'one has no resource; Vitrage ties such an alert to every ' \
                 'vertex'
     except Exception as defect:  # noqa: BLE001 whatever is in the file
-        problem = f'it is no mapping of alerts: {defect!r}'
+        problem = f'it is no mapping of alerts: {defect}'
     if problem:
         yield ('ERROR', path, problem, 'copy ours, prometheus_conf.yaml, into '
                f'it ({_INSTALL} {pathlib.Path(path).parent})')

@@ -4,7 +4,6 @@
 As the user that runs it; nothing is changed.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import json
@@ -13,6 +12,7 @@ import logging
 from oslo_config import cfg
 
 from vitrage_k8s.api import text
+from vitrage_k8s.check import apply
 from vitrage_k8s.check import configuration
 from vitrage_k8s.check import Finding
 from vitrage_k8s.check import services
@@ -56,15 +56,3 @@ def _find(config_files: Sequence[str]) -> Iterator[Finding]:
         return
     for rule in (*configuration.RULES, *services.RULES):
         yield from apply(rule)
-
-
-def apply(rule: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yield what a rule finds; if it fails, the other rules still count."""
-    try:
-        yield from rule()
-    except (cfg.Error, RecursionError):
-        # It reads a value that is not valid, which check_values reports.
-        return
-    except Exception as defect:  # noqa: BLE001
-        yield ('ERROR', rule.__name__,
-               f'this rule failed: {type(defect).__name__}: {defect}', '')

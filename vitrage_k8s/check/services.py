@@ -11,8 +11,8 @@ import contextlib
 import email.utils
 import io
 import logging
-from multiprocessing import pool
 import os
+import threading
 import time
 from typing import Any
 
@@ -29,6 +29,7 @@ from vitrage_k8s.api import errors
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import watch_policy
+from vitrage_k8s.check import apply
 from vitrage_k8s.check import Finding
 from vitrage_k8s.graph import properties
 from vitrage_k8s import install_files
@@ -44,7 +45,8 @@ MOST_SKEW = 60.0
 def check_templates() -> Iterator[Finding]:
     """Check our templates in Vitrage, and that no other one stops them."""
     shell = importutils.try_import('vitrageclient.shell')
-    if not shell or not any(name.startswith('OS_') for name in os.environ):
+    # Other OS_* variables are not the client's: oslo.config reads some.
+    if not shell or not {'OS_AUTH_URL', 'OS_AUTH_TYPE'} & os.environ.keys():
         yield ('INFO', 'templates', 'not looked at: that needs '
                'python-vitrageclient and its OS_* environment', '')
         return
@@ -93,8 +95,9 @@ def _check_templates(templates: Any) -> Iterator[Finding]:
             yield ('WARNING', name, 'this template is not that of this '
                    'version: older, or changed by hand', f'{add} {file}')
     for name, row in loaded.items():
-        if row['type'] == 'equivalence' and 'kubernetes.' in str(
-                templates.show(row['uuid'])):
+        # Entities of our types, and alarms that our templates raise.
+        if row['type'] == 'equivalence' and 'kubernetes' in str(
+                templates.show(row['uuid'])).lower():
             yield ('ERROR', name, 'this equivalence template stops every '
                    'template of version 3 that it matches, without a word',
                    f'run: vitrage template delete {row["uuid"]}')
@@ -123,15 +126,23 @@ def check_clusters() -> Iterator[Finding]:
             yield ('WARNING' if endpoint and endpoint.is_named else 'INFO',
                    name, reason, '')
         # Its threads keep nobody from interrupting it, as those of
-        # concurrent.futures do.
-        with pool.ThreadPool(len(view.clusters) or 1) as threads:
-            for each in threads.imap(
-                    lambda cluster: list(_check_cluster(
-                        cluster, found.endpoint(cluster.settings.name))),
-                    view.clusters.values()):
-                yield from each
+        # concurrent.futures do; multiprocessing's need /dev/shm.
+        answers: dict[str, list[Finding]] = {}
+        threads = {name: threading.Thread(
+            target=lambda name=name, each=each: answers.update({name: list(
+                apply(_check_cluster, each, found.endpoint(name)))}),
+            daemon=True) for name, each in view.clusters.items()}
+        for thread in threads.values():
+            thread.start()
+        for name, thread in threads.items():
+            thread.join()
+            yield from answers[name]
     finally:
         found.stop()
+        # One that runs while Python ends can crash it.
+        for thread in threading.enumerate():
+            if thread.name.startswith('vitrage-k8s'):
+                thread.join(1.0)
 
 
 def _check_cluster(cluster: clusters.Cluster,
@@ -160,7 +171,8 @@ def _check_cluster(cluster: clusters.Cluster,
             with client.watch_nodes(version or '', 1, timeout):
                 pass
         except errors.ClusterError as problem:
-            yield ('WARNING', name, 'its nodes cannot be watched, and change '
+            yield ('WARNING' if settings.read().reading.is_watching else
+                   'INFO', name, 'its nodes cannot be watched, and change '
                    f'every poll_interval only: {problem.problem}', '')
     found = cluster.inventory.all_nodes().values()
     for reason, count in collections.Counter(
@@ -175,7 +187,7 @@ def _check_server(client: api_client.Client) -> Iterator[Finding]:
                        'apiVersion': 'authentication.k8s.io/v1',
                        'kind': 'SelfSubjectReview'})
     yield 'INFO', client.name, f'Kubernetes {version}, as {user}', ''
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         skew = time.time() - email.utils.parsedate_to_datetime(
             date).timestamp()
         if abs(skew) > MOST_SKEW:
@@ -191,7 +203,7 @@ def _ask(client: api_client.Client, api: str, method: str, *names: str,
         answer, date = client.ask(api, method, **arguments)
         for name in names:
             answer = answer[name]
-    except (errors.ClusterError, AttributeError, LookupError, TypeError):
+    except Exception:  # noqa: BLE001
         # Not every server answers, a proxy may answer anything, and old
         # clients have no such method.
         return '(unknown)', ''
