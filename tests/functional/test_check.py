@@ -335,16 +335,39 @@ class FilesTest(CheckTest):
     def test_values_files(self) -> None:
         node = self.values / 'kubernetes.node.yaml'
         node.write_text(node.read_text() + '# mine\n')
-        self.assert_found('WARNING', str(node), 'install-files --force '
-                          f'{self.directory}')
+        put = f'{install_files.ETC}/vitrage/datasources_values/{node.name}'
+        self.assert_found('WARNING', str(node), 'compare, then run: '
+                          f'install -D -m 644 {put} {node}')
         node.write_text('category: RESOURCE\n')
-        self.assert_found('ERROR', str(node), 'Vitrage cannot read it')
+        # install-files leaves the mode of a file that is ours.
+        self.assert_found('ERROR', str(node), 'Vitrage cannot read it: its '
+                          'states are not understood -> run: install -D -m '
+                          f'644 {put} {node}')
         node.unlink()
         self.assert_found('ERROR', str(node), 'it is missing: its states are '
                           'not understood -> run: vitrage-k8s install-files '
                           f'{self.directory}')
         node.mkdir()
         self.assert_found('ERROR', str(node), 'cannot read it')
+
+    def test_values_files_in_a_directory_of_another_name(self) -> None:
+        # install-files would put them elsewhere.
+        path = self.directory / 'values/kubernetes.node.yaml'
+        self.values.rename(path.parent)
+        path.unlink()
+        self.assert_found(
+            'ERROR', str(path), 'it is missing: its states are not understood '
+            '-> run: install -D', entity_graph={
+                'datasources_values_dir': path.parent})
+
+    def test_values_files_that_may_not_be_looked_for(self) -> None:
+        def refuse(path: pathlib.Path, **options: Any) -> None:
+            raise PermissionError(13, 'Permission denied', str(path))
+
+        node = self.values / 'kubernetes.node.yaml'
+        node.unlink()
+        with fixtures.MonkeyPatch('pathlib.Path.exists', refuse):
+            self.assert_found('ERROR', str(node), 'not understood -> run: ')
 
     def test_no_default_values(self) -> None:
         for content in ('', 'category: [', None):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import difflib
 import importlib.metadata
+import os
 import pathlib
 import re
 from types import ModuleType
@@ -23,6 +24,8 @@ import yaml
 from vitrage_k8s.api import text
 from vitrage_k8s.check import Finding
 from vitrage_k8s import install_files
+from vitrage_k8s import KUBERNETES_CLUSTER
+from vitrage_k8s import KUBERNETES_NODE
 from vitrage_k8s import OPTS
 
 CONF = cfg.CONF
@@ -200,20 +203,24 @@ def check_values_files() -> Iterator[Finding]:
         yield ('ERROR', str(directory), 'it has no default.yaml that Vitrage '
                'can read, and so no state is computed',
                "take Vitrage's etc/vitrage/datasources_values")
-    for name in (*CONF.kubernetes.entities, *(
+    for name in (KUBERNETES_CLUSTER, KUBERNETES_NODE, *(
             {'prometheus'} & set(CONF.datasources.types))):
         path = directory / f'{name}.yaml'
         ours = install_files.ETC / install_files.VALUES / path.name
+        # install-files leaves modes, and knows one name of the directory.
+        put = f'run: install -D -m 644 {ours} {path}'
         if name not in mapper.datasources_value_confs:
-            problem, force = ('Vitrage cannot read it', '--force ') \
-                if path.exists() else ('it is missing', '')
-            yield ('ERROR', str(path), f'{problem}: its states are not '
-                   'understood', f'{_INSTALL} {force}{directory.parent}')
+            problem = 'Vitrage cannot read it'
+            if not os.path.exists(path):
+                problem = 'it is missing'
+                if directory.name == install_files.VALUES.name:
+                    put = f'{_INSTALL} {directory.parent}'
+            yield ('ERROR', str(path),
+                   f'{problem}: its states are not understood', put)
         # The file of prometheus belongs to Vitrage's datasource.
         elif name != 'prometheus' and path.read_bytes() != ours.read_bytes():
             yield ('WARNING', str(path), 'it is not that of this version: '
-                   'older, or changed by hand', 'compare, then '
-                   f'{_INSTALL} --force {directory.parent}')
+                   'older, or changed by hand', f'compare, then {put}')
 
 
 def check_prometheus() -> Iterator[Finding]:
