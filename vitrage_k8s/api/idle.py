@@ -64,21 +64,24 @@ class Idle:
     def take(self, endpoint: endpoints.Endpoint,
              login: logins.Login) -> Session | None:
         """Return a session of an endpoint with this login, if there is one."""
-        self.close_old()
         with self._lock:
             left = self._left.get(endpoint.credentials)
-            if left and (left[0], left[1].login) == (endpoint.place, login):
+            if left and not _is_old(left[1]) and \
+                    (left[0], left[1].login) == (endpoint.place, login):
                 return self._left.pop(endpoint.credentials)[1]
         return None
 
     def close_old(self) -> None:
         """Close those that are too old."""
-        now = time.monotonic()
         with self._lock:
             for key, (_, session) in list(self._left.items()):
-                if now - session.made_at >= SECONDS:
+                if _is_old(session):
                     session.connections.close()
                     del self._left[key]
+
+
+def _is_old(session: Session) -> bool:
+    return time.monotonic() - session.made_at >= SECONDS
 
 
 SESSIONS = Idle()
