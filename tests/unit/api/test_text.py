@@ -121,9 +121,10 @@ class BoundsTest(testtools.TestCase):
         self.assertEqual((256, 1024, 1024, 4096), (
             text.LONGEST_VALUE, text.LONGEST_LIST, text.LONGEST_REASON,
             text.LONGEST_MESSAGE))
-        self.assertEqual((253, 1024, 64), (
-            text.LONGEST_NAME, text.LONGEST_MACHINE_ID,
-            text.LONGEST_PROJECT_ID))
+        self.assertEqual((253, 317, 1024, 64, 4096), (
+            text.LONGEST_NAME, text.LONGEST_QUALIFIED,
+            text.LONGEST_MACHINE_ID, text.LONGEST_PROJECT_ID,
+            text.LONGEST_LABELS))
 
 
 class IsKeyTest(testtools.TestCase):
@@ -135,3 +136,22 @@ class IsKeyTest(testtools.TestCase):
                 ('a\n', 3, False), ('\u202e', 3, False),
                 ('\ud800', 3, False), ('\x1b', 3, False)):
             self.assertEqual(expected, text.is_key(key, longest), ascii(key))
+
+    def test_odd_keys_are_named_once(self) -> None:
+        self.assertEqual(['a', 'c'], text.odd_keys([
+            ('a', 'long', 3), ('b', 'abc', 3), ('c', '\n', 3), ('a', '\n', 3),
+            ('d', None, 3), ('e', '', 3)]))
+
+
+class AllTest(testtools.TestCase):
+
+    def test_each_has_its_bound_and_what_is_empty_is_left_out(self) -> None:
+        long = 'x' * 257
+
+        self.assertEqual(
+            {'short': 'xx', 'cut': 'x' * 253 + '...', 'mine': 'xx...',
+             'as it is': long + '\n'},
+            text.make_all_safe(
+                {'short': 'xx', 'cut': long, 'mine': long, 'none': None,
+                 'as it is': long + '\n', 'empty': ''},
+                {'mine': 5, 'as it is': None}))
