@@ -85,6 +85,18 @@ class ReadTest(testtools.TestCase):
         self.assertEqual({'', 'identity', 'gzip', 'x-gzip'},
                          set(bodies.CODINGS))
 
+    def test_says_what_cannot_be_read(self) -> None:
+        for content_type, coding, problem in (
+                ('', '', None), ('application/json', 'gzip', None),
+                ('application/json; charset=utf-8', 'identity', None),
+                ('text/html', '', 'is of the type text/html, not JSON; '
+                 f'{bodies.WHO}'),
+                ('application/json', 'br', 'has the content coding br, not '
+                 'gzip')):
+            answer = self.answer(coding=coding)
+            answer.headers['Content-Type'] = content_type
+            self.assertEqual(problem, bodies.problem_of(answer))
+
     def test_old_urllib3_is_read_around(self) -> None:
         class Old:
             """A response of urllib3 before 2.2.0."""

@@ -28,6 +28,8 @@ class SameTest(testtools.TestCase):
                 (Credentials(User(token='t'), pathlib.Path('/'), info), False),
                 (Credentials(User(token='t'), here), False)):
             self.assertIs(is_same, one.is_same(other))
+            self.assertIs(other if is_same else one, one.or_same(other))
+        self.assertIs(one, one.or_same(None))
 
 
 class RefusedTest(testtools.TestCase):
