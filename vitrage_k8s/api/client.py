@@ -210,13 +210,14 @@ class Client:
         :raises ClusterError: there is no answer
         :raises AttributeError: this version of the client has no such method
         """
-        body, date = self._request(
-            arguments, math.inf, lambda response: (
-                bodies.read_all(bodies.read_pieces(response), _LONGEST_LINE),
-                response.headers.get('Date', '')), None, api, method)
         try:
+            body, date = self._request(
+                arguments, math.inf, lambda response: (bodies.read_all(
+                    bodies.read_pieces(response), _LONGEST_LINE),
+                    response.headers.get('Date', '')), None, api, method)
             return msgspec.json.decode(body), date
-        except msgspec.DecodeError as error:
+        except (bodies.TooLargeError, msgspec.DecodeError,
+                RecursionError) as error:
             raise self.malformed(str(error)) from error
 
     def _request(self, query: dict[str, Any], deadline: float,

@@ -241,7 +241,8 @@ def check_prometheus() -> Iterator[Finding]:
             problem = 'its last entry does not catch all other alerts, or ' \
                 'one has no resource; Vitrage ties such an alert to every ' \
                 'vertex'
-    except Exception as defect:  # noqa: BLE001 whatever is in the file
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError,
+            RecursionError) as defect:
         problem = f'it is no mapping of alerts: {defect}'
     if problem:
         yield ('ERROR', path, problem, 'copy ours, prometheus_conf.yaml, into '

@@ -203,7 +203,7 @@ def _ask(client: api_client.Client, api: str, method: str, *names: str,
         answer, date = client.ask(api, method, **arguments)
         for name in names:
             answer = answer[name]
-    except Exception:  # noqa: BLE001
+    except (errors.ClusterError, AttributeError, LookupError, TypeError):
         # Not every server answers, a proxy may answer anything, and old
         # clients have no such method.
         return '(unknown)', ''
