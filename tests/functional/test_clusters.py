@@ -231,7 +231,5 @@ class ClustersTest(base.FunctionalTest):
     @staticmethod
     def is_quiet() -> bool:
         """Return whether there is a thread for each, and one for all."""
-        return not any(isinstance(thread, threading.Timer)
-                       for thread in threading.enumerate()) and sum(
-            thread.name.startswith('vitrage-k8s')
-            for thread in threading.enumerate()) == 4
+        return sum(thread.name.startswith('vitrage-k8s')
+                   for thread in threading.enumerate()) == 4

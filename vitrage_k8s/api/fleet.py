@@ -32,7 +32,7 @@ READ_AGAIN = 10.0
 # Seconds after list_timeout in which a list reports that it took too long.
 GRACE = 2.0
 # How many lists begin at once, and for how long the next one waits for them.
-_SIDE_BY_SIDE = 4
+_SIDE_BY_SIDE = 2
 _MOMENT = 0.02
 _NOTHING = inventories.Inventory(0)  # of a cluster without a reflector
 

@@ -101,7 +101,7 @@ def _read(files: kubeconfig_files.Files, contexts: list[str],
     elif cluster_name and wanted and wanted[0][0] == wanted[0][1]:
         wanted = [(cluster_name, *wanted[0][1:])]
     chosen: dict[str, str] = {}
-    read: list[endpoint.Endpoint] = []
+    read: dict[str, list[endpoint.Endpoint]] = {}
     for name, context, is_named in wanted:
         try:
             _check_choice(files, name, context, chosen)
@@ -113,10 +113,11 @@ def _read(files: kubeconfig_files.Files, contexts: list[str],
         except (errors.CredentialsError, ValueError) as error:
             yield errors.MisconfiguredError(name, str(error), context)
             continue
-        same = next((each.context for each in read if
+        beside = read.setdefault(found.server, [])
+        same = next((each.context for each in beside if
                      each.credentials.is_same(found.credentials)), None)
         if same is None:
-            read.append(found)
+            beside.append(found)
             yield found
             if found.credentials.keeps_back:
                 yield errors.AdviceError(

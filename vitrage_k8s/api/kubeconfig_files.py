@@ -6,6 +6,7 @@ are those of client-go (tools/clientcmd).
 """
 
 import contextlib
+import functools
 import os
 import pathlib
 import stat
@@ -166,6 +167,8 @@ class Files:
             raise ValueError(f'{field}: holds itself; correct it') from None
 
 
+# Read again every poll_interval, and seldom changed.
+@functools.lru_cache(maxsize=1)
 def _parse(content: bytes) -> dict[str, Any]:
     """Return the first document, as kubectl reads it.
 

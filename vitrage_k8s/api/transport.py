@@ -2,8 +2,8 @@
 """Connections to an API server, and the deadlines on them.
 
 The timeouts of urllib3 bound one read each, so that a peer that sends a byte
-now and then holds its reader for ever. Here a timer shuts the sockets down
-when the deadline has passed, which ends a read in whatever state it is.
+now and then holds its reader for ever. Here the sockets are shut down when
+the deadline has passed, which ends a read in whatever state it is.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ import urllib3
 from urllib3._collections import HTTPHeaderDict
 
 from vitrage_k8s.api import bodies
+from vitrage_k8s.api import deadlines
 from vitrage_k8s.api import endpoint as endpoints
 from vitrage_k8s.api import logins
 from vitrage_k8s.api import pools
@@ -104,20 +105,18 @@ class Connections:
         :raises TimeoutError: it took longer
         """
         self._is_expired = False
-        timer = threading.Timer(seconds, self._expire)
-        timer.daemon = True
-        timer.start()
+        deadline = deadlines.DEADLINES.set(seconds, self._expire)
         failure: Exception | None = None
         started = time.monotonic()
         try:
             yield
         except Exception as error:
             failure = error
-            # The socket's own timeout may come before the timer's turn.
+            # The socket's own timeout may come first.
             if time.monotonic() - started >= seconds:
                 self._is_expired = True
         finally:
-            timer.cancel()
+            deadlines.DEADLINES.cancel(deadline)
         # A socket that was shut down reads as one that has come to its end,
         # and that may pass for the end of an answer.
         if self._is_aborted or self._is_expired:
@@ -153,16 +152,16 @@ class Connections:
     def _watched(self, pool_class: Any) -> Any:
         # Made here, for urllib3 has no hook for a socket, and pools for TLS
         # and for SOCKS each have a connection class of their own.
-        deadlines = self
+        connections = self
 
         class Connection(pool_class.ConnectionCls):
             response_class = _Response
 
             def _new_conn(self) -> socket.socket:
                 # Before connect() returns it may talk to a proxy.
-                deadlines._connections.add(self)
+                connections._connections.add(self)
                 sock: socket.socket = super()._new_conn()
-                deadlines._watch(sock)
+                connections._watch(sock)
                 return sock
 
             def connect(self) -> None:
@@ -171,7 +170,7 @@ class Connections:
                 # urllib3 would warn of each request.
                 self.is_verified = True
                 # With TLS it is another socket than that of _new_conn().
-                deadlines._watch(self.sock)
+                connections._watch(self.sock)
 
         class Pool(pool_class):
             ConnectionCls = Connection
@@ -180,7 +179,7 @@ class Connections:
                         **options: Any) -> Any:
                 # Not a dictionary: a name may come several times.
                 headers = HTTPHeaderDict(headers)
-                for name, value in deadlines._headers:
+                for name, value in connections._headers:
                     headers.add(name, value)
                 response = super().urlopen(*arguments, headers=headers,
                                            **options)

@@ -81,22 +81,20 @@ def connect(server: str,
         login or logins.Login(), float('inf'))
 
 
-class Timer:
-    """A threading.Timer that the test lets expire."""
+class Deadlines:
+    """Deadlines that the test lets expire."""
 
-    made: list['Timer'] = []
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.cancelled: list[int] = []
 
-    def __init__(self, seconds: float, expire: object) -> None:
-        self.seconds = seconds
-        self.expire: Any = expire
-        self.daemon = self.is_started = self.is_cancelled = False
-        self.made.append(self)
+    def set(self, seconds: float, expire: Any) -> int:
+        self.seconds.append(seconds)
+        self.expire = expire
+        return len(self.seconds)
 
-    def start(self) -> None:
-        self.is_started = True
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
+    def cancel(self, number: int) -> None:
+        self.cancelled.append(number)
 
 
 class ConnectionsTestCase(testtools.TestCase):
@@ -104,10 +102,9 @@ class ConnectionsTestCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = answers.Clock()
-        self.timers: list[Timer] = []
-        Timer.made = self.timers
+        self.deadlines = Deadlines()
         for name, value in (('time', self.clock),
-                            ('threading.Timer', Timer)):
+                            ('deadlines.DEADLINES', self.deadlines)):
             self.useFixture(fixtures.MonkeyPatch(
                 f'vitrage_k8s.api.transport.{name}', value))
         self.connections = connect('http://127.0.0.1')
@@ -132,7 +129,7 @@ class WithinTest(ConnectionsTestCase):
         return ''
 
     def expire(self) -> None:
-        self.timers[-1].expire()
+        self.deadlines.expire()
 
     def test_block_has_its_time(self) -> None:
         late = 'TimeoutError: no complete answer within 3 s'
@@ -145,10 +142,9 @@ class WithinTest(ConnectionsTestCase):
                 # That is forgotten afterwards.
                 ((), '')):
             self.assertEqual(expected, self.within(*steps), steps)
-            timer = self.timers[-1]
-            self.assertEqual((3, True, True, True), (
-                timer.seconds, timer.daemon, timer.is_started,
-                timer.is_cancelled))
+            self.assertEqual(3, self.deadlines.seconds[-1])
+            self.assertEqual(len(self.deadlines.seconds),
+                             self.deadlines.cancelled[-1])
 
     def test_what_failed_is_the_cause(self) -> None:
         error = KeyError('x')
@@ -164,7 +160,7 @@ class WithinTest(ConnectionsTestCase):
             raise KeyboardInterrupt
 
         self.assertRaises(KeyboardInterrupt, self.within, interrupt)
-        self.assertTrue(self.timers[-1].is_cancelled)
+        self.assertEqual([1], self.deadlines.cancelled)
 
 
 class SocketsTest(ConnectionsTestCase):
@@ -186,7 +182,7 @@ class SocketsTest(ConnectionsTestCase):
         return sock
 
     def test_end_of_time_ends_a_read(self) -> None:
-        for end in (lambda: self.timers[-1].expire(),
+        for end in (lambda: self.deadlines.expire(),
                     self.connections.abort):
             with testtools.ExpectedException(TimeoutError), \
                     self.connections.within(3):
@@ -195,7 +191,7 @@ class SocketsTest(ConnectionsTestCase):
                 self.assertEqual(b'', sock.recv(1))
 
     def test_connection_that_comes_too_late_is_none(self) -> None:
-        for end in (lambda: self.timers[-1].expire(),
+        for end in (lambda: self.deadlines.expire(),
                     self.connections.abort):
             with testtools.ExpectedException(TimeoutError), \
                     self.connections.within(3):
