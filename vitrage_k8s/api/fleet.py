@@ -277,6 +277,10 @@ class Fleet:
         for member in gone:
             if member.reflector:
                 member.reflector.stop()
+        # Not before they are known: one that fails loses nothing.
+        for member in self._members.values():
+            if member.reflector:
+                member.reflector.start()
 
     def _member(self, found: endpoints.Endpoint | errors.MisconfiguredError,
                 settings: clusters.ClusterSettings,
@@ -290,11 +294,9 @@ class Fleet:
             return _Member(settings, reflector)
         if reflector:
             reflector.stop()
-        reflector = reflectors.Reflector(
+        return _Member(settings, reflectors.Reflector(
             found, options, self._slots, self._news,
-            lambda: self._read_instead(found.name) is not None)
-        reflector.start()
-        return _Member(settings, reflector)
+            lambda: self._read_instead(found.name) is not None))
 
     def _log(self, found: list[kubeconfig.Found]) -> None:
         problems = {str(each): each.level for each in found

@@ -75,6 +75,9 @@ class Reflector:
             options.poll_interval, options.is_watching)
         self._clients: dict[str, api_client.Client] = {}
         self._is_stopped = False
+        self._unstarted = [self._list_again]
+        if options.is_watching:
+            self._unstarted.append(self._watch_again)
 
     @property
     def health(self) -> watch_policy.Health:
@@ -89,13 +92,14 @@ class Reflector:
             return self._policy.list_due() is not None
 
     def start(self) -> None:
-        """Begin to list and watch."""
-        loops = [self._list_again]
-        if self.options.is_watching:
-            loops.append(self._watch_again)
-        for loop in loops:
-            threading.Thread(target=loop, daemon=True,
+        """Begin to list and watch, as far as that has not begun.
+
+        :raises RuntimeError: there cannot be another thread now
+        """
+        while self._unstarted:
+            threading.Thread(target=self._unstarted[0], daemon=True,
                              name=f'vitrage-k8s-{self._name}').start()
+            del self._unstarted[0]
 
     def use(self, endpoint: endpoints.Endpoint) -> None:
         """Read from this endpoint; list again if it is another one."""

@@ -3,6 +3,7 @@
 
 import functools
 
+import fixtures
 import msgspec
 
 from tests.support import clusters as made
@@ -93,6 +94,25 @@ class ThreadTest(fleets.FleetTestCase):
 
 
 class MembersTest(fleets.FleetTestCase):
+
+    def test_one_that_cannot_start_is_started_later(self) -> None:
+        fails = [True]
+
+        def start(reflector: fleets.Reflector) -> None:
+            if reflector.name == 'b' and fails:
+                raise RuntimeError(fails.pop())
+            reflector.is_started = True
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'tests.support.fleets.Reflector.start', start))
+        self.use('a', 'b', 'c')
+        a, b, c = self.reflectors
+        self.assertEqual([True, False, False], [
+            a.is_started, b.is_started, c.is_started])
+        self.assertEqual(['a', 'b', 'c'], list(self.fleet.view().clusters))
+        self.run_thread()
+        self.assertEqual([a, b, c], self.reflectors)
+        self.assertTrue(b.is_started and c.is_started)
 
     def test_each_cluster_has_a_reflector(self) -> None:
         self.found = found = [self.endpoint('b'), self.endpoint('a')]

@@ -176,7 +176,7 @@ class WaitTest(fleets.FleetTestCase):
             lambda: note(0), lambda: note(7), lambda: note(7)]
         self.fleet.list_all(120)
 
-        self.assertEqual([5, 6, 1], begun)
+        self.assertEqual([3, 4, 3], begun)
         self.assertEqual([0.02, 0.02], [
             round(wait, 2) for wait in self.news.waits[:2]])
 

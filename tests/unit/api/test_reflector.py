@@ -4,6 +4,8 @@
 import functools
 from typing import Any
 
+import fixtures
+
 from tests.support import reflectors
 from tests.support.reflectors import EXPIRED
 from tests.support.reflectors import page
@@ -198,6 +200,27 @@ class StopTest(reflectors.ReflectorTestCase):
         self.assertEqual(['vitrage-k8s-c'] * 2,
                          [thread.name for thread in self.threads])
         self.assertTrue(all(thread.is_started for thread in self.threads))
+
+    def test_thread_that_cannot_start_starts_later(self) -> None:
+        each = type(self.reflector)(
+            self.endpoint, self.reflector.options,
+            self.slots, self.news, lambda: False)  # type: ignore
+        made: list[object] = []
+        failures = [None, RuntimeError("can't start new thread")]
+
+        def make(target: object, **options: object) -> Any:
+            failure = failures.pop(0) if failures else None
+            if failure:
+                raise failure
+            made.append(target)
+            return self.threads[0]
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.reflector.threading.Thread', make))
+        self.assertRaises(RuntimeError, each.start)
+        for _ in range(2):
+            each.start()
+        self.assertEqual([each._list_again, each._watch_again], made)
 
     def test_threads_end(self) -> None:
         self.reflector.stop()
