@@ -89,6 +89,8 @@ def _directory(path: str) -> pathlib.Path:
     if not path:
         # Or it would be the current one.
         raise argparse.ArgumentTypeError('is empty')
+    if os.path.isfile(path):
+        raise argparse.ArgumentTypeError(f'{path} is a file')
     return pathlib.Path(path)
 
 

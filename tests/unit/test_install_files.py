@@ -225,13 +225,16 @@ class SampleTest(FilesTestBase):
 
 class ArgumentsTest(testtools.TestCase):
 
-    def test_refuses_a_directory_without_a_name(self) -> None:
-        # As an unset variable of a shell makes it. It would be the current
-        # directory.
-        with contextlib.redirect_stderr(io.StringIO()) as errors:
-            self.assertRaises(SystemExit, cli.main,
-                              ['install-files', '--force', ''])
-        self.assertIn('argument DIRECTORY: is empty', errors.getvalue())
+    def test_refuses_what_is_no_directory(self) -> None:
+        # As an unset variable of a shell makes the first, which would be the
+        # current directory.
+        for argument, why in (('', 'is empty'),
+                              (__file__, f'{__file__} is a file')):
+            with contextlib.redirect_stderr(io.StringIO()) as errors:
+                exited = self.assertRaises(
+                    SystemExit, cli.main, ['install-files', argument])
+            self.assertEqual(2, exited.code)
+            self.assertIn(f'argument DIRECTORY: {why}', errors.getvalue())
 
 
 class CheckoutTest(FilesTestBase):

@@ -175,9 +175,15 @@ class DemoTest(testtools.TestCase):
                 f'argument --port: port {port} cannot be used: Address',
                 ['--port', str(port)])
 
-    def test_refuses_a_directory_for_the_topology(self) -> None:
-        self.assert_refuses('--dot: / is a directory; name a file', [
-            '--scenario', 'node-failure', '--dot', '/'])
+    def test_refuses_a_file_that_cannot_be_written(self) -> None:
+        for path, why in (('/', 'Is a directory'),
+                          ('/no/such', 'No such file or directory')):
+            self.assert_refuses(f'--dot: {path} cannot be written: {why}', [
+                '--scenario', 'node-failure', '--dot', path])
+
+    def test_refuses_a_kubeconfig_without_a_name(self) -> None:
+        # As an unset variable of a shell makes it.
+        self.assert_refuses('--kubeconfig is empty', ['--kubeconfig', ''])
 
     def assert_refuses(self, message: str, arguments: Sequence[str]) -> None:
         done = run_demo(*arguments)

@@ -62,17 +62,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _make_parser()
     options = parser.parse_args(arguments)
+    if options.kubeconfig == '':
+        parser.error('--kubeconfig is empty')
     if options.context and not options.kubeconfig:
         parser.error('--context goes with --kubeconfig')
     if options.dot and not options.scenario:
         parser.error('--dot goes with --scenario')
-    if options.dot and options.dot.is_dir():
-        parser.error(f'--dot: {options.dot} is a directory; name a file')
     if options.interval and not options.serve:
         parser.error('--interval goes with --serve')
     if options.scenario and (options.kubeconfig or options.serve):
         parser.error('--scenario has a cluster of its own, and ends by '
                      'itself: --kubeconfig and --serve do not go with it')
+    try:
+        if options.dot:
+            # Found out now, and not after everything has been played.
+            options.dot.open('a').close()
+    except OSError as error:
+        parser.error(f'--dot: {options.dot} cannot be written: '
+                     f'{error.strerror}')
     return options
 
 
@@ -117,7 +124,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> int:
-    return _number(text, 1, 86400, 'seconds')
+    return _number(text, 1, 86400, 'a number of seconds')
 
 
 def _port(text: str) -> int:
@@ -177,13 +184,6 @@ def _show_topology(options: argparse.Namespace, stack: contextlib.ExitStack,
 def _play_scenario(options: argparse.Namespace, stack: contextlib.ExitStack,
                    directory: pathlib.Path, say: Say) -> int:
     """Play a scenario, and return the exit status."""
-    try:
-        if options.dot is not None:
-            # Found out now, and not after everything has been played.
-            options.dot.touch()
-    except OSError as error:
-        say(f'ERROR: cannot write {options.dot}: {error.strerror}')
-        return 1
     try:
         SCENARIOS[options.scenario]().play(
             directory, _client(), options.dot, options.port, say)
