@@ -184,12 +184,15 @@ def _advice(directory: pathlib.Path,
         yield (f'* {values} has no default.yaml. Vitrage needs one; it comes '
                "with Vitrage's deployment.")
     yield f'* Copy into vitrage.conf what {directory / _SAMPLE} sets.'
-    yield f'* Run: kubectl apply -f {_quote(directory / RBAC)}'
-    yield '* Restart vitrage-graph.'
     for path in paths:
         if path.suffix == _BESIDE:
-            yield (f'* {path.with_suffix("")} stays as it is: copy into it '
+            yield (f'* If you use the datasource prometheus: '
+                   f'{path.with_suffix("")} stays as it is: copy into it '
                    f'what {path} has.')
+    yield f'* Run: kubectl apply -f {_quote(directory / RBAC)}'
+    yield '* Make a kubeconfig for the service account vitrage.'
+    yield '* Run: vitrage-k8s check'
+    yield '* Restart vitrage-graph.'
     yield ('* Run: vitrage template add --path '
            f'{_quote(directory / _place(TEMPLATES))} --overwrite')
 
