@@ -80,7 +80,7 @@ OPTS = [
                 help='Contexts of the kubeconfig whose clusters are read. A '
                      'cluster has the name of its context in the graph, or '
                      'another with name=context, such as '
-                     'production=admin@kubernetes. Alerts, templates and '
+                     'production=kubernetes-admin. Alerts, templates and '
                      'projects use that name. "*": all contexts, each with '
                      'its own name unless it is named beside. Empty: the '
                      'current context only. none: no cluster.'),

@@ -14,7 +14,7 @@ html_theme = 'furo'
 html_title = f'{project} {release}'
 html_copy_source = False
 html_static_path = ['_static']
-html_css_files = ['tables.css']
+html_css_files = ['vitrage-k8s.css']
 # Else two dashes become one: --all-tenants.
 smartquotes = False
 highlight_language = 'console'
