@@ -128,6 +128,7 @@ def _warn_of_setup() -> None:
     """Log what ``vitrage-k8s check`` would find before it reads a cluster."""
     for rule in (configuration.check_options, configuration.check_values_files,
                  configuration.check_libraries):
-        for level, *texts in apply(rule):
+        for level, subject, problem, mend in apply(rule):
             if level == 'ERROR':
-                LOG.warning('%s: %s. To mend it, %s', *texts)
+                LOG.warning('%s: %s%s', subject, problem,
+                            mend and f'. To mend it, {mend}')

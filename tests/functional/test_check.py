@@ -15,18 +15,21 @@ import sys
 import tempfile
 import threading
 from typing import Any
+from unittest import mock
 
 import fixtures
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 import testtools
 from testtools import matchers
+from vitrage.evaluator import scenario_repository
 import yaml
 
 from tests.support import base
 from tests.support import certificates
 from vitrage_k8s.check import configuration
 from vitrage_k8s import cli
+from vitrage_k8s import driver
 from vitrage_k8s import install_files
 from vitrage_k8s_lab.kube_api import faults
 from vitrage_k8s_lab.kube_api.http import Answer
@@ -197,6 +200,28 @@ class ConfigurationTest(CheckTest):
                 datasources={'types': f'kubernetes,{enabled}'},
                 kubernetes={option: value})
 
+    def test_relative_paths(self) -> None:
+        here = os.open('.', os.O_RDONLY)
+        self.addCleanup(os.close, here)
+        self.addCleanup(os.fchdir, here)
+        os.chdir(self.directory)
+        for section, name, path in (
+                ('kubernetes', 'config_file', 'kubeconfig'),
+                ('entity_graph', 'datasources_values_dir', 'datasources_values'
+                 ), ('prometheus', 'config_file', 'prometheus_conf.yaml')):
+            options = {'datasources': {'types': 'kubernetes,prometheus'},
+                       'prometheus': {**ALERTMANAGER, 'config_file': (
+                           self.directory / 'prometheus_conf.yaml')}}
+            options[section] = {**options.get(section, {}), name: path}
+            self.assert_found('WARNING', f'[{section}] {name}',
+                              'write an absolute path', **options)
+
+    def test_a_kubeconfig_at_home(self) -> None:
+        self.useFixture(fixtures.EnvironmentVariable(
+            'HOME', str(self.directory)))
+        self.assertEqual((0, []), self.check(
+            kubernetes={'config_file': '~/kubeconfig'}))
+
     def test_a_slow_list_without_a_watch(self) -> None:
         self.assert_found(
             'WARNING', '[kubernetes] list_timeout', 'snapshots_interval',
@@ -260,6 +285,10 @@ class ConfigurationTest(CheckTest):
     def test_a_project_that_nobody_can_have_is_found_once(self) -> None:
         self.assert_found('ERROR', '[kubernetes]', 'more than 64 characters',
                           kubernetes={'projects': f'simulator:{"a" * 65}'})
+
+    def test_a_project_without_a_cluster_is_found_once(self) -> None:
+        self.assert_found('ERROR', '[kubernetes]', 'not cluster:project_id',
+                          kubernetes={'projects': 'demo'})
 
     def test_a_project_by_its_name(self) -> None:
         self.assert_found(
@@ -330,6 +359,39 @@ class ConfigurationTest(CheckTest):
                       'enabled\n         -> add kubernetes\n', output)
 
 
+class StartTest(CheckTest):
+
+    def log(self, path: str) -> str:
+        log = self.useFixture(fixtures.FakeLogger())
+        configuration.load([path])
+        driver._warn_of_setup()
+        return log.output
+
+    def test_what_is_well_is_not_logged(self) -> None:
+        self.assertEqual('', self.log(self.write()))
+
+    def test_what_is_wrong_is_logged_once(self) -> None:
+        (self.values / 'kubernetes.node.yaml').write_text('category: [')
+        (self.values / 'other.yaml').write_text('category: [')
+        (self.values / 'kubernetes.cluster.yaml').unlink()
+        lines = self.log(self.write()).splitlines()
+        self.assertEqual(2, len(lines), lines)
+        for name, line in zip(('cluster.yaml: it is missing',
+                               'node.yaml: Vitrage cannot read it'), lines):
+            self.assertIn(f'/kubernetes.{name}: its states are not understood.'
+                          ' To mend it, run: install -D', line)
+
+    def test_what_has_no_mend_is_logged_without_one(self) -> None:
+        def fails() -> None:
+            raise ZeroDivisionError('why')
+
+        with fixtures.MonkeyPatch(
+                'vitrage_k8s.check.configuration.check_libraries', fails):
+            self.assertEqual(
+                'fails: this rule failed: ZeroDivisionError: why\n',
+                self.log(self.write()))
+
+
 class FilesTest(CheckTest):
 
     def test_values_files(self) -> None:
@@ -369,6 +431,27 @@ class FilesTest(CheckTest):
         with fixtures.MonkeyPatch('pathlib.Path.exists', refuse):
             self.assert_found('ERROR', str(node), 'not understood -> run: ')
 
+    def test_values_that_this_user_may_not_read(self) -> None:
+        listdir = os.listdir
+
+        def refuse(path: Any) -> Any:
+            if str(path).startswith(str(self.values)):
+                raise PermissionError(13, 'Permission denied', str(path))
+            return listdir(path)
+
+        with fixtures.MonkeyPatch('os.listdir', refuse):
+            self.assert_found(
+                'ERROR', '[entity_graph] datasources_values_dir',
+                f'this user cannot read {self.values}: Permission denied')
+
+    def test_values_directories_that_are_none(self) -> None:
+        for path, problem in (
+                ('/no/such', 'No such file'), ('', 'No such file'),
+                (self.values / 'default.yaml', 'Not a directory')):
+            self.assert_found(
+                'ERROR', '[entity_graph] datasources_values_dir', problem,
+                entity_graph={'datasources_values_dir': path})
+
     def test_no_default_values(self) -> None:
         for content in ('', 'category: [', None):
             if content is None:
@@ -390,47 +473,69 @@ class FilesTest(CheckTest):
                 datasources={'types': 'kubernetes,prometheus'},
                 prometheus={**prometheus, name: None})
 
-    def test_prometheus(self) -> None:
-        path = self.directory / 'prometheus.yaml'
-        types = {'types': 'kubernetes,prometheus'}
-        catch_all = {'key': {}, 'resource': {'x': 'y'}}
-        for content, text in (
-                (None, 'No such file'), ('alerts: [', 'no mapping'),
-                ('[]', 'no mapping'), ('alerts: []', 'no mapping'),
-                ('alerts: \xff', 'no mapping'),
-                (json.dumps({'alerts': [{'key': {'a': 'b'}}, catch_all]}),
-                 'no mapping'),
-                (json.dumps({'alerts': [{'key': {}, 'resource': 'x'}]}),
-                 'no mapping'),
-                (json.dumps({'alerts': [catch_all, {
-                    **catch_all, 'key': {'a': 'b'}}]}), 'every vertex'),
-                (json.dumps({'alerts': [{'key': {}, 'resource': {}}]}),
-                 'every vertex')):
-            if content is not None:
-                path.write_text(content, 'latin-1')
-            self.assert_found('ERROR', str(path), text, datasources=types,
-                              prometheus={**ALERTMANAGER,
-                                          'config_file': path})
-        # It is not ours: it may hold passwords.
-        path.write_bytes(b'password: secret\xff')
-        _, found = self.check(datasources=types, prometheus={
-            **ALERTMANAGER, 'config_file': path})
-        self.assertNotIn('secret', str(found))
-        cfg.CONF.reset()
-        enabled: dict[str, dict[str, Any]] = {
-            'datasources': types,
-            'prometheus': {**ALERTMANAGER, 'config_file': path}}
-        self.assert_found('ERROR', str(path), f'{self.directory})', **enabled)
-        path.write_text(json.dumps({'alerts': [catch_all]}))
-        self.assertEqual((0, []), self.check(**enabled))
-        cfg.CONF.reset()
-        severities = self.values / 'prometheus.yaml'
-        severities.write_text(f'{severities.read_text()}# mine\n')
-        self.assertEqual((0, []), self.check(**enabled))
-        cfg.CONF.reset()
-        severities.unlink()
-        self.assert_found('ERROR', str(severities), 'it is missing', **enabled)
+    def enabled(self, path: Any) -> dict[str, dict[str, Any]]:
+        return {'datasources': {'types': 'kubernetes,prometheus'},
+                'prometheus': {**ALERTMANAGER, 'config_file': path}}
 
+    def test_alerts_that_are_mapped(self) -> None:
+        path = self.directory / 'alerts.yaml'
+        known = {'key': {'a': '1', 'b': '2'}, 'resource': {'x': 'y'}}
+        part = {**known, 'key': {'a': '1'}}
+        last = {**known, 'key': {}}
+        for alerts, text in (
+                ([last], None),
+                ([{**known, 'key': {'a': 1, 'b': True}}, part, last], None),
+                ([{**part, 'comment': ['x']}, {**part, 'key': {'a': '2'}},
+                  last], None),
+                ([], 'ties those that no entry maps to every vertex'),
+                ([known, part], 'ties those that no entry maps'),
+                ([part, {**last, 'resource': {}}], 'entry 2 has no resource'),
+                ([last, known, part], 'entries before 2, 3 map'),
+                ([part, known, last], 'entries before 2 map'),
+                ([part, part, last], 'entries before 2 map')):
+            path.write_text(json.dumps({'alerts': alerts}))
+            if text is None:
+                self.assertEqual((0, []), self.check(**self.enabled(path)))
+                cfg.CONF.reset()
+            else:
+                self.assert_found('ERROR', '[prometheus] config_file', text,
+                                  **self.enabled(path))
+
+    def test_alerts_that_cannot_be_read(self) -> None:
+        path = self.directory / 'alerts.yaml'
+        ours = str(install_files.ETC / install_files.ALERTS)
+        for content in (
+                'alerts: [', '[]', 'alerts:', 'alerts: \xff', 'alerts: {}',
+                'password: secret\xff', 'alerts: secret',
+                'alerts: &a [*a]',
+                'alerts: [{key: {}}]', 'alerts: [{resource: {a: b}}]',
+                'alerts: [{key: , resource: {a: b}}]',
+                'alerts: [{key: {}, resource: secret}]',
+                'alerts: [{key: {}, resource: {a: [secret]}}]'):
+            path.write_text(content, 'latin-1')
+            self.assert_found('ERROR', '[prometheus] config_file', ours,
+                              **self.enabled(path))
+            # It is not ours: it may hold passwords.
+            _, found = self.check(**self.enabled(path))
+            self.assertNotIn('secret', str(found))
+            cfg.CONF.reset()
+
+    def test_a_file_of_alerts_that_is_none(self) -> None:
+        fifo = self.directory / 'fifo'
+        # Nobody writes to it: to open it would wait for ever.
+        os.mkfifo(fifo)
+        for path in (fifo, self.directory, '/no/such', ''):
+            self.assert_found('ERROR', '[prometheus] config_file',
+                              'there is no such file', **self.enabled(path))
+
+    def test_severities_of_alerts(self) -> None:
+        enabled = self.enabled(self.directory / 'prometheus_conf.yaml')
+        path = self.values / 'prometheus.yaml'
+        path.write_text(f'{path.read_text()}# mine\n')
+        self.assertEqual((0, []), self.check(**enabled))
+        cfg.CONF.reset()
+        path.unlink()
+        self.assert_found('ERROR', str(path), 'it is missing', **enabled)
 
     def test_libraries(self) -> None:
         found = importlib.metadata.version
@@ -512,8 +617,7 @@ class TemplatesTest(CheckTest):
     def test_templates_that_are_not(self) -> None:
         for changes, level, text in (
                 ({'name': 'x'}, 'WARNING', 'not loaded -> run: vitrage'),
-                ({'status': 'ERROR'}, 'ERROR', 'in ERROR: why -> run: '),
-                ({'type': 'equivalence'}, 'ERROR', 'stops every template')):
+                ({'status': 'ERROR'}, 'ERROR', 'in ERROR: why -> run: ')):
             row = next(each for each in self.rows
                        if each['name'] == self.name)
             before = dict(row)
@@ -523,10 +627,53 @@ class TemplatesTest(CheckTest):
         self.shown[self.name] = {}
         self.assert_found('WARNING', self.name, 'not that of this version')
 
-    def test_an_equivalence_of_an_alarm_of_ours(self) -> None:
-        self.rows.append({'name': 'x', 'uuid': 'x', 'type': 'equivalence'})
-        self.shown['x'] = {'name': 'Kubernetes node is not ready'}
-        self.assert_found('ERROR', 'x', 'stops every template')
+    def test_equivalences(self) -> None:
+        ours = {'category': 'ALARM', 'type': 'vitrage',
+                'name': 'Kubernetes node is not ready'}
+        other = {**ours, 'name': 'Kubernetes is not liked'}
+        node = {'category': 'RESOURCE', 'type': 'kubernetes.node'}
+        for entities, is_harmful in (
+                ((ours, other), True), ((other, ours), True),
+                # As the field is named in the graph, too.
+                ((node, {**node, 'type': 'x'}), True),
+                (({'vitrage_category': 'RESOURCE',
+                   'vitrage_type': 'nova.instance'}, other), True),
+                ((other, {**other, 'name': 'x'}), False),
+                ((other, {**node, 'name': 'x'}), False),
+                ((other, {**ours, 'type': 'zabbix'}), False)):
+            self.shown['x'] = {
+                'metadata': {'name': 'x', 'type': 'equivalence', 'description':
+                             'This is about kubernetes.node'},
+                'equivalences': [{'equivalence': [
+                    {'entity': each} for each in entities]}]}
+            self.assertEqual(is_harmful, self.stops_ours())
+            for status in ('ACTIVE', 'ERROR'):
+                self.rows.append({'name': 'x', 'uuid': 'x', 'status': status,
+                                  'type': 'equivalence'})
+                if is_harmful and status == 'ACTIVE':
+                    self.assert_found('ERROR', 'x', 'stops every template')
+                else:
+                    self.assertEqual((0, []), self.check())
+                    cfg.CONF.reset()
+                self.rows.pop()
+
+    def stops_ours(self) -> bool:
+        """Return whether Vitrage cannot load ours beside the equivalence."""
+        contents = [self.shown[row['name']] for row in self.rows]
+        database = mock.Mock()
+        database.templates.query.side_effect = lambda **wanted: [
+            mock.Mock(uuid=content['metadata']['name'], file_content=content,
+                      status='ACTIVE')
+            for content in ([self.shown['x']] if wanted['template_type']
+                            == 'equivalence' else contents if
+                            wanted['template_type'] == 'standard' else [])]
+        with fixtures.MonkeyPatch('vitrage.storage.get_connection_from_config',
+                                  lambda: database):
+            try:
+                scenario_repository.ScenarioRepository()
+            except TypeError:
+                return True
+        return False
 
     def test_options_in_the_environment_are_no_login(self) -> None:
         self.rows = None

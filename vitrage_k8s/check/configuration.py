@@ -10,9 +10,11 @@ import difflib
 import importlib.metadata
 import os
 import pathlib
-import re
 from types import ModuleType
+from typing import Any
+from typing import Literal
 
+import msgspec
 from oslo_config import cfg
 from packaging import requirements
 from vitrage.common.constants import UpdateMethod
@@ -21,7 +23,6 @@ from vitrage.entity_graph.mappings import datasource_info_mapper
 from vitrage import opts as vitrage_opts
 import yaml
 
-from vitrage_k8s.api import text
 from vitrage_k8s.check import Finding
 from vitrage_k8s import install_files
 from vitrage_k8s import KUBERNETES_CLUSTER
@@ -31,6 +32,7 @@ from vitrage_k8s import OPTS
 CONF = cfg.CONF
 _PATH = 'path = vitrage_k8s,vitrage.datasources'
 _INSTALL = 'run: vitrage-k8s install-files'
+_PATHS = ('config_file', 'datasources_values_dir')
 # What vitrage-api needs, and Vitrage does not require.
 _SETUPTOOLS = "setuptools<82; python_version >= '3.12'"
 
@@ -67,7 +69,7 @@ def check_values() -> Iterator[Finding]:
             return
         for name in CONF[group]:
             try:
-                CONF[group][name]
+                value = CONF[group][name]
             except (cfg.Error, ValueError, RecursionError) as problem:
                 # What is behind a $ may be of a password.
                 yield ('ERROR', f'[{group}] {name}',
@@ -75,6 +77,12 @@ def check_values() -> Iterator[Finding]:
                        if isinstance(problem, cfg.NoSuchOptError)
                        else str(problem).rpartition(' is not valid: ')[2],
                        'see the sample configuration; $$ is a $')
+                continue
+            # A service runs in another directory than this.
+            if name in _PATHS and value and value[0] not in '/~':
+                yield ('WARNING', f'[{group}] {name}', f'{value} is relative '
+                       'to whatever directory vitrage-graph is started in',
+                       'write an absolute path')
 
 
 def check_names() -> Iterator[Finding]:
@@ -185,42 +193,57 @@ def check_together() -> Iterator[Finding]:
             yield ('WARNING', f'[kubernetes] {name}',
                    f'it has no effect without {each}',
                    f'add {each} to [datasources] types')
-    for pair in options.projects:
-        project = pair.rpartition(':')[2].strip()
-        # The fleet reports one that is too long.
-        if not re.fullmatch('[0-9a-f-]{32,36}', project) and \
-                len(project) <= text.LONGEST_PROJECT_ID:
-            yield ('WARNING', '[kubernetes] projects',
-                   f'{project} does not look like the id of a project',
-                   'see: openstack project list')
 
 
 def check_values_files() -> Iterator[Finding]:
     """Check that Vitrage reads the state mappings of this version."""
-    directory = pathlib.Path(CONF.entity_graph.datasources_values_dir)
-    mapper = datasource_info_mapper.DatasourceInfoMapper()
-    if 'default' not in mapper.datasources_value_confs:
-        yield ('ERROR', str(directory), 'it has no default.yaml that Vitrage '
-               'can read, and so no state is computed',
-               "take Vitrage's etc/vitrage/datasources_values")
-    for name in (KUBERNETES_CLUSTER, KUBERNETES_NODE, *(
+    directory = CONF.entity_graph.datasources_values_dir
+    try:
+        # With the dot, this needs the right to search it, too.
+        os.listdir(directory and f'{directory}/.')
+    except OSError as problem:
+        yield ('ERROR', '[entity_graph] datasources_values_dir', 'this user '
+               f'cannot read {directory}: {problem.strerror}',
+               "take Vitrage's etc/vitrage/datasources_values, and let the "
+               'user of vitrage-graph read it')
+        return
+    for name in ('default', KUBERNETES_CLUSTER, KUBERNETES_NODE, *(
             {'prometheus'} & set(CONF.datasources.types))):
-        path = directory / f'{name}.yaml'
+        path = pathlib.Path(directory, f'{name}.yaml')
         ours = install_files.ETC / install_files.VALUES / path.name
         # install-files leaves modes, and knows one name of the directory.
-        put = f'run: install -D -m 644 {ours} {path}'
-        if name not in mapper.datasources_value_confs:
-            problem = 'Vitrage cannot read it'
-            if not os.path.exists(path):
-                problem = 'it is missing'
-                if directory.name == install_files.VALUES.name:
-                    put = f'{_INSTALL} {directory.parent}'
+        put = f'run: install -D -m 644 {ours} {path}' if name != 'default' \
+            else f"take Vitrage's etc/vitrage/datasources_values/{path.name}"
+        if not _is_read(path):
             yield ('ERROR', str(path),
-                   f'{problem}: its states are not understood', put)
-        # The file of prometheus belongs to Vitrage's datasource.
-        elif name != 'prometheus' and path.read_bytes() != ours.read_bytes():
+                   ('Vitrage cannot read it' if os.path.exists(path)
+                    else 'it is missing') + ': its states are not understood',
+                   put)
+        # Vitrage's own are as its operators want them.
+        elif name in (KUBERNETES_CLUSTER, KUBERNETES_NODE) and \
+                path.read_bytes() != ours.read_bytes():
             yield ('WARNING', str(path), 'it is not that of this version: '
                    'older, or changed by hand', f'compare, then {put}')
+
+
+class _Mapper(datasource_info_mapper.DatasourceInfoMapper):
+
+    def _load_value_configurations(self) -> dict[str, Any]:
+        # Vitrage has done so, and logged what is wrong with any file.
+        return {}
+
+
+def _is_read(path: pathlib.Path) -> bool:
+    try:
+        return os.path.isfile(path) and bool(
+            _Mapper()._retrieve_values_and_priorities_from_file(str(path)))
+    except Exception:  # noqa: BLE001 Vitrage catches that, too
+        return False
+
+
+class _Entry(msgspec.Struct):
+    key: dict[str, str]
+    resource: dict[str, str]
 
 
 def check_prometheus() -> Iterator[Finding]:
@@ -232,21 +255,37 @@ def check_prometheus() -> Iterator[Finding]:
             yield ('WARNING', f'[prometheus] {name}', 'it is missing, and '
                    'each snapshot deletes all alerts until Alertmanager '
                    'repeats them', 'set it to that of Alertmanager')
-    path, problem = CONF.prometheus.config_file, ''
+    path, subject = CONF.prometheus.config_file, '[prometheus] config_file'
+    mend = f'see ours: {install_files.ETC / install_files.ALERTS}'
     try:
+        # To open a FIFO may take for ever.
+        if not os.path.isfile(path or ''):
+            raise ValueError('there is no such file')
         with open(path, encoding='utf-8') as file:
-            entries = yaml.safe_load(file)['alerts']
-        if entries[-1]['key'] != {} or not all(
-                dict(entry['resource']) for entry in entries):
-            problem = 'its last entry does not catch all other alerts, or ' \
-                'one has no resource; Vitrage ties such an alert to every ' \
-                'vertex'
-    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError,
-            RecursionError) as defect:
-        problem = f'it is no mapping of alerts: {defect}'
-    if problem:
-        yield ('ERROR', path, problem, 'copy ours, prometheus_conf.yaml, into '
-               f'it ({_INSTALL} {pathlib.Path(path).parent})')
+            # As Vitrage reads it: all scalars are strings.
+            entries = msgspec.convert(
+                yaml.load(file, yaml.BaseLoader),  # noqa: S506
+                dict[Literal['alerts'], list[_Entry]])['alerts']
+    except (OSError, yaml.YAMLError, ValueError, RecursionError,
+            msgspec.ValidationError) as defect:
+        yield 'ERROR', subject, f'{path} is no list of alerts: {defect}', mend
+        return
+    # The first entry counts whose key is in the labels of an alert.
+    useless = [str(number) for number, entry in enumerate(entries, 1)
+               if any(before.key.items() <= entry.key.items()
+                      for before in entries[:number - 1])]
+    if useless:
+        yield ('ERROR', subject, f'{path}: entries before {", ".join(useless)}'
+               ' map the same alerts, and the first counts',
+               'put an entry with fewer labels in key behind the others')
+    for number, entry in enumerate(entries, 1):
+        if not entry.resource:
+            yield ('ERROR', subject, f'{path}: entry {number} has no resource;'
+                   ' Vitrage ties its alerts to every vertex', mend)
+    if not all(entry.key for entry in entries):
+        return
+    yield ('ERROR', subject, f'{path} has no entry with key: {{}}, and Vitrage'
+           ' ties those that no entry maps to every vertex', mend)
 
 
 def check_libraries() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import email.utils
 import io
 import logging
 import os
+import re
 import threading
 import time
 from typing import Any
@@ -20,6 +21,8 @@ from keystoneauth1 import loading
 import msgspec
 from oslo_config import cfg
 from oslo_utils import importutils
+from vitrage.evaluator.template_loading import equivalence_loader as loader
+from vitrage.evaluator.template_loading import props_converter as converter
 import yaml
 
 from vitrage_k8s.api import client as api_client
@@ -80,9 +83,12 @@ def _check_templates(templates: Any) -> Iterator[Finding]:
     loaded = {row['name']: row for row in templates.list()}
     add = 'run: vitrage template add --overwrite --path'
     directory = install_files.ETC / install_files.TEMPLATES
+    ours = set()
     for file in sorted(directory.glob('*.yaml')):
         # As Vitrage's client reads it: all scalars are strings.
         content = yaml.load(file.read_text(), yaml.BaseLoader)  # noqa: S506
+        ours |= {frozenset(converter.PropsConverter.convert_props_with_set(
+            each.items())) for each in content['entities'].values()}
         name = content['metadata']['name']
         row = loaded.get(name)
         if row is None:
@@ -95,9 +101,10 @@ def _check_templates(templates: Any) -> Iterator[Finding]:
             yield ('WARNING', name, 'this template is not that of this '
                    'version: older, or changed by hand', f'{add} {file}')
     for name, row in loaded.items():
-        # Entities of our types, and alarms that our templates raise.
-        if row['type'] == 'equivalence' and 'kubernetes' in str(
-                templates.show(row['uuid'])).lower():
+        # An entity is expanded that has the same properties.
+        if (row['type'], row['status']) == ('equivalence', 'ACTIVE') and \
+                any(ours & each for each in loader.EquivalenceLoader(
+                    templates.show(row['uuid'])).equivalences):
             yield ('ERROR', name, 'this equivalence template stops every '
                    'template of version 3 that it matches, without a word',
                    f'run: vitrage template delete {row["uuid"]}')
@@ -154,6 +161,12 @@ def _check_cluster(cluster: clusters.Cluster,
     if not cluster.inventory.is_complete:
         yield 'ERROR', name, f'{health.state}: {health.reason}', ''
         return
+    # The fleet reports one that is too long.
+    project = cluster.settings.project_id
+    if project and not re.fullmatch('[0-9a-f-]{32,36}', project):
+        yield ('WARNING', '[kubernetes] projects',
+               f'{project} does not look like the id of a project',
+               'see: openstack project list')
     yield ('INFO', name,
            f'{len(cluster.inventory)} nodes at {endpoint.server}', '')
     if endpoint.server.startswith('https:') and \
