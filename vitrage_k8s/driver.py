@@ -16,7 +16,6 @@ from vitrage.datasources.driver_base import DriverBase
 
 from vitrage_k8s.api import fleet
 from vitrage_k8s.api import notices
-from vitrage_k8s.check import apply
 from vitrage_k8s.check import configuration
 from vitrage_k8s.graph import feed
 from vitrage_k8s.graph import queries
@@ -128,7 +127,7 @@ def _warn_of_setup() -> None:
     """Log what ``vitrage-k8s check`` would find before it reads a cluster."""
     for rule in (configuration.check_options, configuration.check_values_files,
                  configuration.check_libraries):
-        for level, subject, problem, mend in apply(rule):
+        for level, subject, problem, mend in configuration.apply(rule):
             if level == 'ERROR':
                 LOG.warning('%s: %s%s', subject, problem,
                             mend and f'. To mend it, {mend}')

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what vitrage-graph reads, and prints what all rules find.
-
-As the user that runs it; nothing is changed.
-"""
+"""Prints what all rules find, as the user that runs it; changes nothing."""
 
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -12,9 +9,7 @@ import logging
 from oslo_config import cfg
 
 from vitrage_k8s.api import text
-from vitrage_k8s.check import apply
 from vitrage_k8s.check import configuration
-from vitrage_k8s.check import Finding
 from vitrage_k8s.check import services
 
 # The index is the exit status.
@@ -31,20 +26,20 @@ def run(config_files: Sequence[str], output_format: str) -> int:
     # What the driver would log is among the findings.
     logging.getLogger().addHandler(logging.NullHandler())
     found = []
-    for level, *texts in _find(config_files):
-        # Some are from outside.
-        subject, problem, mend = map(text.make_safe, texts)
+    for finding in _find(config_files):
+        # Some of it is from outside.
+        level, subject, problem, mend = map(text.make_safe, finding)
         found.append({'level': level, 'subject': subject, 'text': problem,
                       'mend': mend})
         if output_format == 'table':
             print(f'{level:8} {subject}: {problem}'
-                  + (f'\n         -> {mend}' if mend else ''), flush=True)
+                  + (mend and f'\n         -> {mend}'), flush=True)
     if output_format == 'json':
         print(json.dumps(found, indent=2))
     return max((_LEVELS.index(each['level']) for each in found), default=0)
 
 
-def _find(config_files: Sequence[str]) -> Iterator[Finding]:
+def _find(config_files: Sequence[str]) -> Iterator[configuration.Finding]:
     try:
         configuration.load(config_files)
     except (cfg.Error, OSError, ValueError) as problem:
@@ -55,4 +50,4 @@ def _find(config_files: Sequence[str]) -> Iterator[Finding]:
                'mend it, or name another one with --config-file')
         return
     for rule in (*configuration.RULES, *services.RULES):
-        yield from apply(rule)
+        yield from configuration.apply(rule)
