@@ -124,9 +124,9 @@ class ConfigurationTest(CheckTest):
                 ({'path': 'vitrage_k8s,,vitrage.datasources'}, 'ERROR',
                  'path', "Python finds no module '' -> "),
                 ({'path': 'vitrage_k8s'}, 'ERROR', 'types',
-                 "no datasource 'nova.host', 'nova.instance' ->"),
+                 "no datasource 'nova.host', 'nova.instance' in path ->"),
                 ({'types': 'kubernetes,nova.hots'}, 'ERROR', 'types',
-                 "no datasource 'nova.hots' -> "),
+                 "no datasource 'nova.hots' in path -> "),
                 ({'snapshots_interval': '5'}, 'ERROR', 'snapshots_interval',
                  'greater than or equal to 10'),
                 ({'types': 'nova.host'}, 'ERROR', 'types',
@@ -134,10 +134,21 @@ class ConfigurationTest(CheckTest):
                 ({'types': 'kubernetes,nova.host,kubernetes'}, 'WARNING',
                  'types', 'kubernetes is enabled twice'),
                 ({'types': 'kubernetes,kubernetes.node'}, 'ERROR', 'types',
-                 "no datasource 'kubernetes.node' -> "),
+                 "no datasource 'kubernetes.node' in path -> "),
+                ({'types': 'nova.host,k8s'}, 'ERROR', 'types',
+                 "'k8s' in path -> "),
+                ({'types': 'nova.host,Kubernetes'}, 'ERROR', 'types',
+                 "'Kubernetes' in path -> "),
+                ({'types': "'nova.host','kubernetes'"}, 'ERROR', 'types',
+                 """"nova.host'", "'kubernetes" in path -> """),
+                ({'types': '[nova.host, kubernetes]'}, 'ERROR', 'types',
+                 "'[nova.host', 'kubernetes]' in path -> "),
+                ({'types': 'nova.host kubernetes'}, 'ERROR', 'types',
+                 "'nova.host kubernetes' in path -> "),
+                ({'types': ''}, 'ERROR', 'types', 'not enabled'),
                 # A package of Vitrage, with which it does not start.
                 ({'types': 'kubernetes,nova'}, 'ERROR', 'types',
-                 "no datasource 'nova' -> "),
+                 "no datasource 'nova' in path -> "),
         ):
             self.assert_found(level, f'[datasources] {name}', text,
                               datasources=options)
@@ -180,6 +191,13 @@ class ConfigurationTest(CheckTest):
                 ('page_size', '0', 'ERROR', 'greater than or equal to 1'),
                 ('page_size', 'many', 'ERROR', "int() with base 10: 'many'"),
                 ('page-size', '5', 'ERROR', 'did you mean page_size?'),
+                ('page_size', '500.0', 'ERROR', "int() with base 10: '500.0'"),
+                ('max_nodes', '10,000', 'ERROR', 'see its help'),
+                ('poll_interval', '10m', 'ERROR', "'10m' -> see its help"),
+                ('poll_interval', '600 # s', 'ERROR', "'600 # s' -> see its"),
+                ('poll_interval', '-1', 'ERROR', 'greater than or equal to 1'),
+                ('request_timeout', '5s', 'ERROR', "to float: '5s'"),
+                ('link_by_system_uuid', 'maybe', 'ERROR', "value 'maybe'"),
                 ('entities', 'kubernetes.node', 'ERROR',
                  "['kubernetes.cluster', 'kubernetes.node'] -> take the "),
                 ('update_method', 'push', 'ERROR', 'set it to pull'),
@@ -227,18 +245,25 @@ class ConfigurationTest(CheckTest):
             'WARNING', '[kubernetes] list_timeout', 'snapshots_interval',
             kubernetes={'update_method': 'none', 'list_timeout': 700})
 
-    def test_a_section_with_a_typo(self) -> None:
-        self.assert_found('ERROR', '[kubernets] contexts', 'move it to ['
-                          'kubernetes]', kubernets={'contexts': 'a', 'x': 'y'})
+    def test_options_in_other_sections(self) -> None:
+        for section, text in (('kubernets', 'config_file, contexts'),
+                              (' kubernetes ', 'config_file, contexts'),
+                              ('DEFAULT', 'config_file, contexts'),
+                              ('datasources', 'config_file, contexts')):
+            self.assert_found(
+                'ERROR', f'[{section}]', f'nothing reads {text} there',
+                **{section: {'contexts': 'a', 'x': 'y', 'config_file': '/x'}})
+        self.assertEqual((0, []), self.check(
+            DEFAULT={'debug': 'true'}, kube={'config_file': '/x'},
+            database={'max_retries': 1}))
 
-    def test_options_in_another_section(self) -> None:
-        self.assert_found('ERROR', '[DEFAULT] contexts', 'move it to',
-                          DEFAULT={'contexts': 'a', 'debug': 'true'})
-
-    def test_the_kubeconfig_in_another_section(self) -> None:
-        for section in ('DEFAULT', 'datasources'):
-            self.assert_found('ERROR', f'[{section}] config_file', 'move it',
-                              **{section: {'config_file': '/x'}})
+    def test_a_section_in_capitals_or_twice(self) -> None:
+        # oslo.config reads it.
+        self.assertEqual((0, []), self.check(
+            Kubernetes={'contexts': 'simulator'}))
+        cfg.CONF.reset()
+        self.assert_found('ERROR', '[kubernetes] context', 'mean contexts?',
+                          KUBERNETES={'context': 'simulator'})
 
     def test_a_value_that_is_not_there_is_found_once(self) -> None:
         for section, name in (('datasources', 'path'),

@@ -88,7 +88,7 @@ def check_values() -> Iterator[Finding]:
                 yield ('ERROR', f'[{group}] {name}', 'its $ names no option'
                        if isinstance(problem, cfg.NoSuchOptError)
                        else str(problem).rpartition(' is not valid: ')[2],
-                       'see the sample configuration; $$ is a $')
+                       'see its help in the sample configuration; $$ is a $')
                 continue
             if name in ('config_file', 'datasources_values_dir') and \
                     value[0] not in '/~':
@@ -102,19 +102,23 @@ def check_names() -> Iterator[Finding]:
     for path in (*CONF.default_config_files, *(
             str(path) for directory in CONF.default_config_dirs
             for path in sorted(pathlib.Path(directory).glob('*.conf')))):
-        found: dict[str, dict[str, list[str]]] = {}
-        cfg.ConfigParser(path, found).parse()
-        for name in sorted(found.pop('kubernetes', {}).keys() - known):
-            similar = difflib.get_close_matches(name.lower(), known, 1)
-            yield ('ERROR', f'[kubernetes] {name}',
-                   f'there is no such option ({path})',
-                   f'did you mean {similar[0]}?' if similar else 'take it out')
-        for section in ('DEFAULT', 'datasources', *(
-                each for each in found if difflib.get_close_matches(
-                    each.lower(), ['kubernetes'], 1, 0.8))):
-            for name in sorted(known & found.get(section, {}).keys()):
-                yield ('ERROR', f'[{section}] {name}', 'nothing reads it '
-                       f'there ({path})', 'move it to [kubernetes]')
+        sections: dict[str, dict[str, list[str]]] = {}
+        cfg.ConfigParser(path, sections).parse()
+        for section, names in sections.items():
+            # oslo.config takes the names of sections in any case.
+            if section.lower() == 'kubernetes':
+                for name in sorted(names.keys() - known):
+                    near = difflib.get_close_matches(name.lower(), known, 1)
+                    yield ('ERROR', f'[kubernetes] {name}',
+                           f'there is no such option ({path})',
+                           f'did you mean {near[0]}?' if near
+                           else 'take it out')
+            elif (ours := ', '.join(sorted(known & names.keys()))) and (
+                    section in ('DEFAULT', 'datasources')
+                    or difflib.get_close_matches(
+                        section.lower(), ['kubernetes'], 1, 0.8)):
+                yield ('ERROR', f'[{section}]', f'nothing reads {ours} there '
+                       f'({path})', 'write [kubernetes] before it')
 
 
 def check_datasources() -> Iterator[Finding]:
@@ -133,16 +137,16 @@ def check_datasources() -> Iterator[Finding]:
         yield ('ERROR', '[datasources] path', 'Vitrage takes the datasource '
                f'kubernetes from {source}', f'{_PATH}, in this order')
     if unknown:
-        yield ('ERROR', '[datasources] types', 'path has no datasource '
-               f'{", ".join(unknown)}', f'{_PATH}; take out what is none, '
-               'such as the entity type kubernetes.node')
+        yield ('ERROR', '[datasources] types', 'there is no datasource '
+               f'{", ".join(unknown)} in path', f'{_PATH}; in types, names '
+               'such as nova.host,kubernetes, and not kubernetes.node')
+    elif 'kubernetes' not in types:
+        yield ('ERROR', '[datasources] types', 'kubernetes is not enabled',
+               'add kubernetes')
     for name in sorted(each for each in {*types} if types.count(each) > 1):
         yield ('WARNING', '[datasources] types', f'{name} is enabled twice',
                'take one out')
-    if 'kubernetes' not in types:
-        yield ('ERROR', '[datasources] types', 'kubernetes is not enabled',
-               'add kubernetes')
-    elif 'prometheus' in types[:types.index('kubernetes')]:
+    if 'prometheus' in types[:[*types, 'kubernetes'].index('kubernetes')]:
         yield ('WARNING', '[datasources] types', 'prometheus is before '
                'kubernetes; an alert that is read before its node is on '
                'nothing', 'put prometheus behind kubernetes')
