@@ -125,8 +125,7 @@ def _types() -> list[str]:
 
 def _warn_of_setup() -> None:
     """Log what ``vitrage-k8s check`` would find before it reads a cluster."""
-    for rule in (configuration.check_options, configuration.check_values_files,
-                 configuration.check_libraries):
+    for rule in configuration.AT_START:
         for level, subject, problem, mend in configuration.apply(rule):
             if level == 'ERROR':
                 LOG.warning('%s: %s%s', subject, problem,

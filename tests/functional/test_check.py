@@ -27,6 +27,7 @@ import yaml
 from tests.support import base
 from tests.support import certificates
 from vitrage_k8s.check import configuration
+from vitrage_k8s.check import report
 from vitrage_k8s import cli
 from vitrage_k8s import driver
 from vitrage_k8s import install_files
@@ -388,7 +389,7 @@ class StartTest(CheckTest):
 
     def log(self, path: str) -> str:
         log = self.useFixture(fixtures.FakeLogger())
-        configuration.load([path])
+        report._load([path])
         driver._warn_of_setup()
         return log.output
 
@@ -411,7 +412,7 @@ class StartTest(CheckTest):
             raise ZeroDivisionError('why')
 
         with fixtures.MonkeyPatch(
-                'vitrage_k8s.check.configuration.check_libraries', fails):
+                'vitrage_k8s.check.configuration.AT_START', (fails,)):
             self.assertEqual(
                 'fails: this rule failed: ZeroDivisionError: why\n',
                 self.log(self.write()))

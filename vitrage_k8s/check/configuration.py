@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules about this machine: vitrage.conf, the files it names, the libraries.
 
-A rule yields what it finds in ``CONF``, which ``load`` has read.
+A rule yields what it finds in ``CONF``, once that was read.
 """
 
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Sequence
 import difflib
 import importlib.metadata
 import os
@@ -19,70 +18,43 @@ import msgspec
 from oslo_config import cfg
 from packaging import requirements
 from vitrage.common.constants import UpdateMethod
-from vitrage.datasources import prometheus
-from vitrage.entity_graph.mappings import datasource_info_mapper
-from vitrage import opts as vitrage_opts
+from vitrage.entity_graph.mappings.datasource_info_mapper import \
+    DatasourceInfoMapper
 import yaml
 
 from vitrage_k8s import install_files
 from vitrage_k8s import OPTS
 
 CONF = cfg.CONF
-# INFO: nothing is wrong; WARNING: it works, but not as one would expect.
-Level = Literal['INFO', 'WARNING', 'ERROR']
-# How bad it is; an option, a file or a cluster; what is wrong with it; and
-# what to do, empty if that says it.
-Finding = tuple[Level, str, str, str]
+# How bad it is (WARNING: it works, but not as one would expect); an option, a
+# file or a cluster; what is wrong with it; what to do, empty if that says it.
+Finding = tuple[Literal['INFO', 'WARNING', 'ERROR'], str, str, str]
+Findings = Iterator[Finding]
 _PATH = 'path = vitrage_k8s,vitrage.datasources'
 # What vitrage-api needs, and Vitrage does not require.
 _SETUPTOOLS = "setuptools<82; python_version >= '3.12'"
 
 
-def load(config_files: Sequence[str]) -> None:
-    """Read the configuration as vitrage-graph does.
-
-    Vitrage's own function is not used: it sets up the log and messaging.
-
-    :param config_files: paths; none for those that oslo.config finds
-    :raises cfg.Error, ValueError: a file is missing, or cannot be parsed
-    """
-    for path in config_files:
-        # To open a FIFO may take for ever.
-        if not os.path.isfile(path):
-            raise ValueError(f'there is no file {path}')
-    # Whichever datasource of the name kubernetes is loaded.
-    for group, options in (*vitrage_opts.list_opts(), ('kubernetes', OPTS),
-                           ('prometheus', prometheus.OPTS)):
-        CONF.register_opts(list(options),
-                           group=None if group == 'DEFAULT' else group)
-    CONF([], project='vitrage', prog='vitrage-graph',
-         default_config_files=list(config_files) or None)
-    if not CONF.default_config_files and not CONF.default_config_dirs:
-        raise ValueError('there is none in ~/.vitrage, ~, /etc/vitrage, /etc')
-
-
-def apply(rule: Callable[..., Iterator[Finding]],
-          *arguments: Any) -> Iterator[Finding]:
+def apply(rule: Callable[..., Findings], *arguments: Any) -> Findings:
     """Yield what a rule finds; if it fails, the other rules still count."""
     try:
         yield from rule(*arguments)
     except (cfg.Error, RecursionError):
-        # It reads a value that is not valid, which check_values reports.
+        # It reads a value that is not valid, which _check_values reports.
         return
     except Exception as defect:  # noqa: BLE001
         yield ('ERROR', rule.__name__,
                f'this rule failed: {type(defect).__name__}: {defect}', '')
 
 
-def check_values() -> Iterator[Finding]:
-    """Check the value of each option by itself."""
+def _check_values() -> Findings:
     for group in ('datasources', 'entity_graph', 'kubernetes', 'prometheus'):
         # Types that are not valid have been reported before that.
         if group == 'prometheus' and group not in CONF.datasources.types:
             return
         for name in CONF[group]:
             try:
-                value = str(CONF[group][name] or '/')
+                value = CONF[group][name]
             except (cfg.Error, ValueError, RecursionError) as problem:
                 # What is behind a $ may be of a password.
                 yield ('ERROR', f'[{group}] {name}', 'its $ names no option'
@@ -91,13 +63,12 @@ def check_values() -> Iterator[Finding]:
                        'see its help in the sample configuration; $$ is a $')
                 continue
             if name in ('config_file', 'datasources_values_dir') and \
-                    value[0] not in '/~':
-                yield ('WARNING', f'[{group}] {name}', f'{value} is relative '
+                    value and value[0] not in '/~':
+                yield ('WARNING', f'[{group}] {name}', 'its path is relative '
                        'to where a service starts', 'write an absolute path')
 
 
-def check_names() -> Iterator[Finding]:
-    """Check that our options are in [kubernetes], and have these names."""
+def _check_names() -> Findings:
     known = {opt.dest for opt in OPTS}
     for path in (*CONF.default_config_files, *(
             str(path) for directory in CONF.default_config_dirs
@@ -121,8 +92,7 @@ def check_names() -> Iterator[Finding]:
                        f'({path})', 'write [kubernetes] before it')
 
 
-def check_datasources() -> Iterator[Finding]:
-    """Check that Vitrage loads this datasource, once, and finds all others."""
+def _check_datasources() -> Findings:
     path, types = CONF.datasources.path, CONF.datasources.types
     sources = {name: [each for each in path
                       if hasattr(_find(f'{each}.{name}'), 'OPTS')]
@@ -143,13 +113,13 @@ def check_datasources() -> Iterator[Finding]:
     elif 'kubernetes' not in types:
         yield ('ERROR', '[datasources] types', 'kubernetes is not enabled',
                'add kubernetes')
+    elif 'prometheus' in types[:types.index('kubernetes')]:
+        yield ('WARNING', '[datasources] types', 'prometheus is before '
+               'kubernetes, and an alert read before its node is on nothing',
+               'put prometheus behind kubernetes')
     for name in sorted(each for each in {*types} if types.count(each) > 1):
         yield ('WARNING', '[datasources] types', f'{name} is enabled twice',
                'take one out')
-    if 'prometheus' in types[:[*types, 'kubernetes'].index('kubernetes')]:
-        yield ('WARNING', '[datasources] types', 'prometheus is before '
-               'kubernetes; an alert that is read before its node is on '
-               'nothing', 'put prometheus behind kubernetes')
 
 
 def _find(module: str) -> ModuleType | None:
@@ -159,8 +129,7 @@ def _find(module: str) -> ModuleType | None:
         return None
 
 
-def check_options() -> Iterator[Finding]:
-    """Check that the values of [kubernetes] work, and make sense together."""
+def _check_options() -> Findings:
     options, others = CONF.kubernetes, CONF.datasources
     for opt in OPTS:
         value = options[opt.dest]
@@ -199,15 +168,7 @@ def check_options() -> Iterator[Finding]:
             yield 'WARNING', f'[kubernetes] {name}', problem, mend
 
 
-class _Mapper(datasource_info_mapper.DatasourceInfoMapper):
-
-    def _load_value_configurations(self) -> dict[str, Any]:
-        # Vitrage has done so, and logged what is wrong with each file.
-        return {}
-
-
-def check_values_files() -> Iterator[Finding]:
-    """Check that Vitrage reads the state mappings of this version."""
+def _check_values_files() -> Findings:
     directory = CONF.entity_graph.datasources_values_dir
     theirs = "take Vitrage's etc/vitrage/datasources_values"
     try:
@@ -218,6 +179,9 @@ def check_values_files() -> Iterator[Finding]:
                f'cannot read {directory}: {error.strerror}',
                f'{theirs}, and let the user of vitrage-graph read it')
         return
+    # Its __init__ reads all files, and logs what Vitrage has logged before.
+    mapper = DatasourceInfoMapper.__new__(DatasourceInfoMapper)
+    mapper.category_normalizer = mapper._init_category_normalizer()
     for name in ('default', 'kubernetes.cluster', 'kubernetes.node', *(
             {'prometheus'} & {*CONF.datasources.types})):
         path = pathlib.Path(directory, f'{name}.yaml')
@@ -225,21 +189,21 @@ def check_values_files() -> Iterator[Finding]:
         # install-files leaves modes, and knows one name of the directory.
         put = theirs if name == 'default' else \
             f'run: install -D -m 644 {ours} {path}'
+        problem = 'Vitrage cannot read it' if path.exists() else \
+            'it is missing'
         try:
             if not path.is_file():
                 raise ValueError
-            _Mapper()._retrieve_values_and_priorities_from_file(str(path))
+            mapper._retrieve_values_and_priorities_from_file(str(path))
         except Exception:  # noqa: BLE001 Vitrage catches that, too
             yield ('ERROR', str(path),
-                   ('Vitrage cannot read it' if os.path.exists(path)
-                    else 'it is missing') + ': its states are not understood',
-                   put)
-            continue
-        # The others are as their operators want them.
-        if name.startswith('kubernetes.') and \
-                path.read_bytes() != ours.read_bytes():
-            yield ('WARNING', str(path), 'it is not that of this version: '
-                   'older, or changed by hand', f'compare, then {put}')
+                   f'{problem}: its states are not understood', put)
+        else:
+            # The others are as their operators want them.
+            if name.startswith('kubernetes.') and \
+                    path.read_bytes() != ours.read_bytes():
+                yield ('WARNING', str(path), 'it is not that of this version: '
+                       'older, or changed by hand', f'compare, then {put}')
 
 
 class _Entry(msgspec.Struct):
@@ -251,8 +215,7 @@ class _Alerts(msgspec.Struct):
     alerts: list[_Entry]
 
 
-def check_prometheus() -> Iterator[Finding]:
-    """Check that alerts last, and that one without a node is on no vertex."""
+def _check_prometheus() -> Findings:
     if 'prometheus' not in CONF.datasources.types:
         return
     for name in ('alertmanager_url', 'receiver'):
@@ -287,8 +250,7 @@ def check_prometheus() -> Iterator[Finding]:
                'has key: {}; Vitrage ties the alerts to every vertex', ours)
 
 
-def check_libraries() -> Iterator[Finding]:
-    """Check that this version and Vitrage work with the libraries."""
+def _check_libraries() -> Findings:
     reasons = {'networkx': ', or topology show fails',
                'setuptools': ', or vitrage-api does not start'}
     # None in a checkout, or if this user may not read what pip installed.
@@ -306,5 +268,7 @@ def check_libraries() -> Iterator[Finding]:
                    f"pip install '{wanted.name}{wanted.specifier}'")
 
 
-RULES = (check_values, check_names, check_datasources, check_options,
-         check_values_files, check_prometheus, check_libraries)
+RULES = (_check_values, _check_names, _check_datasources, _check_options,
+         _check_values_files, _check_prometheus, _check_libraries)
+# What the driver logs, too.
+AT_START = (_check_options, _check_values_files, _check_libraries)

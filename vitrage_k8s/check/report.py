@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints what all rules find, as the user that runs it; changes nothing."""
 
-from collections.abc import Iterator
 from collections.abc import Sequence
 import json
 import logging
+import os
 
 from oslo_config import cfg
+from vitrage.datasources import prometheus
+from vitrage import opts as vitrage_opts
 
 from vitrage_k8s.api import text
 from vitrage_k8s.check import configuration
 from vitrage_k8s.check import services
+from vitrage_k8s import OPTS
 
 # The index is the exit status.
 _LEVELS = ('INFO', 'WARNING', 'ERROR')
@@ -39,9 +42,9 @@ def run(config_files: Sequence[str], output_format: str) -> int:
     return max((_LEVELS.index(each['level']) for each in found), default=0)
 
 
-def _find(config_files: Sequence[str]) -> Iterator[configuration.Finding]:
+def _find(config_files: Sequence[str]) -> configuration.Findings:
     try:
-        configuration.load(config_files)
+        _load(config_files)
     except (cfg.Error, OSError, ValueError) as problem:
         # Without the line that cannot be parsed: it may hold a password.
         line = getattr(problem.__context__, 'line', None)
@@ -51,3 +54,23 @@ def _find(config_files: Sequence[str]) -> Iterator[configuration.Finding]:
         return
     for rule in (*configuration.RULES, *services.RULES):
         yield from configuration.apply(rule)
+
+
+def _load(config_files: Sequence[str]) -> None:
+    """Read the configuration as vitrage-graph does.
+
+    Vitrage's own function is not used: it sets up the log and messaging.
+    """
+    for path in config_files:
+        # To open a FIFO may take for ever.
+        if not os.path.isfile(path):
+            raise ValueError(f'there is no file {path}')
+    # Whichever datasource of the name kubernetes is loaded.
+    for group, options in (*vitrage_opts.list_opts(), ('kubernetes', OPTS),
+                           ('prometheus', prometheus.OPTS)):
+        cfg.CONF.register_opts(list(options),
+                               group=None if group == 'DEFAULT' else group)
+    cfg.CONF([], project='vitrage', prog='vitrage-graph',
+             default_config_files=list(config_files) or None)
+    if not cfg.CONF.default_config_files + cfg.CONF.default_config_dirs:
+        raise ValueError('there is none in ~/.vitrage, ~, /etc/vitrage, /etc')

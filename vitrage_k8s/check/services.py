@@ -5,7 +5,6 @@ The clusters are read by the code that the driver runs.
 """
 
 import collections
-from collections.abc import Iterator
 import contextlib
 import email.utils
 import io
@@ -31,6 +30,7 @@ from vitrage_k8s.api import watch_policy
 from vitrage_k8s.check import configuration
 from vitrage_k8s.check.configuration import CONF
 from vitrage_k8s.check.configuration import Finding
+from vitrage_k8s.check.configuration import Findings
 from vitrage_k8s.graph import properties
 from vitrage_k8s import install_files
 from vitrage_k8s import settings
@@ -42,8 +42,7 @@ MOST_SKEW = 60.0
 _UNKNOWN = (errors.ClusterError, AttributeError, LookupError, TypeError)
 
 
-def check_templates() -> Iterator[Finding]:
-    """Check our templates in Vitrage, and that no other one stops them."""
+def _check_templates() -> Findings:
     shell = importutils.try_import('vitrageclient.shell')
     # Other OS_* variables are not the client's: oslo.config reads some.
     if not shell or not {'OS_AUTH_URL', 'OS_AUTH_TYPE'} & os.environ.keys():
@@ -57,7 +56,7 @@ def check_templates() -> Iterator[Finding]:
             # Seconds; else ten minutes.
             app.options = app.build_option_parser('', '').parse_args(
                 ['--timeout', '10'])
-            found = list(_check_templates(app.client.template))
+            found = list(_compare_templates(app.client.template))
     except Exception as problem:  # noqa: BLE001 whatever the libraries raise
         found = [('WARNING', 'templates', "not looked at: Vitrage's API "
                   f'cannot be asked: {type(problem).__name__}: {problem}',
@@ -65,7 +64,7 @@ def check_templates() -> Iterator[Finding]:
     yield from found
 
 
-def _check_templates(templates: Any) -> Iterator[Finding]:
+def _compare_templates(templates: Any) -> Findings:
     loaded = {row['name']: row for row in templates.list()}
     add = 'run: vitrage template add --overwrite --path'
     directory = install_files.ETC / install_files.TEMPLATES
@@ -96,8 +95,7 @@ def _check_templates(templates: Any) -> Iterator[Finding]:
                    f'run: vitrage template delete {row["uuid"]}')
 
 
-def check_clusters() -> Iterator[Finding]:
-    """Read each cluster once, and find what of it is tied to OpenStack."""
+def _check_clusters() -> Findings:
     wanted, found = settings.read(), fleet.Fleet()
     # One list of each, as update_method = none has it.
     found.use(msgspec.structs.replace(wanted, reading=msgspec.structs.replace(
@@ -136,8 +134,7 @@ def check_clusters() -> Iterator[Finding]:
                 thread.join(1.0)
 
 
-def _check_cluster(found: fleet.Fleet,
-                   cluster: clusters.Cluster) -> Iterator[Finding]:
+def _check_cluster(found: fleet.Fleet, cluster: clusters.Cluster) -> Findings:
     name, project = cluster.settings.name, cluster.settings.project_id
     if project and not re.fullmatch('[0-9a-f-]{32,36}', project):
         yield ('WARNING', '[kubernetes] projects',
@@ -204,4 +201,4 @@ def _tie(settings: clusters.ClusterSettings, node: nodes.Node) -> str:
         if node.provider_id else 'they have no providerID')
 
 
-RULES = (check_templates, check_clusters)
+RULES = (_check_templates, _check_clusters)
