@@ -46,7 +46,7 @@ types = nova.host,nova.instance,nova.zone,cinder.volume,neutron.port,\
 neutron.network,kubernetes
 
 # vitrage_k8s must be the first. Vitrage has an old datasource of the same
-# name, and in the other order loads that one without a word.
+# name. In the other order it loads that one, and does not say so.
 path = vitrage_k8s,vitrage.datasources
 
 """

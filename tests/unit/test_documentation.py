@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documentation says, against the code."""
 
+import ast
+from collections.abc import Iterator
 import pathlib
 import re
 
@@ -52,6 +54,49 @@ class PagesTest(testtools.TestCase):
                 for name in re.findall(r'^ +(?:# )?(\w+) = ', example,
                                        re.MULTILINE):
                     self.assertIn(name, options, path)
+
+
+class TroubleshootingTest(testtools.TestCase):
+
+    # What others write: Vitrage, oslo.config, the resolver and OpenSSL.
+    OTHERS = ('ConfigFileValueError', 'ModuleNotFoundError', 'Name or service',
+              'certificate verify failed', 'Hostname mismatch',
+              'WRONG_VERSION_NUMBER', 'No state configuration file for')
+    # What a message quotes: paths, fields, and what a server says.
+    QUOTED = re.compile(r'https?:\S+|/\S+|\w+\[\S*|\[SSL.*?\)|"[^"]*"|'
+                        r'answered \d+ \(.*?\)+|No such file.*')
+
+    def test_quotes_what_the_code_says(self) -> None:
+        """The words of a message are in the code, three in a row."""
+        said = ' | '.join(self.words(text) for text in self.texts())
+        page = (pages.PAGES / 'troubleshooting.rst').read_text()
+        quotes = [quote for quote in map(' '.join, map(str.split, re.findall(
+            '``([^`]+)``', page))) if len(quote) > 45
+            and not quote.startswith(('vitrage ', 'kubectl '))
+            and not any(each in quote for each in self.OTHERS)]
+
+        self.assertThat(len(quotes), testtools.matchers.GreaterThan(25))
+        for quote in quotes:
+            words = self.words(self.QUOTED.sub(' ', quote)).split()
+            found = {word for i in range(len(words) - 2)
+                     if f' {" ".join(words[i:i + 3])} ' in said
+                     for word in range(i, i + 3)}
+            # Clusters, contexts, hosts and numbers have names.
+            self.assertThat(len(words) - len(found),
+                            testtools.matchers.LessThan(5), quote)
+
+    def words(self, text: str) -> str:
+        return f' {" ".join(re.findall("[a-z]+", text.lower()))} '
+
+    def texts(self) -> Iterator[str]:
+        """Yield the strings of the product, without what f-strings insert."""
+        for path in (CHECKOUT / 'vitrage_k8s').rglob('*.py'):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.JoinedStr):
+                    yield ' '.join(str(part.value) for part in node.values
+                                   if isinstance(part, ast.Constant))
+                elif isinstance(node, ast.Constant):
+                    yield str(node.value)
 
 
 class RootCausesTest(testtools.TestCase):
