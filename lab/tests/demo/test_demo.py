@@ -98,8 +98,8 @@ class DemoTest(testtools.TestCase):
 
     def test_fails_when_there_is_no_such_kubeconfig(self) -> None:
         self.assert_fails('ERROR: --kubeconfig /no/such: there is no such '
-                          'file; set --kubeconfig to', [
-                              '--kubeconfig', '/no/such'])
+                          'file; set --kubeconfig to the path of a kubeconfig '
+                          'that you can read', ['--kubeconfig', '/no/such'])
 
     def play(self, scenario: str, *arguments: str) -> list[tuple[str, str]]:
         """Return the client's commands, and what they have printed."""

@@ -245,6 +245,7 @@ def _in_our_words(message: str) -> str:
     """Return a message of the datasource with the demo's own options."""
     for option, ours in (('[kubernetes] config_file:', '--kubeconfig'),
                          ('; set config_file to', '; set --kubeconfig to'),
+                         ('the user of this service can', 'you can'),
                          ('[kubernetes] contexts:', '--context:'),
                          ('[kubernetes] contexts', '--context')):
         message = message.replace(option, ours)
