@@ -143,27 +143,24 @@ def _check_options() -> Findings:
                f'update_method = {method} is not supported; nodes are listed '
                'in the snapshots of Vitrage only', 'set it to pull or none')
     is_watching = method == UpdateMethod.PULL
-    for is_wrong, name, problem, mend in (
-            (options.list_timeout < options.request_timeout, 'list_timeout',
-             'it is shorter than request_timeout', 'set it to twice that'),
-            (not is_watching
-             and options.list_timeout > others.snapshots_interval,
-             'list_timeout', 'it is longer than [datasources] '
-             'snapshots_interval, and a snapshot waits for it',
-             'set update_method = pull, or a shorter one'),
-            (is_watching and options.poll_interval < 60, 'poll_interval',
-             'all nodes are listed that often, beside a watch',
-             'set it to 600'),
-            (is_watching and options.changes_interval > options.poll_interval,
-             'changes_interval', 'it is longer than poll_interval',
-             'set it to 10'),
-            (options.host_contexts and 'nova.host' not in others.types,
-             'host_contexts', 'it has no effect without nova.host',
-             'add nova.host to [datasources] types'),
-            (options.link_by_system_uuid
-             and 'nova.instance' not in others.types, 'link_by_system_uuid',
-             'it has no effect without nova.instance',
-             'add nova.instance to [datasources] types')):
+    rows = (
+        (options.list_timeout < options.request_timeout, 'list_timeout',
+         'it is shorter than request_timeout', 'set it to twice that'),
+        (not is_watching and options.list_timeout > others.snapshots_interval,
+         'list_timeout', 'a snapshot waits for it, and it is longer than '
+         '[datasources] snapshots_interval', 'set it to 120'),
+        (is_watching and options.poll_interval < 60, 'poll_interval',
+         'all nodes are listed that often, beside a watch', 'set it to 600'),
+        (is_watching and options.changes_interval > options.poll_interval,
+         'changes_interval', 'it is longer than poll_interval',
+         'set it to 10'),
+        (options.host_contexts and 'nova.host' not in others.types,
+         'host_contexts', 'it has no effect without nova.host',
+         'add nova.host to [datasources] types'),
+        (options.link_by_system_uuid and 'nova.instance' not in others.types,
+         'link_by_system_uuid', 'it has no effect without nova.instance',
+         'add nova.instance to [datasources] types'))
+    for is_wrong, name, problem, mend in rows:
         if is_wrong:
             yield 'WARNING', f'[kubernetes] {name}', problem, mend
 
@@ -189,7 +186,7 @@ def _check_values_files() -> Findings:
         # install-files leaves modes, and knows one name of the directory.
         put = theirs if name == 'default' else \
             f'run: install -D -m 644 {ours} {path}'
-        problem = 'Vitrage cannot read it' if path.exists() else \
+        problem = 'Vitrage cannot read it' if os.path.exists(path) else \
             'it is missing'
         try:
             if not path.is_file():
@@ -235,7 +232,7 @@ def _check_prometheus() -> Findings:
                 yaml.load(file, yaml.BaseLoader), _Alerts).alerts  # noqa: S506
     except (OSError, yaml.YAMLError, ValueError, RecursionError,
             msgspec.ValidationError) as defect:
-        yield 'ERROR', subject, f'{path} is no list of alerts: {defect}', ours
+        yield 'ERROR', subject, f'{path} cannot be read: {defect}', ours
         return
     # Vitrage takes the first entry whose key is in the labels of an alert.
     for number, entry in enumerate(entries, 1):
