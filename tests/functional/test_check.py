@@ -21,6 +21,7 @@ import fixtures
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 import testtools
+from vitrage.datasources.prometheus import driver as prometheus
 from vitrage.evaluator import scenario_repository
 import yaml
 
@@ -297,11 +298,32 @@ class ConfigurationTest(CheckTest):
 
     def test_prints_no_line_that_cannot_be_parsed(self) -> None:
         path = pathlib.Path(self.write())
-        path.write_text(f'{path.read_text()}password secret\n')
-        status, output = self.run_check('--config-file', str(path))
-        self.assertEqual(2, status)
-        self.assertIn(f'{path}:', output)
-        self.assertNotIn('secret', output)
+        good = path.read_text()
+        for content in (f'{good}password secret\n', f'\ufeff{good}secret\n',
+                        f'{good}[x]\n\ty = secret\n', 'x:\n  y: secret\n',
+                        good.encode('utf-16').decode('latin-1')):
+            path.write_text(content, 'utf-8')
+            status, output = self.run_check('--config-file', str(path))
+            self.assertEqual(2, status)
+            self.assertEqual([f'ERROR    {path}'], [
+                line[:9 + len(str(path))] for line in output.splitlines()
+                if '->' not in line])
+            self.assertNotIn('secret', output)
+            cfg.CONF.reset()
+
+    def test_what_is_odd_and_works(self) -> None:
+        for changes in (
+                {'datasources': {'types': ' nova.host , kubernetes, '}},
+                {'datasources': {'types': '"nova.host,kubernetes"'}},
+                {'kubernetes': {'contexts': '"*"'}},
+                {'kubernetes': {'contexts': "'simulator' "}},
+                {'kubernetes': {'config_file': f'"{self.kubeconfig}"'}},
+                {'kubernetes': {'update_method': '"PULL"'}}):
+            self.assertEqual((0, []), self.check(**changes), changes)
+            cfg.CONF.reset()
+        path = pathlib.Path(self.write())
+        path.write_text(path.read_text().replace('\n', '\r\n'), newline='')
+        self.assertEqual(0, self.run_check('--config-file', str(path))[0])
 
     def test_prints_no_control_characters(self) -> None:
         _, output = self.run_check('--config-file', self.write(
@@ -517,6 +539,18 @@ class FilesTest(CheckTest):
             else:
                 self.assert_found('ERROR', '[prometheus] config_file', text,
                                   **self.enabled(path))
+
+    def test_vitrage_takes_the_first_entry(self) -> None:
+        part = {'key': {'a': '1'}, 'resource': {'x': 'part'}}
+        whole = {'key': {'a': '1', 'b': '2'}, 'resource': {'x': 'whole'}}
+        for labels, entries, taken in (
+                ({'a': '1', 'b': '2', 'c': '3'}, [part, whole], 'part'),
+                ({'a': '1', 'b': '2', 'c': '3'}, [whole, part], 'whole'),
+                ({'a': '2'}, [part, whole], None)):
+            self.assertEqual(
+                {'x': taken} if taken else {},
+                prometheus.PrometheusDriver._get_conf_resource(
+                    mock.Mock(conf_map=entries), {'labels': labels}))
 
     def test_alerts_that_cannot_be_read(self) -> None:
         path = self.directory / 'alerts.yaml'
@@ -892,10 +926,43 @@ class ClusterTest(CheckTest):
             kubernetes={'update_method': 'None'}))
 
     def test_kubeconfigs(self) -> None:
+        good = self.kubeconfig.read_text()
         self.kubeconfig.unlink()
         self.assert_found('ERROR', '[kubernetes]', 'no such file')
-        self.kubeconfig.write_text('{')
-        self.assert_found('ERROR', '[kubernetes]', str(self.kubeconfig))
+        self.kubeconfig.mkdir()
+        self.assert_found('ERROR', '[kubernetes]', 'Is a directory')
+        self.kubeconfig.rmdir()
+        for content, text in (
+                ('{', str(self.kubeconfig)), ('', 'has no current-context'),
+                ('[clusters]\ntoken = secret\n', 'is no kubeconfig'),
+                ('clusters:\n\tsecret: x\n', 'not YAML in line 2'),
+                (good.replace('"server": "http', '"server": ["secret'),
+                 'not YAML in line 1'),
+                (good.replace('"server"', '"Server"'), 'server: is missing'),
+                (good.replace('"server"', '"insecure-skip-tls-verify": '
+                              '"secret", "server"'), 'Expected `bool`')):
+            self.kubeconfig.write_text(content)
+            self.assert_found('ERROR', '[kubernetes]', text)
+            _, output = self.run_check('--config-file', self.write())
+            self.assertNotIn('secret', output)
+            cfg.CONF.reset()
+
+    def test_contexts_that_are_written_wrongly(self) -> None:
+        for contexts in ('[simulator]', 'simulator other', 'all', 'None',
+                         'Simulator'):
+            self.assert_found('ERROR', '[kubernetes]',
+                              f'has no context {contexts}; it has simulator',
+                              kubernetes={'contexts': contexts})
+
+    def test_proxies_that_are_none(self) -> None:
+        for proxy in ('proxy:3128', 'http://me:secret@[::1', 'ftp://proxy'):
+            kubeconfig = json.loads(self.simulator.kubeconfig())
+            kubeconfig['clusters'][0]['cluster']['proxy-url'] = proxy
+            self.kubeconfig.write_text(json.dumps(kubeconfig))
+            self.assert_found('ERROR', 'simulator', 'proxy-url')
+            _, output = self.run_check('--config-file', self.write())
+            self.assertNotIn('secret', output)
+            cfg.CONF.reset()
 
     def test_a_token_over_plain_http(self) -> None:
         self.kubeconfig.write_text(self.simulator.kubeconfig(
