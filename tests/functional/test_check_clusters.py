@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vitrage-k8s check``: kubeconfigs, and what it finds of clusters."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import fixtures
+from oslo_config import cfg
+
+from tests.support import certificates
+from tests.support.checks import CheckTest
+from vitrage_k8s_lab.kube_api import faults
+from vitrage_k8s_lab.kube_api.http import Answer
+from vitrage_k8s_lab.kube_api.http import Request
+from vitrage_k8s_lab.kube_api.server import Simulator
+from vitrage_k8s_lab import samples
+
+
+class ClusterTest(CheckTest):
+
+    def infos(self, **changes: dict[str, Any]) -> list[str]:
+        _, output = self.run_check(
+            '--config-file', self.write(**changes), '--format', 'json')
+        return [each['text'] for each in json.loads(output)
+                if each['subject'] == 'simulator']
+
+    def test_says_what_it_found(self) -> None:
+        self.assertIn(f'2 nodes at {self.simulator.url}, Kubernetes v1.36.0, '
+                      'as (unknown)', self.infos())
+        self.assertIn('1 of 2 nodes are tied to their nova.instance if Nova '
+                      'has it', self.infos())
+        self.assertIn('1 of 2 nodes are tied to nothing: they have no '
+                      'providerID', self.infos())
+
+    def test_clocks_that_differ(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.check.services.MOST_SKEW', -1.0))
+        self.assert_found('WARNING', 'simulator', 'its clock')
+
+    def test_says_which_version_and_whether_its_clock_differs(self) -> None:
+        said = f'2 nodes at {self.simulator.url}, Kubernetes v1.36.0, as ' \
+            '(unknown)'
+        for date in ('Thu, 01 Jan 1970 00:00:00 GMT', 'junk'):
+            self.simulator.intercept = lambda request, date=date: \
+                dataclasses.replace(self.simulator.answer(request), headers={
+                    'Date': date}) if request.path == '/version/' else None
+            if date == 'junk':
+                self.assertIn(said, self.infos())
+            else:
+                self.assert_found('WARNING', 'simulator', 'clock')
+
+    def test_says_who_we_are(self) -> None:
+        review = json.dumps({'status': {'userInfo': {'username': 'vitrage'}}})
+        self.simulator.intercept = lambda request: \
+            Answer(201, review.encode()) \
+            if request.path.endswith('/v1/selfsubjectreviews') else None
+        self.assertIn(f'2 nodes at {self.simulator.url}, Kubernetes v1.36.0, '
+                      'as vitrage', self.infos())
+
+    def test_a_version_that_is_none(self) -> None:
+        self.simulator.intercept = lambda request: \
+            dataclasses.replace(self.simulator.answer(request), body=b'[]') \
+            if request.path == '/version/' else None
+        self.assertEqual((0, []), self.check())
+
+    def test_odd_versions_hide_nothing_else(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'vitrage_k8s.api.client._LONGEST_LINE', 1 << 16))
+        for change in ({'body': b'[' * 10000 + b']' * 10000},
+                       {'body': b' ' * (1 << 17)},
+                       {'headers': {'Date': f'Thu, 01 Jan {"9" * 18} '
+                                            '00:00:00 GMT'}}):
+            self.simulator.intercept = lambda request, change=change: \
+                dataclasses.replace(self.simulator.answer(request), **change) \
+                if request.path == '/version/' else None
+            self.assertIn('1 of 2 nodes are tied to nothing: they have no '
+                          'providerID', self.infos())
+            cfg.CONF.reset()
+
+    def test_needs_no_semaphores(self) -> None:
+        def refuse(*arguments: Any) -> None:
+            # As where /dev/shm may not be written.
+            raise PermissionError
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'multiprocessing.synchronize.SemLock.__init__', refuse))
+        self.assertEqual((0, []), self.check())
+
+    def test_interrupted_while_a_cluster_is_silent(self) -> None:
+        asked = threading.Event()
+
+        def never_answer(request: Request) -> None:
+            asked.set()
+            self.simulator.stopping.wait()
+
+        self.simulator.intercept = never_answer
+        with subprocess.Popen(
+                (sys.executable, '-W', 'ignore', '-m', 'vitrage_k8s.cli',
+                 'check', '--config-file', self.write()),
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            self.assertTrue(asked.wait(60))
+            process.send_signal(signal.SIGINT)
+            _, complaints = process.communicate()
+        self.assertEqual((130, b'Interrupted\n'),
+                         (process.returncode, complaints))
+
+    def test_a_watch_that_begins_late(self) -> None:
+        def answer_late(request: Request) -> None:
+            if 'watch' in request.query:
+                self.simulator.stopping.wait(1.2)
+
+        self.simulator.intercept = answer_late
+        self.assertEqual((0, []), self.check())
+
+    def test_a_watch_that_does_not_begin(self) -> None:
+        def never_answer(request: Request) -> None:
+            if 'watch' in request.query:
+                self.simulator.stopping.wait()
+
+        self.simulator.intercept = never_answer
+        self.assert_found('WARNING', 'simulator', 'no complete answer within '
+                          '1 s', kubernetes={'request_timeout': 1})
+
+    def test_a_refusal_that_outlasts_the_list(self) -> None:
+        for name, value in (('watch_policy.DOUBT_STEPS', (0.5,) * 5),
+                            ('watch_policy.DOUBT', 2.5), ('fleet.GRACE', 0)):
+            self.useFixture(fixtures.MonkeyPatch(f'vitrage_k8s.api.{name}',
+                                                 value))
+        self.simulator.intercept = lambda request: faults.forbidden('u')
+        self.assert_found('ERROR', 'simulator', 'may not list nodes',
+                          kubernetes={'request_timeout': 1.5,
+                                      'list_timeout': 1.5})
+
+    def test_clusters_are_asked_side_by_side(self) -> None:
+        both = threading.Barrier(2, timeout=30)
+
+        def wait_for_both(request: Request) -> None:
+            if request.path == '/version/':
+                both.wait()
+
+        simulators = [self.simulator, Simulator(
+            [samples.node('c')], cluster='another').start()]
+        self.addCleanup(simulators[1].stop)
+        kubeconfigs = []
+        for simulator in simulators:
+            kubeconfigs.append(json.loads(simulator.kubeconfig()))
+            simulator.intercept = wait_for_both
+        for section in ('clusters', 'users', 'contexts'):
+            kubeconfigs[0][section] += kubeconfigs[1][section]
+        self.kubeconfig.write_text(json.dumps(kubeconfigs[0]))
+        _, output = self.run_check('--format', 'json', '--config-file',
+                                   self.write(kubernetes={
+                                       'contexts': 'simulator,another'}))
+        self.assertEqual(['simulator', 'another'], [
+            each['subject'] for each in json.loads(output)
+            if 'Kubernetes v1' in each['text']])
+
+    def test_contexts_that_are_left_out(self) -> None:
+        kubeconfig = json.loads(self.simulator.kubeconfig(user={}))
+        kubeconfig['users'].append({'name': 'viewer', 'user': {'as': 'v'}})
+        kubeconfig['contexts'].append({'name': 'viewer', 'context': {
+            'cluster': 'simulator', 'user': 'viewer'}})
+        self.kubeconfig.write_text(json.dumps(kubeconfig))
+        self.simulator.intercept = lambda request: faults.forbidden('v') \
+            if 'Impersonate-User' in request.headers else None
+        self.assertEqual((0, []), self.check(kubernetes={'contexts': '*'}))
+        cfg.CONF.reset()
+        _, output = self.run_check('--config-file', self.write(
+            kubernetes={'contexts': '*'}))
+        self.assertIn('INFO     viewer: its user cannot list nodes', output)
+
+    def test_a_certificate_that_is_not_verified(self) -> None:
+        authority = self.useFixture(certificates.Authority())
+        simulator = Simulator([samples.node('a')], cluster='simulator', tls=(
+            authority.server().server_context())).start()
+        self.addCleanup(simulator.stop)
+        kubeconfig = json.loads(simulator.kubeconfig())
+        kubeconfig['clusters'][0]['cluster'] = {
+            'server': simulator.url, 'insecure-skip-tls-verify': True}
+        self.kubeconfig.write_text(json.dumps(kubeconfig))
+        self.assert_found('WARNING', 'simulator', 'not verified')
+
+    def test_says_that_no_servers_are_shown(self) -> None:
+        self.assertIn(
+            '1 of 2 nodes are tied to their nova.instance once that is in '
+            '[datasources] types',
+            self.infos(datasources={'types': 'kubernetes'}))
+
+    def test_an_api_server_that_refuses(self) -> None:
+        for fault, text in ((faults.internal_error(), 'answered 500'),
+                            (faults.forbidden('u'), 'may not list nodes')):
+            self.simulator.intercept = lambda request, fault=fault: fault
+            self.assert_found('ERROR', 'simulator', text)
+
+    def test_watches_that_are_refused(self) -> None:
+        self.simulator.intercept = lambda request: \
+            faults.forbidden('u') if 'watch' in request.query else None
+        self.assert_found('WARNING', 'simulator', 'may not watch nodes')
+
+    def test_watches_that_are_refused_and_not_wanted(self) -> None:
+        self.simulator.intercept = lambda request: \
+            faults.forbidden('u') if 'watch' in request.query else None
+        self.assertEqual((0, []), self.check(
+            kubernetes={'update_method': 'None'}))
+
+    def test_kubeconfigs(self) -> None:
+        good = self.kubeconfig.read_text()
+        self.kubeconfig.unlink()
+        self.assert_found('ERROR', '[kubernetes]', 'no such file')
+        self.kubeconfig.mkdir()
+        self.assert_found('ERROR', '[kubernetes]', 'Is a directory')
+        self.kubeconfig.rmdir()
+        for content, text in (
+                ('{', str(self.kubeconfig)), ('', 'has no current-context'),
+                ('[clusters]\ntoken = secret\n', 'is no kubeconfig'),
+                ('clusters:\n\tsecret: x\n', 'not YAML in line 2'),
+                (good.replace('"server": "http', '"server": ["secret'),
+                 'not YAML in line 1'),
+                (good.replace('"server"', '"Server"'), 'server: is missing'),
+                (good.replace('"server"', '"insecure-skip-tls-verify": '
+                              '"secret", "server"'), 'Expected `bool`')):
+            self.kubeconfig.write_text(content)
+            self.assert_found('ERROR', '[kubernetes]', text)
+            _, output = self.run_check('--config-file', self.write())
+            self.assertNotIn('secret', output)
+            cfg.CONF.reset()
+
+    def test_contexts_that_are_written_wrongly(self) -> None:
+        for contexts in ('[simulator]', 'simulator other', 'all', 'None',
+                         'Simulator'):
+            self.assert_found('ERROR', '[kubernetes]',
+                              f'has no context {contexts}; it has simulator',
+                              kubernetes={'contexts': contexts})
+
+    def test_proxies_that_are_none(self) -> None:
+        for proxy in ('proxy:3128', 'http://me:secret@[::1', 'ftp://proxy'):
+            kubeconfig = json.loads(self.simulator.kubeconfig())
+            kubeconfig['clusters'][0]['cluster']['proxy-url'] = proxy
+            self.kubeconfig.write_text(json.dumps(kubeconfig))
+            self.assert_found('ERROR', 'simulator', 'proxy-url')
+            _, output = self.run_check('--config-file', self.write())
+            self.assertNotIn('secret', output)
+            cfg.CONF.reset()
+
+    def test_a_token_over_plain_http(self) -> None:
+        self.kubeconfig.write_text(self.simulator.kubeconfig(
+            user={'token': 't'}))
+        self.assert_found('WARNING', '[kubernetes]', 'Use https://')
+
+    def test_a_misconfigured_cluster_is_found_once(self) -> None:
+        self.kubeconfig.write_text(self.simulator.kubeconfig().replace(
+            self.simulator.url, 'https://host:port'))
+        self.assert_found('ERROR', '[kubernetes]', 'Cluster simulator: ')
+        self.kubeconfig.write_text(self.simulator.kubeconfig(
+            user={'client-certificate': '/no/such', 'client-key': '/no/key'},
+            ).replace('http://', 'https://'))
+        self.assert_found('ERROR', 'simulator', 'Misconfigured: ')
+
+    def test_no_context(self) -> None:
+        self.assert_found('WARNING', '[kubernetes] contexts', 'no cluster',
+                          kubernetes={'contexts': 'none'})
+
+    def test_a_context_that_is_not_there(self) -> None:
+        status, found = self.check(kubernetes={'contexts': 'other'})
+        self.assertEqual(2, status)
+        self.assertIn('other', str(found))
+
+    def test_more_nodes_than_are_allowed(self) -> None:
+        self.assert_found('ERROR', 'simulator', 'max_nodes',
+                          kubernetes={'max_nodes': 1})
