@@ -202,11 +202,19 @@ class ClusterTest(CheckTest):
             faults.forbidden('u') if 'watch' in request.query else None
         self.assert_found('WARNING', 'simulator', 'may not watch nodes')
 
-    def test_watches_that_are_refused_and_not_wanted(self) -> None:
-        self.simulator.intercept = lambda request: \
-            faults.forbidden('u') if 'watch' in request.query else None
+    def test_watches_that_are_not_wanted(self) -> None:
+        watches = []
+
+        def refuse(request: Request) -> Any:
+            if 'watch' in request.query:
+                watches.append(request)
+                return faults.forbidden('u')
+            return None
+
+        self.simulator.intercept = refuse
         self.assertEqual((0, []), self.check(
             kubernetes={'update_method': 'None'}))
+        self.assertEqual([], watches)
 
     def test_kubeconfigs(self) -> None:
         good = self.kubeconfig.read_text()

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about this machine: vitrage.conf, the files it names, the libraries.
-
-A rule yields what it finds in ``CONF``, once that was read.
-"""
+"""Rules about this machine: vitrage.conf, its files, and the libraries."""
 
 from collections.abc import Callable
 from collections.abc import Iterator

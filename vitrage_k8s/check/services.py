@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about what answers: Vitrage's API, and the clusters.
-
-The clusters are read by the code that the driver runs.
-"""
+"""Rules about Vitrage's API, and about clusters as the driver reads them."""
 
 import collections
 import contextlib
@@ -37,8 +34,7 @@ from vitrage_k8s import settings
 
 # Seconds. A token is not valid before the second in which it was issued.
 MOST_SKEW = 60.0
-# Not every server answers, a proxy may answer anything, and old versions of
-# the official client lack a method.
+# Servers and proxies may answer anything; old official clients lack a method.
 _UNKNOWN = (errors.ClusterError, AttributeError, LookupError, TypeError)
 
 
@@ -166,14 +162,13 @@ def _check_cluster(found: fleet.Fleet, cluster: clusters.Cluster) -> Findings:
                     'kind': 'SelfSubjectReview'})
             user = answer['status']['userInfo']['username']
         try:
-            _, since = cluster.inventory.begin_watch()
-            with client.watch_nodes(since or '', 1, timeout):
-                pass
-        except errors.ClusterError as problem:
             if settings.read().reading.is_watching:
-                yield ('WARNING', name, 'its nodes cannot be watched, and '
-                       f'change every poll_interval only: {problem.problem}',
-                       '')
+                _, since = cluster.inventory.begin_watch()
+                with client.watch_nodes(since or '', 1, timeout):
+                    pass
+        except errors.ClusterError as problem:
+            yield ('WARNING', name, 'its nodes cannot be watched, and change '
+                   f'every poll_interval only: {problem.problem}', '')
     shown = cluster.inventory.all_nodes().values()
     yield ('INFO', name, f'{len(shown)} nodes at {endpoint.server}, '
            f'Kubernetes {version}, as {user}', '')
