@@ -13,6 +13,10 @@ import sched
 import threading
 import time
 
+from oslo_log import log
+
+LOG = log.getLogger(__name__)
+
 
 class Deadlines:
     """Calls back when a time has come. Thread-safe."""
@@ -26,34 +30,39 @@ class Deadlines:
         self._scheduler = sched.scheduler(time.monotonic)
         # Guards what follows, and is notified of an earlier deadline.
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._has_thread = False
         self._wakes_at = math.inf
 
     def set(self, seconds: float, expire: Callable[[], None]) -> sched.Event:
         """Call back in some seconds; expire() must not wait.
 
         :returns: what cancel() takes
+        :raises RuntimeError: there cannot be another thread now
         """
         with self._changed:
+            if not self._has_thread:
+                threading.Thread(target=self._run, daemon=True,
+                                 name='kubernetes-deadlines').start()
+                self._has_thread = True
             event = self._scheduler.enter(seconds, 0, expire)
-            # An exception in expire() ends the thread, after it is printed.
-            if not self._thread or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, daemon=True, name='kubernetes-deadlines')
-                self._thread.start()
-            elif event.time < self._wakes_at:
+            if event.time < self._wakes_at:
                 self._changed.notify()
         return event
 
     def cancel(self, event: sched.Event) -> None:
-        """Do not call back, if that has not happened yet."""
-        with contextlib.suppress(ValueError):
+        """Do not call back from now on; wait for a call that has begun."""
+        with self._changed, contextlib.suppress(ValueError):
             self._scheduler.cancel(event)
 
     def _run(self) -> None:
         with self._changed:
             while True:
-                wait = self._scheduler.run(blocking=False)
+                try:
+                    wait = self._scheduler.run(blocking=False)
+                # The top of a thread: the other deadlines go on.
+                except Exception:
+                    LOG.exception('A defect of this datasource')
+                    continue
                 self._wakes_at = math.inf if wait is None \
                     else time.monotonic() + wait
                 self._changed.wait(wait)

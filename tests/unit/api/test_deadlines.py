@@ -21,18 +21,18 @@ class Thread:
     def __init__(self, made: list['Thread'], target: Callable[[], None],
                  **options: object) -> None:
         self.target, self.options = target, options
-        self.is_ended = False
         made.append(self)
 
     def start(self) -> None:
         pass
 
-    def is_alive(self) -> bool:
-        return not self.is_ended
-
 
 class WaitsError(Exception):
     """The thread waits for so many seconds."""
+
+
+def no_thread(_: Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 class DeadlinesTest(testtools.TestCase):
@@ -43,6 +43,7 @@ class DeadlinesTest(testtools.TestCase):
         self.threads: list[Thread] = []
         self.expired: list[str] = []
         self.notified = 0
+        self.is_held = False
         for name, value in (
                 ('time.monotonic', lambda: self.now),
                 ('threading.Thread', lambda **options: Thread(
@@ -55,10 +56,10 @@ class DeadlinesTest(testtools.TestCase):
     # What the deadlines use of a condition.
 
     def __enter__(self) -> None:
-        pass
+        self.is_held = True
 
     def __exit__(self, *error: object) -> None:
-        pass
+        self.is_held = False
 
     def notify(self) -> None:
         self.notified += 1
@@ -100,6 +101,7 @@ class DeadlinesTest(testtools.TestCase):
     def test_thread_is_woken_for_earlier_ones_only(self) -> None:
         self.set(5, 'a')
         self.run_thread()
+        self.notified = 0
         for seconds, notified in ((6, 0), (5, 0), (4, 1)):
             self.set(seconds, 'b')
             self.assertEqual(notified, self.notified)
@@ -109,14 +111,39 @@ class DeadlinesTest(testtools.TestCase):
         self.set(LONG, 'c')
         self.assertEqual(2, self.notified)
 
-    def test_another_thread_follows_one_that_ended(self) -> None:
-        self.set(1, 'a')
-        self.threads[0].is_ended = True
+    def test_one_that_fails_delays_no_other(self) -> None:
+        logger = self.useFixture(fixtures.FakeLogger())
+        self.deadlines.set(1, lambda: self.fail('x'))
         self.set(2, 'b')
         self.now += 2
+        self.assertIsNone(self.run_thread())
+        self.assertEqual(['b'], self.expired)
+        self.assertIn('AssertionError: x', logger.output)
+
+    def test_what_cannot_be_kept_is_not_called(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch(
+            'tests.unit.api.test_deadlines.Thread.start', no_thread))
+        self.assertRaises(RuntimeError, self.set, 1, 'a')
+        self.useFixture(fixtures.MonkeyPatch(
+            'tests.unit.api.test_deadlines.Thread.start', lambda _: None))
+        for name in 'bc':
+            self.set(2, name)
+        self.now += 2
         self.run_thread()
-        self.assertEqual(['a', 'b'], self.expired)
+        self.assertEqual(['b', 'c'], self.expired)
         self.assertEqual(2, len(self.threads))
+
+    def test_cancel_waits_for_a_call_that_has_begun(self) -> None:
+        # The thread holds the condition while it calls back.
+        held: list[bool] = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'sched.scheduler.cancel',
+            lambda *_: held.append(self.is_held)))
+        self.deadlines.cancel(self.set(1, 'a'))
+        self.deadlines.set(1, lambda: held.append(self.is_held))
+        self.now += 1
+        self.run_thread()
+        self.assertEqual([True, True], held)
 
 
 class RealTest(testtools.TestCase):
