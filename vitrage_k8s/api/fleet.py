@@ -97,16 +97,17 @@ class Fleet:
         if self._pid != os.getpid():
             self._begin()
         with self._news:
-            is_first = not self._reads_wanted
-            if is_first or anew or self._settings != settings:
+            if not self._reads_wanted:
+                self._slots = threading.Semaphore(
+                    settings.max_concurrent_lists)
+                # It waits for these settings. If it cannot start, the next
+                # call tries again.
+                threading.Thread(target=self._run, daemon=True,
+                                 name='vitrage-k8s').start()
+            if not self._reads_wanted or anew or self._settings != settings:
                 self._settings = settings
                 self._reads_wanted += 1
                 self._news.notify_all()
-            if is_first:
-                self._slots = threading.Semaphore(
-                    settings.max_concurrent_lists)
-                threading.Thread(target=self._run, daemon=True,
-                                 name='vitrage-k8s').start()
 
     def stop(self) -> None:
         """End all threads, without waiting for them."""

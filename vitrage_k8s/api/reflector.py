@@ -89,7 +89,8 @@ class Reflector:
     def is_listing(self) -> bool:
         """Whether a list is wanted or under way."""
         with self._changed:
-            return self._policy.list_due() is not None
+            return not self._is_stopped and \
+                self._policy.list_due() is not None
 
     def start(self) -> None:
         """Begin to list and watch, as far as that has not begun.

@@ -8,6 +8,7 @@ import msgspec
 
 from tests.support import clusters as made
 from tests.support import fleets
+from tests.support import reflectors
 from vitrage_k8s.api import clusters
 from vitrage_k8s.api import errors
 
@@ -25,6 +26,23 @@ class ThreadTest(fleets.FleetTestCase):
         self.assertTrue(thread.is_started)
         self.assertEqual('vitrage-k8s', thread.name)
         self.assertEqual(4, self.semaphores[-1])
+
+    def test_thread_that_cannot_start_starts_later(self) -> None:
+        threads = self.threads
+        failures = [RuntimeError("can't start new thread")]
+
+        def start(thread: reflectors.Thread) -> None:
+            if failures:
+                raise failures.pop()
+            thread.is_started = True
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'tests.support.reflectors.Thread.start', start))
+        self.assertRaises(RuntimeError, self.fleet.use, self.settings())
+        self.use('a')
+        self.assertEqual([False, True],
+                         [thread.is_started for thread in threads])
+        self.assertEqual({'a': CONNECTING}, self.health())
 
     def test_settings_are_read_anew_if_they_are_others_or_shall_be(
             self) -> None:

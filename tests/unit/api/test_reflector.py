@@ -223,7 +223,10 @@ class StopTest(reflectors.ReflectorTestCase):
         self.assertEqual([each._list_again, each._watch_again], made)
 
     def test_threads_end(self) -> None:
+        self.reflector.request_list()
         self.reflector.stop()
+        # Nobody waits for it.
+        self.assertFalse(self.reflector.is_listing)
         for thread in self.threads:
             thread.run()
 
