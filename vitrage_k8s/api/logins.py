@@ -98,8 +98,13 @@ def read_file(path: pathlib.Path, deadline: float) -> File:
     new: concurrent.futures.Future[File] = concurrent.futures.Future()
     read = _reads.setdefault(key, new)
     if read is new:
-        threading.Thread(target=_read, args=(key, read),
-                         name='vitrage-k8s file', daemon=True).start()
+        try:
+            threading.Thread(target=_read, args=(key, read),
+                             name='vitrage-k8s file', daemon=True).start()
+        except RuntimeError as error:
+            # The next one who asks tries again.
+            del _reads[key]
+            read.set_exception(OSError(0, str(error)))
     try:
         file = read.result(min(max(deadline - time.monotonic(), 0.0),
                                threading.TIMEOUT_MAX))

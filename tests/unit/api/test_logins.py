@@ -58,6 +58,17 @@ class FileTest(testtools.TestCase):
         path.write_bytes(b'x')
         self.assertEqual(b'x', logins.read_file(path, float('inf')).content)
 
+    def test_file_is_read_once_threads_can_start_again(self) -> None:
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'file')
+        path.write_bytes(b'x')
+
+        def start(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with fixtures.MonkeyPatch('threading.Thread.start', start):
+            error = self.assertRaises(OSError, logins.read_file, path, 0)
+        self.assertEqual("can't start new thread", error.strerror)
+        self.assertEqual(b'x', logins.read_file(path, float('inf')).content)
 
     def test_process_that_is_forked_meanwhile_reads_files(self) -> None:
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'file')
