@@ -2,6 +2,8 @@
 """Lists of many nodes: what is measured, and the tables of that."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
 import statistics
 from typing import Any
 
@@ -31,47 +33,59 @@ Rounds = list[dict[str, Any]]
 Results = dict[str, Rounds]
 
 
-def run(count: int, rounds: int, tls: bool, kubeconfig: str | None,
-        only: Iterable[str]) -> dict[str, Results]:
-    """Measure lists of so many nodes.
+def run(counts: Iterable[int], rounds: int, tls: bool,
+        kubeconfig: str | None, only: Iterable[str],
+        ) -> Iterator[dict[str, Results]]:
+    """Measure lists of so many nodes, all of them in each round.
 
     :param kubeconfig: of a real API server, which has the nodes that it has
     :param only: what is measured
-    :returns: results by count
+    :yields: results by count, after each round
     """
-    with runs.serving(count, tls) as (large, small, *_):
-        results = _run(count, rounds, kubeconfig or large, small,
-                       is_lab=not kubeconfig, only=set(only))
-    count = count or results['ours'][0]['all']['count']
-    for subject, each in results.items():
-        counted = {step['count'] for one in each for step in one.values()
-                   if isinstance(step, dict)}
-        if subject != 'read' and counted != {count}:
-            raise RuntimeError(f'{subject} read {counted} nodes of {count}')
-    return {str(count): results}
+    results: dict[int, Results] = {}
+    with contextlib.ExitStack() as stack:
+        servers = [(count, *stack.enter_context(runs.serving(count, tls))[:2])
+                   for count in ([0] if kubeconfig else counts)]
+        for number in range(1, rounds + 1):
+            for count, large, small in servers:
+                runs.say(f'round {number} of {rounds}, '
+                         f'{count or "its"} nodes:')
+                _measure(results.setdefault(count, {}), count,
+                         kubeconfig or large, small, only,
+                         with_slow=bool(number % 2),
+                         with_changes=not kubeconfig)
+            yield {str(_count(each)): each for each in results.values()}
 
 
-def _run(count: int, rounds: int, kubeconfig: str, small: str,
-         is_lab: bool, only: set[str]) -> Results:
-    results: Results = {}
-    options: dict[str, Any] = {'kubeconfig': kubeconfig, 'small': small}
+def _count(results: Results) -> int:
+    count: int = results['ours'][0]['all']['count']
+    return count
+
+
+def _measure(results: Results, count: int, kubeconfig: str, small: str,
+             only: Iterable[str], with_slow: bool, with_changes: bool) -> None:
+    """Measure each subject once.
+
+    :param count: how many nodes there are; 0 if that is not known
+    """
     # The small server is asked to change, too, and takes no notice.
     state = {'state_url': f'{runs.url_of(kubeconfig)}/benchmark/state'} \
-        if is_lab else {}
-    for number in range(1, rounds + 1):
+        if with_changes else {}
+    for subject in SUBJECTS:
         # The slow ones take minutes: every other round will do.
-        has_slow = number % 2 and count <= MOST_TYPED
-        for subject in _FAST + (_SLOW if has_slow else ()):
-            if subject not in only:
-                continue
-            result = runs.measure(subject, **options,
-                                  **(state if subject == 'graph' else {}))
-            results.setdefault(subject, []).append(result)
-            cost = ', '.join(f'{step["cpu"]:.2f}' for step in result.values()
-                             if isinstance(step, dict))
-            runs.say(f'round {number} of {rounds}, {count or "its"} nodes, '
-                     f'{subject}: {cost} s of CPU')
-    return results
+        if subject not in only or subject in _SLOW and not (
+                with_slow and _count(results) <= MOST_TYPED):
+            continue
+        result = runs.measure(subject, kubeconfig=kubeconfig, small=small,
+                              **(state if subject == 'graph' else {}))
+        results.setdefault(subject, []).append(result)
+        steps = [step for step in result.values() if isinstance(step, dict)]
+        runs.say(f'    {subject}: ' + ', '.join(
+            f'{step["cpu"]:.2f}' for step in steps) + ' s of CPU')
+        counted = {step['count'] for step in steps}
+        if subject != 'read' and counted != {count or _count(results)}:
+            raise RuntimeError(f'{subject} read {counted} nodes of '
+                               f'{count or _count(results)}')
 
 
 def spread(values: Iterable[float], form: str = '.2f') -> str:
@@ -97,16 +111,15 @@ def own(result: dict[str, Any], step: str) -> float:
     return result[step]['list'] + result[step]['feed']
 
 
-def per_node(results: Results, count: int) -> dict[str, float]:
+def per_node(results: Results, count: int) -> dict[str, list[float]]:
     """Return microseconds of CPU for a node: of (c), and ours of (d)."""
-    median = statistics.median
-    costs = {'(c) our list': median(
-        each['all']['cpu'] for each in results['ours'])}
-    for step in results.get('graph', [{}])[0]:
-        if step not in ('held', 'kept'):
-            costs[f'ours of (d), {step}'] = median(
-                own(each, step) for each in results['graph'])
-    return {name: cost / count * 1e6 for name, cost in costs.items()}
+    costs = {'(c) our list': [each['all']['cpu'] for each in results['ours']]}
+    for subject, step in ROWS:
+        if subject == 'graph' and subject in results:
+            costs[f'ours of (d), {step}'] = [
+                own(each, step) for each in results[subject] if step in each]
+    return {name: [cost / count * 1e6 for cost in each]
+            for name, each in costs.items() if each}
 
 
 def kept_per_node(results: Results, count: int, subject: str) -> float:
@@ -131,7 +144,7 @@ def table(found: dict[str, Results]) -> str:
 def _table(count: int, results: Results) -> str:
     rounds = len(results['ours'])
     lines = [f'{count:,} nodes; {rounds} rounds: median (least-most)',
-             f'{"":36}{"CPU s":18}{"wall s":18}{"peak MB":>8}{"read MB":>8}'
+             f'{"":36}{"CPU s":20}{"wall s":20}{"peak MB":>8}{"read MB":>8}'
              f'{"CPU/(b)":>8}']
     floor = statistics.median(each['all']['cpu'] for each in results['floor'])
     for (subject, step), name in ROWS.items():
@@ -141,8 +154,8 @@ def _table(count: int, results: Results) -> str:
         middle = {figure: statistics.median(one[figure] for one in each)
                   for figure in ('cpu', 'peak', 'bytes')}
         lines.append(
-            f'{name:36}{spread(one["cpu"] for one in each):18}'
-            f'{spread(one["wall"] for one in each):18}'
+            f'{name:36}{spread(one["cpu"] for one in each):20}'
+            f'{spread(one["wall"] for one in each):20}'
             f'{middle["peak"]:8.1f}{middle["bytes"]:8.1f}'
             f'{middle["cpu"] / floor:8.1f}')
         if subject == 'graph':
@@ -181,15 +194,16 @@ def _by_size(found: dict[str, Results]) -> str:
         return ''
     costs = {count: per_node(found[str(count)], count)
              for count in sorted(map(int, found))}
-    base = 5000 if 5000 in costs else min(costs)
+    base, largest = 5000 if 5000 in costs else min(costs), max(costs)
     lines = ['Microseconds of CPU for a node, by how many there are:',
              f'{"":36}' + ''.join(f'{count:>10,}' for count in costs)]
     for name in costs[base]:
         lines.append(f'{name:36}' + ''.join(
-            f'{each[name]:10.1f}' if name in each else f'{"-":>10}'
-            for each in costs.values()))
-        most = costs[max(costs)].get(name)
-        if most and max(costs) > base:
-            lines.append(goal(f'    {max(costs):,} / {base:,}',
-                               most / costs[base][name], 1.3))
+            f'{statistics.median(each[name]):10.1f}' if name in each
+            else f'{"-":>10}' for each in costs.values()))
+        if name in costs[largest] and largest > base:
+            ratios = (many / few for many, few in zip(
+                costs[largest][name], costs[base][name], strict=False))
+            lines.append(goal(f'    {largest:,} / {base:,}, round by round',
+                              statistics.median(ratios), 1.3))
     return '\n'.join(lines)

@@ -40,7 +40,10 @@ def _draw(name: str, title: str, figure: Any,
         points = sorted(
             (int(count), statistics.median(
                 figure(each[step]) for each in results[subject]))
-            for count, results in found.items() if subject in results)
+            for count, results in found.items()
+            if step in results.get(subject, [{}])[0])
+        if not points:
+            continue
         axes.plot(*zip(*points, strict=True), 'o-',
                   label=label.strip() if step != 'unchanged'
                   else '(d) unchanged')

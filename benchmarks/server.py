@@ -29,6 +29,8 @@ from vitrage_k8s_lab.kube_api.server import GZIP_LEVEL
 from vitrage_k8s_lab.kube_api.server import Simulator
 
 PAGE = 500
+# For how many seconds a node that reboots is down.
+_REBOOT = 10
 _GZIP = {'Content-Encoding': 'gzip', 'Vary': 'Accept-Encoding'}
 
 
@@ -118,7 +120,8 @@ class Beats:
         :param beats: heartbeats in a second
         :param changes: nodes in a second that change otherwise
         :param downs: nodes in a second that turn to NotReady
-        :param ups: nodes in a second that turn back
+        :param ups: nodes in a second that turn back; those that go down in
+            the same step, _REBOOT seconds later
         :returns: the version of the last event
         """
         with self._changed:
@@ -146,17 +149,15 @@ class Beats:
     def _send(self, outlet: Outlet, seconds: float, beats: float = 0,
               changes: float = 0, downs: float = 0,
               ups: float = 0) -> None:
-        # (when it is due, what it is, how often)
+        # (when it is due, what it is)
         due = sorted(
-            (number / rate, kind) for kind, rate in (
-                ('beat', beats), ('change', changes), ('down', downs),
-                ('up', ups))
-            if rate for number in range(int(rate * seconds)))
+            (after + number / rate, kind) for kind, rate, after in (
+                ('beat', beats, 0), ('change', changes, 0), ('down', downs, 0),
+                ('up', ups, _REBOOT if downs else 0))
+            if rate for number in range(int(rate * (seconds - after))))
         began = time.monotonic()
         counts: collections.Counter[str] = collections.Counter()
-        # Nodes that are down come up again half of all nodes later.
-        first = {'beat': 0, 'change': 1, 'down': 0,
-                 'up': self._pages.count // 2}
+        first = {'beat': 0, 'change': 1, 'down': 0, 'up': 0}
         for at, kind in due:
             wait = began + at - time.monotonic()
             if wait > 0:

@@ -33,10 +33,11 @@ def main() -> None:
         else 'http'
     for part in options.parts:
         runs.say(f'{part}:')
-        found = figures.setdefault(part, {}).setdefault(kind, {})
-        for each in _measure(part, options):
-            found |= each
+        text = ''
+        for found in _measure(part, options):
             text = PARTS[part].table(found)
+            # One run only: what another one measured is not compared.
+            figures.setdefault(part, {})[kind] = found
             if options.write:
                 # Now, for what comes next takes longer.
                 runs.store(figures)
@@ -48,19 +49,37 @@ def main() -> None:
 
 
 def _measure(part: str, options: argparse.Namespace) -> Iterator[Any]:
-    """Yield results, each with its name."""
-    counts = [0] if options.kubeconfig else options.nodes
+    """Yield what was measured so far, each time that there is more."""
     if part == 'clusters':
         yield clusters.run(options.rounds, options.tls)
     elif part == 'live':
         yield live.run(options.nodes[-1])
     elif part == 'between':
-        for count in counts:
-            yield between.run(count, options.rounds)
+        found: dict[str, Any] = {}
+        for count in options.nodes:
+            found |= between.run(count, options.rounds)
+            yield found
     else:
-        for count in counts:
-            yield lists.run(count, options.rounds, options.tls,
-                            options.kubeconfig, options.only)
+        yield from lists.run(options.nodes, options.rounds, options.tls,
+                             options.kubeconfig, options.only)
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{number} is less than 1')
+    return number
+
+
+def _numbers(text: str) -> list[int]:
+    return [_number(each) for each in text.split(',')]
+
+
+def _file(text: str) -> str:
+    path = pathlib.Path(text).resolve()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f'there is no file {path}')
+    return str(path)
 
 
 def _parse() -> argparse.Namespace:
@@ -70,10 +89,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument('parts', nargs='*', metavar='PART', default=['lists'],
                         help=f'what to measure: {", ".join(PARTS)}')
     parser.add_argument(
-        '--nodes', default='1000,5000', metavar='N,...',
-        type=lambda text: [int(each) for each in text.split(',')],
-        help='how many nodes the simulated cluster has')
-    parser.add_argument('--rounds', type=int, default=5,
+        '--nodes', default='1000,5000', metavar='N,...', type=_numbers,
+        help='how many nodes the simulated cluster has; live takes the last '
+             'of these, and clusters has 5,000')
+    parser.add_argument('--rounds', type=_number, default=5, metavar='N',
                         help='how often each thing is measured')
     parser.add_argument(
         '--only', default=','.join(lists.SUBJECTS), metavar='SUBJECT,...',
@@ -82,7 +101,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument('--tls', action='store_true',
                         help='let the simulated API server speak TLS')
     parser.add_argument(
-        '--kubeconfig', type=lambda text: str(pathlib.Path(text).resolve()),
+        '--kubeconfig', type=_file, metavar='FILE',
         help='measure lists of a real API server; it is only read')
     parser.add_argument('--no-write', dest='write', action='store_false',
                         help='print only, and leave the documentation alone')
@@ -91,9 +110,12 @@ def _parse() -> argparse.Namespace:
         if part not in PARTS:
             parser.error(f'{part} is none of {", ".join(PARTS)}')
     if unknown := options.only - {*lists.SUBJECTS}:
-        parser.error(f'{unknown} is none of {lists.SUBJECTS}')
-    if 'between' in options.parts and (options.tls or options.kubeconfig):
-        parser.error('between is measured with the lab, without TLS')
+        parser.error(f'--only: {", ".join(sorted(unknown))} is none of '
+                     f'{", ".join(lists.SUBJECTS)}')
+    for option, parts in (('kubeconfig', {'lists'}),
+                          ('tls', {'lists', 'clusters'})):
+        if getattr(options, option) and not parts.issuperset(options.parts):
+            parser.error(f'--{option} is for {" and ".join(sorted(parts))}')
     return options
 
 
