@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 from typing import Any
+from unittest import mock
 
 import fixtures
 from oslo_config import cfg
@@ -61,6 +62,15 @@ class ConfigurationTest(CheckTest):
             self.assert_found(level, f'[datasources] {name}', text,
                               datasources=options)
 
+    def test_the_mend_of_path_is_a_line_that_works(self) -> None:
+        for path in ('vitrage.datasources,vitrage_k8s',
+                     'vitrage-k8s,vitrage.datasources'):
+            _, found = self.check(datasources={'path': path})
+            name, _, value = found[0]['mend'].partition(' = ')
+            cfg.CONF.reset()
+            self.assertEqual((0, []), self.check(datasources={name: value}))
+            cfg.CONF.reset()
+
     def test_no_configuration(self) -> None:
         for each in ('files', 'dirs'):
             self.useFixture(fixtures.MonkeyPatch(
@@ -89,8 +99,9 @@ class ConfigurationTest(CheckTest):
                 ('context', 'a', 'ERROR',
                  '-> did you mean contexts?'),
                 ('zzz', '1', 'ERROR', 'take it out'),
-                ('config_file', '$HOME/x', 'ERROR', '$$ is a $'),
-                ('config_file', '$config_file', 'ERROR', '$$ is a $'),
+                ('config_file', '$HOME/x', 'ERROR', 'write $$ for a $'),
+                ('config_file', '$config_file', 'ERROR',
+                 'its $ names no other option -> write $$ for a $'),
                 ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
                 ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
                  'take the option out'),
@@ -110,6 +121,7 @@ class ConfigurationTest(CheckTest):
                  "['kubernetes.cluster', 'kubernetes.node'] -> take the "),
                 ('update_method', 'push', 'ERROR', 'set it to pull'),
                 ('poll_interval', '20', 'WARNING', 'set it to 600'),
+                ('poll_interval', '5', 'WARNING', 'set it to 600'),
                 ('changes_interval', '700', 'WARNING', 'longer than'),
                 ('list_timeout', '1', 'WARNING', 'shorter than'),
         ):
@@ -161,6 +173,9 @@ class ConfigurationTest(CheckTest):
             self.assert_found(
                 'ERROR', f'[{section}]', f'nothing reads {text} there',
                 **{section: {'contexts': 'a', 'x': 'y', 'config_file': '/x'}})
+            self.assert_found(
+                'ERROR', f'[{section}]', '-> put config_file under [kubernetes'
+                ']', **{section: {'config_file': '/x'}})
         self.assertEqual((0, []), self.check(
             DEFAULT={'debug': 'true'}, kube={'config_file': '/x'},
             database={'max_retries': 1}))
@@ -177,9 +192,9 @@ class ConfigurationTest(CheckTest):
         for section, name in (('datasources', 'path'),
                               ('datasources', 'types'),
                               ('entity_graph', 'datasources_values_dir')):
-            self.assert_found('ERROR', f'[{section}] {name}', '$$ is a $',
+            self.assert_found('ERROR', f'[{section}] {name}', 'write $$ for',
                               **{section: {name: '$nothing'}})
-        self.assert_found('ERROR', '[prometheus] config_file', '$$ is a $',
+        self.assert_found('ERROR', '[prometheus] config_file', 'write $$ for',
                           datasources={'types': 'kubernetes,prometheus'},
                           prometheus={**ALERTMANAGER,
                                       'config_file': '$nothing'})
@@ -266,6 +281,15 @@ class ConfigurationTest(CheckTest):
         status, output = self.run_check('--config-file', '/no/such/file')
         self.assertEqual(2, status)
         self.assertIn('/no/such/file', output)
+
+    def test_a_file_that_this_user_may_not_read(self) -> None:
+        path = pathlib.Path(self.write())
+        refuse = mock.Mock(side_effect=PermissionError(13, 'denied'))
+        with fixtures.MonkeyPatch('oslo_config.cfg.ConfigParser.parse',
+                                  refuse):
+            status, output = self.run_check('--config-file', str(path))
+        self.assertEqual(2, status)
+        self.assertIn('-> correct it, let this user read it, or', output)
 
     def test_a_file_that_is_not_utf_8(self) -> None:
         path = self.directory / 'vitrage.conf'

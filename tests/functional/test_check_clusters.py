@@ -269,6 +269,12 @@ class ClusterTest(CheckTest):
             ).replace('http://', 'https://'))
         self.assert_found('ERROR', 'simulator', 'Misconfigured: ')
 
+    def test_an_api_server_that_is_down(self) -> None:
+        self.simulator.stop()
+        self.assert_found(
+            'ERROR', 'simulator', 'Connection refused -> see whether it runs, '
+            f'and {self.kubeconfig}: clusters[simulator].cluster.server')
+
     def test_no_context(self) -> None:
         self.assert_found('WARNING', '[kubernetes] contexts', 'no cluster',
                           kubernetes={'contexts': 'none'})

@@ -4,6 +4,8 @@
 import importlib.metadata
 import json
 import os
+import shlex
+import subprocess
 from typing import Any
 from unittest import mock
 
@@ -68,6 +70,13 @@ class FilesTest(CheckTest):
         node.unlink()
         self.assert_found('ERROR', str(node), 'it is missing: its states are '
                           f'not understood -> run: install -D -m 644 {put}')
+        _, found = self.check()
+        cfg.CONF.reset()
+        subprocess.run(shlex.split(found[0]['mend'].removeprefix('run: ')),
+                       check=True)
+        self.assertEqual((0, []), self.check())
+        cfg.CONF.reset()
+        node.unlink()
         node.mkdir()
         self.assert_found('ERROR', str(node), 'cannot read it')
 
@@ -109,7 +118,8 @@ class FilesTest(CheckTest):
             else:
                 (self.values / 'default.yaml').write_text(content)
             self.assert_found('ERROR', str(self.values / 'default.yaml'),
-                              "not understood -> take Vitrage's etc")
+                              "not understood -> take Vitrage's etc/vitrage/"
+                              'datasources_values, and let the user')
 
     def test_alerts_that_do_not_last(self) -> None:
         prometheus = {**ALERTMANAGER,
@@ -138,9 +148,10 @@ class FilesTest(CheckTest):
                 ([{**known, 'key': {'a': 1, 'b': True}}, part, last], None),
                 ([{**part, 'comment': ['x']}, {**part, 'key': {'a': '2'}},
                   last], None),
-                ([], 'every vertex'),
-                ([known, part], 'every vertex'),
-                ([part, {**last, 'resource': {}}], 'an entry has no resource'),
+                ([], 'no entry has key: {}'),
+                ([known, part], 'no entry has key: {}'),
+                ([part, {**last, 'resource': {}}], 'length >= 1 - at '
+                 '`$.alerts[1].resource`'),
                 ([last, part], 'entry 2 is not used'),
                 ([part, known, last], 'entry 2 is not used'),
                 ([known, part, part, last], 'entry 3 is not used')):

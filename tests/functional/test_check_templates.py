@@ -12,6 +12,8 @@ import yaml
 from tests.support.checks import CheckTest
 from vitrage_k8s import install_files
 
+TEMPLATES = install_files.ETC / install_files.TEMPLATES
+
 
 class TemplatesTest(CheckTest):
 
@@ -46,7 +48,8 @@ class TemplatesTest(CheckTest):
 
     def test_templates_that_are_not(self) -> None:
         for changes, level, text in (
-                ({'name': 'x'}, 'WARNING', 'not loaded -> run: vitrage'),
+                ({'name': 'x'}, 'WARNING', 'not loaded -> run: vitrage '
+                 f'template add --overwrite --path {TEMPLATES}'),
                 ({'status': 'ERROR'}, 'ERROR', 'in ERROR: why -> run: ')):
             row = next(each for each in self.rows
                        if each['name'] == self.name)
@@ -56,6 +59,13 @@ class TemplatesTest(CheckTest):
             row.update(before)
         self.shown[self.name] = {}
         self.assert_found('WARNING', self.name, 'not that of this version')
+
+    def test_templates_that_are_not_loaded_are_one_finding(self) -> None:
+        self.rows = []
+        self.assert_found('WARNING', ', '.join(sorted(self.shown)),
+                          'not loaded -> run: vitrage')
+        _, found = self.check()
+        self.assertEqual(str(TEMPLATES), found[0]['mend'].split()[-1])
 
     def test_equivalences(self) -> None:
         ours = {'category': 'ALARM', 'type': 'vitrage',

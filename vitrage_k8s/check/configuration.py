@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import pathlib
 from types import ModuleType
+from typing import Annotated
 from typing import Any
 from typing import Literal
 
@@ -54,10 +55,11 @@ def _check_values() -> Findings:
                 value = CONF[group][name]
             except (cfg.Error, ValueError, RecursionError) as problem:
                 # What is behind a $ may be of a password.
-                yield ('ERROR', f'[{group}] {name}', 'its $ names no option'
-                       if isinstance(problem, cfg.NoSuchOptError)
-                       else str(problem).rpartition(' is not valid: ')[2],
-                       'see its help in the sample configuration; $$ is a $')
+                yield ('ERROR', f'[{group}] {name}', *(
+                    (str(problem).rpartition(' is not valid: ')[2],
+                     'see its help in the sample configuration')
+                    if isinstance(problem, ValueError) else
+                    ('its $ names no other option', 'write $$ for a $')))
                 continue
             if name in ('config_file', 'datasources_values_dir') and \
                     value and value[0] not in '/~':
@@ -86,7 +88,7 @@ def _check_names() -> Findings:
                     or difflib.get_close_matches(
                         section.lower(), ['kubernetes'], 1, 0.8)):
                 yield ('ERROR', f'[{section}]', f'nothing reads {ours} there '
-                       f'({path})', 'write [kubernetes] before it')
+                       f'({path})', f'put {ours} under [kubernetes]')
 
 
 def _check_datasources() -> Findings:
@@ -102,7 +104,7 @@ def _check_datasources() -> Findings:
                f'Python finds no module {", ".join(lost)}', _PATH)
     elif source != 'vitrage_k8s':
         yield ('ERROR', '[datasources] path', 'Vitrage takes the datasource '
-               f'kubernetes from {source}', f'{_PATH}, in this order')
+               f'kubernetes from {source}', _PATH)
     if unknown:
         yield ('ERROR', '[datasources] types', 'there is no datasource '
                f'{", ".join(unknown)} in path', f'{_PATH}; in types, names '
@@ -148,7 +150,8 @@ def _check_options() -> Findings:
          '[datasources] snapshots_interval', 'set it to 120'),
         (is_watching and options.poll_interval < 60, 'poll_interval',
          'all nodes are listed that often, beside a watch', 'set it to 600'),
-        (is_watching and options.changes_interval > options.poll_interval,
+        (is_watching
+         and options.changes_interval > max(options.poll_interval, 60),
          'changes_interval', 'it is longer than poll_interval',
          'set it to 10'),
         (options.host_contexts and 'nova.host' not in others.types,
@@ -164,14 +167,14 @@ def _check_options() -> Findings:
 
 def _check_values_files() -> Findings:
     directory = CONF.entity_graph.datasources_values_dir
-    theirs = "take Vitrage's etc/vitrage/datasources_values"
+    theirs = "take Vitrage's etc/vitrage/datasources_values, and let the " \
+        'user of vitrage-graph read it'
     try:
         # With the dot, this needs the right to search it, too.
         os.listdir(directory and f'{directory}/.')
     except OSError as error:
         yield ('ERROR', '[entity_graph] datasources_values_dir', 'this user '
-               f'cannot read {directory}: {error.strerror}',
-               f'{theirs}, and let the user of vitrage-graph read it')
+               f'cannot read {directory}: {error.strerror}', theirs)
         return
     # Its __init__ reads all files, and logs what Vitrage has logged before.
     mapper = DatasourceInfoMapper.__new__(DatasourceInfoMapper)
@@ -202,7 +205,7 @@ def _check_values_files() -> Findings:
 
 class _Entry(msgspec.Struct):
     key: dict[str, str]
-    resource: dict[str, str]
+    resource: Annotated[dict[str, str], msgspec.Meta(min_length=1)]
 
 
 class _Alerts(msgspec.Struct):
@@ -218,7 +221,7 @@ def _check_prometheus() -> Findings:
                    'each snapshot deletes all alerts until Alertmanager '
                    'repeats them', 'set it to that of Alertmanager')
     path, subject = CONF.prometheus.config_file, '[prometheus] config_file'
-    ours = f'see {install_files.ETC / install_files.ALERTS}'
+    ours = install_files.ETC / install_files.ALERTS
     try:
         # To open a FIFO may take for ever.
         if not os.path.isfile(path or ''):
@@ -229,7 +232,9 @@ def _check_prometheus() -> Findings:
                 yaml.load(file, yaml.BaseLoader), _Alerts).alerts  # noqa: S506
     except (OSError, yaml.YAMLError, ValueError, RecursionError,
             msgspec.ValidationError) as defect:
-        yield 'ERROR', subject, f'{path} cannot be read: {defect}', ours
+        yield ('ERROR', subject, f'{path} cannot be used, so that alerts are '
+               f'tied to every vertex: {defect}',
+               f'make it like {ours}, and let this user read it')
         return
     # Vitrage takes the first entry whose key is in the labels of an alert.
     for number, entry in enumerate(entries, 1):
@@ -238,10 +243,10 @@ def _check_prometheus() -> Findings:
             yield ('ERROR', subject, f'{path}: entry {number} is not used; an '
                    'entry before it maps all of its alerts, and the first '
                    'counts', 'put entries with fewer labels in key last')
-    if all(entry.key for entry in entries) or not all(
-            entry.resource for entry in entries):
-        yield ('ERROR', subject, f'{path}: an entry has no resource, or none '
-               'has key: {}; Vitrage ties the alerts to every vertex', ours)
+    if all(entry.key for entry in entries):
+        yield ('ERROR', subject, f'{path}: no entry has key: {{}}; alerts that '
+               'no entry maps are tied to every vertex',
+               f'put the last entry of {ours} at its end')
 
 
 def _check_libraries() -> Findings:

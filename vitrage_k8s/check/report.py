@@ -50,7 +50,8 @@ def _find(config_files: Sequence[str]) -> configuration.Findings:
         line = getattr(problem.__context__, 'line', None)
         yield ('ERROR', ', '.join(config_files) or 'vitrage.conf',
                str(problem).removesuffix(f': {line!r}'),
-               'mend it, or name another one with --config-file')
+               'correct it, let this user read it, or name another one with '
+               '--config-file')
         return
     for rule in (*configuration.RULES, *services.RULES):
         yield from configuration.apply(rule)

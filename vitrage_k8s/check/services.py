@@ -64,7 +64,7 @@ def _compare_templates(templates: Any) -> Findings:
     loaded = {row['name']: row for row in templates.list()}
     add = 'run: vitrage template add --overwrite --path'
     directory = install_files.ETC / install_files.TEMPLATES
-    entities = set()
+    entities, missing = set(), []
     for file in sorted(directory.glob('*.yaml')):
         # As Vitrage's client reads it: all scalars are strings.
         content = yaml.load(file.read_text(), yaml.BaseLoader)  # noqa: S506
@@ -73,14 +73,16 @@ def _compare_templates(templates: Any) -> Findings:
         name = content['metadata']['name']
         row = loaded.get(name)
         if row is None:
-            yield ('WARNING', name, 'this template is not loaded',
-                   f'{add} {directory} loads all of ours')
+            missing.append(name)
         elif row['status'] != 'ACTIVE':
             yield ('ERROR', name, f'this template is in {row["status"]}: '
                    f'{row["status details"]}', f'{add} {file}')
         elif templates.show(row['uuid']) != content:
             yield ('WARNING', name, 'this template is not that of this '
                    'version: older, or changed by hand', f'{add} {file}')
+    if missing:
+        yield ('WARNING', ', '.join(missing), 'not loaded',
+               f'{add} {directory}')
     for name, row in loaded.items():
         # It matches what has the same properties, and no others.
         if (row['type'], row['status']) == ('equivalence', 'ACTIVE') and any(
@@ -141,7 +143,10 @@ def _check_cluster(found: fleet.Fleet, cluster: clusters.Cluster) -> Findings:
         # One of the problems of the fleet.
         return
     if not cluster.inventory.is_complete:
-        yield 'ERROR', name, f'{health.state}: {health.reason}', ''
+        yield ('ERROR', name, f'{health.state}: {health.reason}',
+               'see whether it runs, and '
+               f'{endpoint.place.field}.server'
+               if health.state == watch_policy.UNREACHABLE else '')
         return
     if endpoint.server.startswith('https:') and \
             endpoint.place.cluster.insecure_skip_tls_verify:
