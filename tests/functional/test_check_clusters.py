@@ -54,6 +54,11 @@ class ClusterTest(CheckTest):
             else:
                 self.assert_found('WARNING', 'simulator', 'clock')
 
+    def test_the_clock_is_asked_last(self) -> None:
+        # What a watch that does not begin takes would count as a difference.
+        self.assertEqual((0, []), self.check())
+        self.assertEqual('/version/', self.simulator.requests[-1].path)
+
     def test_says_who_we_are(self) -> None:
         review = json.dumps({'status': {'userInfo': {'username': 'vitrage'}}})
         self.simulator.intercept = lambda request: \

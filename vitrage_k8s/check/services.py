@@ -144,8 +144,7 @@ def _check_cluster(found: fleet.Fleet, cluster: clusters.Cluster) -> Findings:
         return
     if not cluster.inventory.is_complete:
         yield ('ERROR', name, f'{health.state}: {health.reason}',
-               'see whether it runs, and '
-               f'{endpoint.place.field}.server'
+               f'see whether it runs, and {endpoint.place.field}.server'
                if health.state == watch_policy.UNREACHABLE else '')
         return
     if endpoint.server.startswith('https:') and \
@@ -157,9 +156,6 @@ def _check_cluster(found: fleet.Fleet, cluster: clusters.Cluster) -> Findings:
     timeout = CONF.kubernetes.request_timeout
     with contextlib.closing(api_client.Client(
             name, endpoint, timeout)) as client:
-        with contextlib.suppress(*_UNKNOWN):
-            answer, date = client.ask('VersionApi', 'get_code')
-            version = answer['gitVersion']
         with contextlib.suppress(*_UNKNOWN):
             answer, _ = client.ask(
                 'AuthenticationV1Api', 'create_self_subject_review', body={
@@ -174,6 +170,10 @@ def _check_cluster(found: fleet.Fleet, cluster: clusters.Cluster) -> Findings:
         except errors.ClusterError as problem:
             yield ('WARNING', name, 'its nodes cannot be watched, and change '
                    f'every poll_interval only: {problem.problem}', '')
+        # Last, or what the others took would count as a difference of clocks.
+        with contextlib.suppress(*_UNKNOWN):
+            answer, date = client.ask('VersionApi', 'get_code')
+            version = answer['gitVersion']
     shown = cluster.inventory.all_nodes().values()
     yield ('INFO', name, f'{len(shown)} nodes at {endpoint.server}, '
            f'Kubernetes {version}, as {user}', '')
