@@ -64,7 +64,7 @@ class ConfigurationTest(CheckTest):
 
     def test_the_mend_of_path_is_a_line_that_works(self) -> None:
         for path in ('vitrage.datasources,vitrage_k8s',
-                     'vitrage-k8s,vitrage.datasources'):
+                     'vitrage-k8s,vitrage.datasources', 'vitrage_k8s'):
             _, found = self.check(datasources={'path': path})
             name, _, value = found[0]['mend'].partition(' = ')
             cfg.CONF.reset()
@@ -99,9 +99,10 @@ class ConfigurationTest(CheckTest):
                 ('context', 'a', 'ERROR',
                  '-> did you mean contexts?'),
                 ('zzz', '1', 'ERROR', 'take it out'),
-                ('config_file', '$HOME/x', 'ERROR', 'write $$ for a $'),
+                ('config_file', '$HOME/x', 'ERROR', 'write what it'),
                 ('config_file', '$config_file', 'ERROR',
-                 'its $ names no other option -> write $$ for a $'),
+                 'its $ names no other option -> write what it stands '
+                 'for; $$ is a plain $'),
                 ('request_timeout', 'inf', 'ERROR', 'less than or equal to'),
                 ('driver', 'vitrage.datasources.kubernetes.driver.X', 'ERROR',
                  'take the option out'),
@@ -153,6 +154,11 @@ class ConfigurationTest(CheckTest):
             options[section] = {**options.get(section, {}), name: path}
             self.assert_found('WARNING', f'[{section}] {name}',
                               'write an absolute path', **options)
+            # Then the rule that reads it says so.
+            options[section][name] = 'none'
+            _, found = self.check(**options)
+            self.assertEqual(['ERROR'], [each['level'] for each in found])
+            cfg.CONF.reset()
 
     def test_a_kubeconfig_at_home(self) -> None:
         self.useFixture(fixtures.EnvironmentVariable(
@@ -192,9 +198,9 @@ class ConfigurationTest(CheckTest):
         for section, name in (('datasources', 'path'),
                               ('datasources', 'types'),
                               ('entity_graph', 'datasources_values_dir')):
-            self.assert_found('ERROR', f'[{section}] {name}', 'write $$ for',
+            self.assert_found('ERROR', f'[{section}] {name}', 'is a plain $',
                               **{section: {name: '$nothing'}})
-        self.assert_found('ERROR', '[prometheus] config_file', 'write $$ for',
+        self.assert_found('ERROR', '[prometheus] config_file', 'is a plain $',
                           datasources={'types': 'kubernetes,prometheus'},
                           prometheus={**ALERTMANAGER,
                                       'config_file': '$nothing'})

@@ -59,10 +59,11 @@ def _check_values() -> Findings:
                     (str(problem).rpartition(' is not valid: ')[2],
                      'see its help in the sample configuration')
                     if isinstance(problem, ValueError) else
-                    ('its $ names no other option', 'write $$ for a $')))
+                    ('its $ names no other option',
+                     'write what it stands for; $$ is a plain $')))
                 continue
             if name in ('config_file', 'datasources_values_dir') and \
-                    value and value[0] not in '/~':
+                    value and value[0] not in '/~' and os.path.exists(value):
                 yield ('WARNING', f'[{group}] {name}', 'its path is relative '
                        'to where a service starts', 'write an absolute path')
 
@@ -107,7 +108,8 @@ def _check_datasources() -> Findings:
                f'kubernetes from {source}', _PATH)
     if unknown:
         yield ('ERROR', '[datasources] types', 'there is no datasource '
-               f'{", ".join(unknown)} in path', f'{_PATH}; in types, names '
+               f'{", ".join(unknown)} in path',
+               _PATH if 'vitrage.datasources' not in path else 'write names '
                'such as nova.host,kubernetes, and not kubernetes.node')
     elif 'kubernetes' not in types:
         yield ('ERROR', '[datasources] types', 'kubernetes is not enabled',
@@ -244,8 +246,8 @@ def _check_prometheus() -> Findings:
                    'entry before it maps all of its alerts, and the first '
                    'counts', 'put entries with fewer labels in key last')
     if all(entry.key for entry in entries):
-        yield ('ERROR', subject, f'{path}: no entry has key: {{}}; alerts that '
-               'no entry maps are tied to every vertex',
+        yield ('ERROR', subject, f'{path}: no entry has key: {{}}; alerts '
+               'that no entry maps are tied to every vertex',
                f'put the last entry of {ours} at its end')
 
 
