@@ -190,6 +190,31 @@ class ClusterTest(CheckTest):
         self.kubeconfig.write_text(json.dumps(kubeconfig))
         self.assert_found('WARNING', 'simulator', 'not verified')
 
+    def test_a_certificate_of_another_authority(self) -> None:
+        authority, other = (self.useFixture(certificates.Authority())
+                            for _ in range(2))
+        simulator = Simulator(cluster='simulator', tls=(
+            other.server().server_context())).start()
+        self.addCleanup(simulator.stop)
+        self.kubeconfig.write_text(simulator.kubeconfig(
+            certificate_authority=authority.certificate))
+        self.assert_found('ERROR', 'simulator', 'certificate verify failed')
+
+    def test_says_why_nodes_are_tied_to_nothing(self) -> None:
+        self.simulator.put(samples.node(
+            'c', providerID='aws:///eu-west-1a/i-0abc'))
+        self.simulator.put(samples.node('d', providerID='x'))
+        infos = self.infos()
+        for reason in ('they have no providerID',
+                       'their providerID is of aws',
+                       'their providerID is of an unknown form'):
+            self.assertIn(f'1 of 4 nodes are tied to nothing: {reason}', infos)
+
+    def test_counts_nodes_that_are_hosts(self) -> None:
+        self.assertIn('1 of 2 nodes are tied to their nova.host if Nova has '
+                      'it', self.infos(kubernetes={
+                          'host_contexts': 'simulator'}))
+
     def test_says_that_no_servers_are_shown(self) -> None:
         self.assertIn(
             '1 of 2 nodes are tied to their nova.instance once that is in '
