@@ -58,7 +58,7 @@ def run(counts: Iterable[int], rounds: int, tls: bool,
 
 
 def _count(results: Results) -> int:
-    count: int = results['ours'][0]['all']['count']
+    count: int = results['floor'][0]['all']['count']
     return count
 
 
