@@ -5,6 +5,7 @@ import itertools
 from typing import Any
 
 import fixtures
+import yaml
 
 from tests.support import kubeconfigs
 from tests.support.kubeconfigs import entry
@@ -37,6 +38,28 @@ class PathsTest(FilesTestCase):
             'KUBECONFIG', str(self.directory / 'one')))
         for given, current in ((str(path), 'b'), (None, 'a'), ('~/two', 'b')):
             self.assertEqual(current, self.files(given).current)
+
+    def test_content_is_parsed_when_it_changed(self) -> None:
+        parsed: list[bytes] = []
+        load_all = yaml.load_all
+
+        def count(content: bytes, loader: Any) -> Any:
+            parsed.append(content)
+            return load_all(content, loader)
+
+        self.useFixture(fixtures.MonkeyPatch('yaml.load_all', count))
+        # Of other tests.
+        kubeconfig_files._parse.cache_clear()
+        for name, times in (('a', 1), ('a', 1), ('b', 2), ('a', 3)):
+            path = self.write(make(name))
+            self.assertEqual(name, self.files(str(path)).current)
+            self.assertEqual(times, len(parsed))
+        # Files of the same content are still where they are.
+        (self.directory / 'other').mkdir()
+        path = self.write(make('a'), 'other/config')
+        self.assertEqual(path.parent, self.files(str(path)).get(
+            'users', 'a', credentials.User)[1])
+        self.assertEqual(3, len(parsed))
 
     def test_default_is_that_of_kubectl(self) -> None:
         (self.directory / '.kube').mkdir()
