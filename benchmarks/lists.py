@@ -160,10 +160,13 @@ def _table(count: int, results: Results) -> str:
             f'{middle["cpu"] / floor:8.1f}')
         if subject == 'graph':
             shares = {share: statistics.median(one[share] for one in each)
-                      for share in ('list', 'feed', 'vitrage')}
+                      for share in ('list', 'feed', 'vitrage', 'rows')}
             lines.append(f'{"":4}of it the list {shares["list"]:.2f}, events '
                          f'and vertices {shares["feed"]:.2f}, Vitrage '
-                         f'{shares["vitrage"]:.2f}')
+                         f'{shares["vitrage"]:.2f}' + (
+                             # Vitrage does not write its first snapshot.
+                             f'; {shares["rows"]:,.0f} rows'
+                             if step != 'first' else ''))
     lines += ['', *_goals(count, results)]
     return '\n'.join(lines)
 
