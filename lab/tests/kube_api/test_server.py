@@ -229,7 +229,7 @@ class ServerTest(SimulatorTest):
 
         def delay(_: Request) -> None:
             delayed.set()
-            self.simulator.stopping.wait(10)
+            self.simulator.stopping.wait(60)
             time.sleep(0.1)
 
         self.simulator.intercept = delay
@@ -238,7 +238,7 @@ class ServerTest(SimulatorTest):
         began = time.monotonic()
         self.simulator.stop()
         self.simulator.stop()
-        self.assertLess(time.monotonic() - began, 0.4)
+        self.assertLess(time.monotonic() - began, 10)
         self.assertEqual(threads, set(threading.enumerate()))
         self.assertEqual(b'', connection.sock.recv(1))
         self.assertRaises(urllib.error.URLError, self.get)

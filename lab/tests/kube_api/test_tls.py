@@ -58,7 +58,7 @@ class TlsTest(AccessTest):
             self.assertEqual(200, self.get()[0])
             began = time.monotonic()
             self.simulator.stop()
-            self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
+            self.assertThat(time.monotonic() - began, matchers.LessThan(10))
             self.assertEqual(threads, threading.active_count())
 
     def test_cut_answer_ends_early(self) -> None:

@@ -131,7 +131,7 @@ class EndTest(WatchTest):
         stream = self.watch(resourceVersion=self.version(), timeoutSeconds=1)
         self.assertEqual(b'', stream.rest())
         self.assertThat(time.monotonic() - began, matchers.GreaterThan(0.99))
-        self.assertThat(time.monotonic() - began, matchers.LessThan(2))
+        self.assertThat(time.monotonic() - began, matchers.LessThan(10))
         # The connection is still good.
         stream.connection.request('GET', '/healthz')
         self.assertEqual(b'ok', stream.connection.getresponse().read())
@@ -155,7 +155,7 @@ class EndTest(WatchTest):
             time.sleep(0.1)  # until they wait for changes
         began = time.monotonic()
         self.simulator.stop()
-        self.assertThat(time.monotonic() - began, matchers.LessThan(0.4))
+        self.assertThat(time.monotonic() - began, matchers.LessThan(10))
         self.assertEqual(0, self.simulator.watching)
         for stream in streams:
             self.assertRaises(http.client.IncompleteRead, stream.rest)

@@ -116,7 +116,7 @@ class StreamTest(WatchTest):
             self.wait_for(lambda: self.simulator.watching)
             began = time.monotonic()
             self.simulator.stop()
-            self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
+            self.assertThat(time.monotonic() - began, matchers.LessThan(10))
             self.assertRaises(http.client.IncompleteRead, stream.rest)
             self.assertEqual(0, self.simulator.watching)
             self.simulator.start()
@@ -167,7 +167,7 @@ class FreezeTest(WatchTest):
         self.wait_for(lambda: self.simulator.watching == 1, 1)
         began = time.monotonic()
         self.simulator.stop()
-        self.assertThat(time.monotonic() - began, matchers.LessThan(0.5))
+        self.assertThat(time.monotonic() - began, matchers.LessThan(10))
         self.assertEqual(0, self.simulator.watching)
         other.close()
 
