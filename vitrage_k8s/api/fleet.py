@@ -100,8 +100,7 @@ class Fleet:
             if not self._reads_wanted:
                 self._slots = threading.Semaphore(
                     settings.max_concurrent_lists)
-                # It waits for these settings. If it cannot start, the next
-                # call tries again.
+                # If it cannot start, the next call tries again.
                 threading.Thread(target=self._run, daemon=True,
                                  name='vitrage-k8s').start()
             if not self._reads_wanted or anew or self._settings != settings:
