@@ -26,6 +26,8 @@ def draw(figures: dict[str, Any]) -> None:
     # Text stays text, and the same figures make the same file.
     matplotlib.rcParams |= {'svg.fonttype': 'none', 'svg.hashsalt': 'x'}
     for kind, found in figures.get('lists', {}).items():
+        if len(found) < 2:
+            continue  # No line.
         for name, (title, figure) in _PLOTS.items():
             _draw(f'benchmark-{name}-{kind}', title, figure, found)
 
