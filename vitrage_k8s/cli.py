@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 from typing import NoReturn
+import warnings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +40,11 @@ def _install_files(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from vitrage_k8s.check import report
-    return report.run(options.config_file or (), options.format)
+    # Those of the libraries that Vitrage imports are not the operator's.
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        from vitrage_k8s.check import report
+        return report.run(options.config_file or (), options.format)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -5,6 +5,8 @@ import contextlib
 import io
 import os
 import pathlib
+import subprocess
+import sys
 from unittest import mock
 
 import fixtures
@@ -58,6 +60,13 @@ class ReadingTest(CheckTest):
         status, output = self.run_check('--config-file', '/no/such/file')
         self.assertEqual(2, status)
         self.assertIn('/no/such/file', output)
+
+    def test_prints_no_warnings_of_libraries(self) -> None:
+        self.useFixture(fixtures.EnvironmentVariable('PYTHONWARNINGS'))
+        done = subprocess.run(
+            (sys.executable, '-m', 'vitrage_k8s.cli', 'check',
+             '--config-file', '/no/such/file'), capture_output=True)
+        self.assertEqual((2, b''), (done.returncode, done.stderr))
 
     def test_a_file_that_this_user_may_not_read(self) -> None:
         path = pathlib.Path(self.write())
