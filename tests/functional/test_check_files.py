@@ -105,7 +105,8 @@ class FilesTest(CheckTest):
 
     def test_values_directories_that_are_none(self) -> None:
         for path, problem in (
-                ('/no/such', 'No such file'), ('', 'No such file'),
+                ('/no/such', 'No such file or directory -> correct it, or '
+                 "take Vitrage's"), ('', 'No such file'),
                 (self.values / 'default.yaml', 'Not a directory')):
             self.assert_found(
                 'ERROR', '[entity_graph] datasources_values_dir', problem,

@@ -7,7 +7,6 @@ import difflib
 import importlib.metadata
 import os
 import pathlib
-from types import ModuleType
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -51,21 +50,22 @@ def _check_values() -> Findings:
         if group == 'prometheus' and group not in CONF.datasources.types:
             return
         for name in CONF[group]:
+            subject = f'[{group}] {name}'
             try:
                 value = CONF[group][name]
-            except (cfg.Error, ValueError, RecursionError) as problem:
+            except ValueError as problem:
+                yield ('ERROR', subject,
+                       str(problem).rpartition(' is not valid: ')[2],
+                       'see its help in the sample configuration')
+            except (cfg.Error, RecursionError):
                 # What is behind a $ may be of a password.
-                yield ('ERROR', f'[{group}] {name}', *(
-                    (str(problem).rpartition(' is not valid: ')[2],
-                     'see its help in the sample configuration')
-                    if isinstance(problem, ValueError) else
-                    ('its $ names no other option',
-                     'write what it stands for; $$ is a plain $')))
-                continue
-            if name in ('config_file', 'datasources_values_dir') and \
-                    value and value[0] not in '/~' and os.path.exists(value):
-                yield ('WARNING', f'[{group}] {name}', 'its path is relative '
-                       'to where a service starts', 'write an absolute path')
+                yield ('ERROR', subject, 'its $ names no other option',
+                       'write what it stands for; $$ is a plain $')
+            else:
+                if name in ('config_file', 'datasources_values_dir') and \
+                        os.path.exists(value or '') and value[0] not in '/~':
+                    yield ('WARNING', subject, 'its path is relative to where '
+                           'a service starts', 'write an absolute path')
 
 
 def _check_names() -> Findings:
@@ -123,7 +123,7 @@ def _check_datasources() -> Findings:
                'take one out')
 
 
-def _find(module: str) -> ModuleType | None:
+def _find(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except Exception:  # noqa: BLE001 what a module of others does
@@ -152,10 +152,9 @@ def _check_options() -> Findings:
          '[datasources] snapshots_interval', 'set it to 120'),
         (is_watching and options.poll_interval < 60, 'poll_interval',
          'all nodes are listed that often, beside a watch', 'set it to 600'),
-        (is_watching
-         and options.changes_interval > max(options.poll_interval, 60),
-         'changes_interval', 'it is longer than poll_interval',
-         'set it to 10'),
+        (is_watching and options.changes_interval > max(
+            options.poll_interval, 60), 'changes_interval',
+         'it is longer than poll_interval', 'set it to 10'),
         (options.host_contexts and 'nova.host' not in others.types,
          'host_contexts', 'it has no effect without nova.host',
          'add nova.host to [datasources] types'),
@@ -176,7 +175,8 @@ def _check_values_files() -> Findings:
         os.listdir(directory and f'{directory}/.')
     except OSError as error:
         yield ('ERROR', '[entity_graph] datasources_values_dir', 'this user '
-               f'cannot read {directory}: {error.strerror}', theirs)
+               f'cannot read {directory}: {error.strerror}',
+               f'correct it, or {theirs}')
         return
     # Its __init__ reads all files, and logs what Vitrage has logged before.
     mapper = DatasourceInfoMapper.__new__(DatasourceInfoMapper)

@@ -25,8 +25,6 @@ from vitrage_k8s.api import fleet
 from vitrage_k8s.api import nodes
 from vitrage_k8s.api import watch_policy
 from vitrage_k8s.check import configuration
-from vitrage_k8s.check.configuration import CONF
-from vitrage_k8s.check.configuration import Finding
 from vitrage_k8s.check.configuration import Findings
 from vitrage_k8s.graph import properties
 from vitrage_k8s import install_files
@@ -114,7 +112,7 @@ def _check_clusters() -> Findings:
                    name, reason, '')
         # Side by side, since some may hang. An interrupt would wait for the
         # threads of concurrent.futures.
-        answers: dict[str, list[Finding]] = {}
+        answers: dict[str, list[configuration.Finding]] = {}
         threads = {name: threading.Thread(
             target=lambda name=name, each=each: answers.update({name: list(
                 configuration.apply(_check_cluster, found, each))}),
@@ -153,7 +151,7 @@ def _check_cluster(found: fleet.Fleet, cluster: clusters.Cluster) -> Findings:
                'the way can read the credentials', 'set certificate-authority '
                'in the kubeconfig instead of insecure-skip-tls-verify')
     version, user, date = '(unknown)', '(unknown)', ''
-    timeout = CONF.kubernetes.request_timeout
+    timeout = configuration.CONF.kubernetes.request_timeout
     with contextlib.closing(api_client.Client(
             name, endpoint, timeout)) as client:
         with contextlib.suppress(*_UNKNOWN):
@@ -194,7 +192,7 @@ def _tie(settings: clusters.ClusterSettings, node: nodes.Node) -> str:
     if kind := 'nova.instance' if properties.server_of(settings, node) else \
             'nova.host' if settings.are_hosts else '':
         return f'are tied to their {kind} ' + (
-            'if Nova has it' if kind in CONF.datasources.types
+            'if Nova has it' if kind in configuration.CONF.datasources.types
             else 'once that is in [datasources] types')
     return 'are tied to nothing: ' + (
         f'their providerID is of {node.provider or "an unknown form"}'
