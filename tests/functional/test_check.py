@@ -143,6 +143,13 @@ class ConfigurationTest(CheckTest):
         self.assert_found(
             'WARNING', '[kubernetes] list_timeout', 'snapshots_interval',
             kubernetes={'update_method': 'none', 'list_timeout': 700})
+        options: dict[str, dict[str, Any]] = {
+            'kubernetes': {'update_method': 'none', 'list_timeout': None}}
+        self.assert_found(
+            'WARNING', '[kubernetes] list_timeout', 'or set that to 120',
+            datasources={'snapshots_interval': 60}, **options)
+        self.assertEqual((0, []), self.check(
+            datasources={'snapshots_interval': 120}, **options))
 
     def test_options_in_other_sections(self) -> None:
         for section, text in (('kubernets', 'config_file, contexts'),

@@ -149,7 +149,8 @@ def _check_options() -> Findings:
          'it is shorter than request_timeout', 'set it to twice that'),
         (not is_watching and options.list_timeout > others.snapshots_interval,
          'list_timeout', 'a snapshot waits for it, and it is longer than '
-         '[datasources] snapshots_interval', 'set it to 120'),
+         '[datasources] snapshots_interval',
+         f'lower it, or set that to {options.list_timeout:g}'),
         (is_watching and options.poll_interval < 60, 'poll_interval',
          'all nodes are listed that often, beside a watch', 'set it to 600'),
         (is_watching and options.changes_interval > max(
