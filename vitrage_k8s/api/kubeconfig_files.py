@@ -205,7 +205,7 @@ def _check_size(content: bytes) -> None:
         if len(unfinished) > _DEEPEST:
             raise ValueError('it is nested too deeply')
         if total > _MOST_NODES:
-            raise ValueError('its aliases make it too large')
+            raise ValueError('it has too many entries')
         if isinstance(event, yaml.DocumentEndEvent):
             break
 

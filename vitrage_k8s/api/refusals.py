@@ -36,13 +36,17 @@ class Refusals:
         cause = transport.root_cause(error)
         if transport.is_tls_failure(error):
             advice = 'If the server is the right one, see ' \
-                'certificate-authority and tls-server-name of its cluster'
+                'certificate-authority and tls-server-name of its cluster ' \
+                'in the kubeconfig'
             if _REFUSED.search(cause):
                 advice = 'The server refuses our certificate; see ' \
-                    'client-certificate of its user'
+                    'client-certificate of its user in the kubeconfig'
+            elif 'expired' in cause or 'not yet valid' in cause:
+                advice = "Renew the server's certificate, or correct the " \
+                    'clock of this host'
             return errors.TlsFailedError(
                 self._name, f'no safe connection to the API server at '
-                f'{self._server}: {cause}. {advice} in the kubeconfig')
+                f'{self._server}: {cause}. {advice}')
         if isinstance(error, urllib3.exceptions.ProxyError):
             cause += '; see its proxy: proxy-url in the kubeconfig, or ' \
                      'HTTPS_PROXY'

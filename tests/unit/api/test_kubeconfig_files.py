@@ -138,7 +138,7 @@ class ContentTest(FilesTestCase):
                 ('a: &a [x, x]\n' + ''.join(
                     f'{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}]\n'
                     for a, b in itertools.pairwise('abcdefghi')),
-                 'its aliases make it too large'),
+                 'it has too many entries'),
                 ('current-context: no',
                  'current-context: is no text; put it in quotes'),
                 ('users: false', 'users: is no list; correct it'),

@@ -88,6 +88,9 @@ class RefusalsTest(testtools.TestCase):
                  errors.ConnectionFailedError, 'see its proxy: proxy-url'),
                 (ssl.SSLError(1, 'wrong'), errors.TlsFailedError,
                  'see certificate-authority'),
+                (ssl.SSLError(1, 'certificate verify failed: certificate has '
+                              'expired'), errors.TlsFailedError,
+                 "Renew the server's certificate"),
                 (alert, errors.TlsFailedError, 'see client-certificate')):
             error = self.refusals.of_connection(failure)
             self.assertIs(kind, type(error))
