@@ -222,7 +222,7 @@ class Soak(base.FunctionalTest):
         path = self.directory / 'kubeconfig'
         path.write_text(json.dumps(self.connection.recv()))
         self.set_waits(BUSY=0.2, LONGEST_WAIT=0.5, LONGEST_BUSY_WAIT=0.5,
-                       MISCONFIGURED_WAIT=0.5, REFUSED_WATCH_WAIT=0.5,
+                       MISCONFIGURED_WAIT=0.5, FORBIDDEN_WATCH_WAIT=0.5,
                        SHORT_WATCH=0.1, LONG_WATCH=0.5)
         self.set_options(
             config_file=str(path), contexts=list(CLUSTERS),

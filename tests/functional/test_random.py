@@ -42,7 +42,7 @@ class RandomTest(base.FunctionalTest):
         self.useFixture(fixtures.MonkeyPatch(
             'vitrage_k8s.api.reflector.SILENCE', 0.4))
         self.set_waits(SHORT_WATCH=0.05, LONG_WATCH=0.1, FIRST_WAIT=0.01,
-                       FIRST_RETRY=0.01, REFUSED_WATCH_WAIT=0.1,
+                       FIRST_RETRY=0.01, FORBIDDEN_WATCH_WAIT=0.1,
                        LONGEST_WAIT=0.1)
         self.simulator = self.start_simulator(
             *[samples.node(name) for name in NAMES])

@@ -34,7 +34,7 @@ class RefusalsTest(base.FunctionalTest):
 
     def set_intervals(self, seconds: float) -> None:
         """Set when to ask again what was refused, once that is believed."""
-        self.set_waits(LONGEST_WAIT=seconds, REFUSED_WATCH_WAIT=seconds)
+        self.set_waits(LONGEST_WAIT=seconds, FORBIDDEN_WATCH_WAIT=seconds)
 
     def state(self) -> str | None:
         """Return the state of the cluster in the graph, if it is there."""

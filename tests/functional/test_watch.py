@@ -292,7 +292,7 @@ class WatchTest(watching.WatchingTest):
         self.assert_shows_the_truth()
 
     def test_forbidden_watch_leaves_the_lists(self) -> None:
-        self.set_waits(REFUSED_WATCH_WAIT=0.1)
+        self.set_waits(FORBIDDEN_WATCH_WAIT=0.1)
         self.set_options(poll_interval=1)
         self.simulator.forbidden.add('watch')
         self.simulator.hang_up()

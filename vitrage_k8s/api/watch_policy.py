@@ -77,7 +77,7 @@ LONGEST_BUSY_WAIT = 60.0
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 MISCONFIGURED_WAIT = 10.0
-REFUSED_WATCH_WAIT = 60.0
+FORBIDDEN_WATCH_WAIT = 60.0
 # A pause follows a watch that ends sooner without news; a doubt, so many.
 SHORT_WATCH = 1.0
 SHORT_WATCHES = 3
@@ -254,15 +254,13 @@ class WatchPolicy:
 
     def _watch_failed(self, now: float, failure: Failure) -> float:
         """Return the wait for the next watch, if no list comes before it."""
-        if failure.kind in (Kind.FORBIDDEN, Kind.BUSY):
+        if failure.kind is Kind.FORBIDDEN:
             self._refusal = failure
             self._refusals += 1
-            # One list shows whether lists are refused too. For a busy server
-            # it would be more to do (client-go repeats the watch alone).
-            if self._refusals > 1 or failure.kind is Kind.BUSY:
-                wait = (*DOUBT_STEPS, REFUSED_WATCH_WAIT)[
+            # One list shows whether lists are refused too.
+            if self._refusals > 1:
+                return (*DOUBT_STEPS, FORBIDDEN_WATCH_WAIT)[
                     min(self._refusals - 1, len(DOUBT_STEPS))]
-                return max(wait, _asked(failure) or FIRST_WAIT)
         elif failure.kind is Kind.TOO_MANY:
             # Only a shorter list ends this.
             self.list_failed(now, failure)

@@ -89,7 +89,7 @@ class WatchTest(policies.WatchTestCase):
 class DoubtTest(policies.WatchTestCase):
 
     def test_failure_asks_for_a_list_before_the_next_watch(self) -> None:
-        for problem in (NO_ANSWER, LOGIN, MISCONFIGURED):
+        for problem in (NO_ANSWER, BUSY, LOGIN, MISCONFIGURED):
             self.begin()
             self.policy.list_succeeded(self.now)
             self.assertIsNone(self.watch(5, problem=problem))
@@ -114,10 +114,12 @@ class DoubtTest(policies.WatchTestCase):
             self.assertEqual(waits, row)
 
     def test_list_waits_as_long_as_the_server_asks_for(self) -> None:
-        for asked, waited in ((0, 0), (7, 7), (30, 30), (31, 30)):
+        for kind, asked, waited in (
+                (Kind.BUSY, 0, 0), (Kind.BUSY, 7, 7), (Kind.BUSY, 60, 60),
+                (Kind.BUSY, 61, 60), (Kind.PASSING, 31, 30)):
             self.begin()
             self.policy.list_succeeded(self.now)
-            self.watch(5, problem=failure(Kind.PASSING, retry_after=asked))
+            self.watch(5, problem=failure(kind, retry_after=asked))
             self.assertEqual(waited, self.list_wait())
 
     def test_too_many_nodes_are_shown_until_a_list(self) -> None:
@@ -296,24 +298,3 @@ class ForbiddenWatchTest(policies.WatchTestCase):
         self.now += 100
         self.assertIsNone(self.refused())
         self.assertEqual(0, self.next_list())
-
-
-class BusyWatchTest(policies.WatchTestCase):
-
-    def test_is_asked_for_again_and_no_list_is(self) -> None:
-        self.assertEqual([1, 1, 2, 4, 8, 60, 60],
-                         [self.watch_ends(BUSY) for _ in range(7)])
-        self.assertEqual(600, self.list_wait())
-        self.assertEqual(Health('Ready', BUSY.reason),
-                         self.policy.health(self.now))
-        # One that is accepted begins anew.
-        self.watch(5)
-        self.assertEqual(READY, self.policy.health(self.now))
-        self.assertEqual(1, self.watch_ends(BUSY))
-
-    def test_waits_as_long_as_the_server_asks_for(self) -> None:
-        for asked, waited in ((0, 1), (7, 7), (60, 60), (61, 60)):
-            self.begin()
-            self.policy.list_succeeded(self.now)
-            self.assertEqual(waited, self.watch_ends(
-                failure(Kind.BUSY, retry_after=asked)))
