@@ -107,7 +107,10 @@ class FaultTableTest(watching.WatchingTest):
         self.set_options(max_retries=0, request_timeout=2, list_timeout=3,
                          poll_interval=10_000)
         self.host.get_changes()
-        self.wait_for(lambda: self.simulator.watching == 1)
+        # Not only as it was watched with the options before.
+        self.wait_for(lambda: self.watches() > 0
+                      and self.simulator.watching == 1)
+        self.simulator.requests.clear()
         self.longest = 0.0
 
     def ask(self, *, snapshot: bool = False) -> None:
@@ -157,9 +160,6 @@ class FaultTableTest(watching.WatchingTest):
 
     def test_a_fault_is_a_few_lines_of_the_log(self) -> None:
         self.set_notices(5)
-        # Not only as it was watched with the options before.
-        self.wait_for(lambda: self.watches() > 0
-                      and self.simulator.watching == 1)
         self.simulator.intercept = ROWS[2].answer
         self.simulator.hang_up()
         self.wait_for(lambda: self.cluster()['state'] == 'Unreadable')
